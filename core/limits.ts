@@ -1,0 +1,73 @@
+/**
+ * Every bound of the ledger, with its reason. Units come last in a name.
+ *
+ * A bound that belongs to a format can only ever grow in a new format; the others may be tuned.
+ */
+
+// Records. 65,535 bytes is what one entry of a C2SP tlog-tiles entry bundle can carry (u16 length).
+export const recordBytesMax = 65_535
+
+// Names: 255 bytes is what file systems allow for one component, so any name can become one.
+export const nameBytesMax = 255
+export const pathBytesMax = 1_024
+export const pathDepthMax = 64
+export const descriptionBytesMax = 4_096
+export const reasonBytesMax = 1_024
+export const idempotencyKeyBytesMax = 255
+
+// Metadata: together they keep an event with metadata, tags and inputs under the record bound.
+export const metadataKeyBytesMax = 255
+export const metadataKeyCountMax = 256
+export const metadataValueBytesMax = 16_384
+export const metadataBytesMax = 49_152
+export const metadataDepthMax = 16
+
+export const saveTagCountMax = 32
+export const saveInputCountMax = 256
+// A target's tags are one list in its row: bounded, so that a row stays small.
+export const targetTagCountMax = 256
+
+// A Tree travels inside the event up to this many entries; a larger one is a manifest in the blobs.
+export const treeInlineCountMax = 16
+export const treeEntryCountMax = 10_000_000
+
+// Values held in memory while they are turned into files; streams have no such bound.
+export const valueDepthMax = 1_000
+export const valueBytesMax = 2_147_483_648
+export const tableColumnStatisticsMax = 64
+
+// Six characters of randomness tell 32^6 ids apart; fewer would be ambiguous in small ledgers.
+export const idPartLengthMin = 6
+
+export const pageSizeDefault = 20
+export const pageSizeMax = 1_000
+export const filterDepthMax = 16
+export const cursorBytesMax = 4_096
+export const candidateCountMax = 10
+
+// The inbox holds this many waiting commands; a caller beyond waits.
+export const inboxCountMax = 4_096
+// One durable write carries this many commands: more would only make the first ones wait longer.
+export const batchCountMax = 256
+// Commands of one `batch`: they are decided in one go, and block the writer meanwhile.
+export const compositeCountMax = 1_000
+
+// Contents that one call takes in side by side: enough to share an fsync, few enough for memory.
+export const intakeCountMax = 4
+
+// Log records read in one go: large enough to amortise the seek, small enough to stay in cache.
+export const replayPageCount = 1_000
+
+// A seal every so many events bounds what the next opening reads again (about 0.1 s).
+export const sealEventCount = 10_000
+
+export const memoryBytesMaxDefault = 1_073_741_824
+
+// A past row is found through rungs of this many change positions.
+export const rungLength = 16
+
+// Blobs.
+export const chunkBytesMin = 16_384
+export const chunkBytesAverage = 65_536
+export const chunkBytesMax = 262_144
+export const packBytesMax = 536_870_912

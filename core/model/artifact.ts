@@ -1,0 +1,100 @@
+/**
+ * Artifacts and their versions, as answers show them: readonly plain data.
+ *
+ * An artifact is a name with numbered or labelled versions; a version is one stored value.
+ */
+import type { Digest } from "./digest.js"
+import type { Metadata } from "./metadata.js"
+import type { Id } from "./names.js"
+import type { Tree } from "./tree.js"
+
+export const artifactTypes = [
+  "data",
+  "model",
+  "service",
+  "statistics",
+  "schema",
+  "data-analysis",
+  "base",
+] as const
+
+export type ArtifactType = (typeof artifactTypes)[number]
+
+export const saveTypes = ["manual", "step-output", "external", "preexisting"] as const
+
+export type SaveType = (typeof saveTypes)[number]
+
+/** An input of a version: a version it was made from. `as` is its role there, if it was given. */
+export interface Input {
+  readonly id: Id
+  readonly artifactId: Id
+  readonly as?: string
+}
+
+/** What made a version: a run, a step, a program. Opaque text and values of the caller's. */
+export interface Producer {
+  readonly name: string
+  readonly run?: string
+  readonly step?: string
+}
+
+/** What a version contains. `entries` is present when the tree is small enough for the event. */
+export interface Content {
+  /** Of the root manifest: equal for equal content. */
+  readonly digest: Digest
+  /** Bytes of all files. */
+  readonly size: number
+  /** Number of entries. */
+  readonly count: number
+  readonly entries?: Tree
+}
+
+declare const valueType: unique symbol
+
+/** A version as it was at the moment of the answer. `T` is what `load` gives back. */
+export interface ArtifactVersion<T = unknown> {
+  readonly id: Id
+  readonly artifactId: Id
+  readonly name: string
+  /** The label: `"7"`, `"raw_2023"`. */
+  readonly version: string
+  /** The number that the label stands for, if it is a canonical integer. */
+  readonly number?: number
+  readonly type: ArtifactType
+  readonly saveType: SaveType
+  /** `name@revision` of the materializer that wrote the files. */
+  readonly materializer: string
+  readonly description?: string
+  readonly digest: Digest
+  /** Bytes of all files. */
+  readonly size: number
+  readonly content: Content
+  /** Sorted. */
+  readonly tags: ReadonlyArray<string>
+  readonly metadata: Metadata
+  readonly inputs: ReadonlyArray<Input>
+  readonly producer?: Producer
+  /** Recorded time of the save, UTC. */
+  readonly createdAt: Date
+  readonly actor?: string
+  /** Of the event that saved it. */
+  readonly position: number
+  /** Never present at run time: carries the type of the value from `save` to `load`. */
+  readonly [valueType]?: T
+}
+
+export interface Artifact {
+  readonly id: Id
+  readonly name: string
+  /** Tags of the artifact itself; its versions have their own. Sorted. */
+  readonly tags: ReadonlyArray<string>
+  readonly metadata: Metadata
+  /** Surviving versions. */
+  readonly versionCount: number
+  /** The surviving version saved last: its label and id. Absent when none survives. */
+  readonly latest?: { readonly id: Id; readonly version: string }
+  readonly createdAt: Date
+  readonly updatedAt: Date
+  /** Of the event that made it. */
+  readonly position: number
+}
