@@ -1,0 +1,51 @@
+/**
+ * The port of the view store: sorted rows that can be rebuilt, so nothing here need be durable.
+ *
+ * Reads of one row are synchronous: decisions and folds are plain functions. Knows neither events
+ * nor projections; how rows keep their past is built above it, once for all drivers.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { ViewFailure } from "../errors.js"
+import type { KeyRange } from "./key.js"
+
+export type StoredRow = readonly [key: string, value: Uint8Array]
+
+export interface RowWrite {
+  readonly key: string
+  /** Undefined deletes the row. */
+  readonly value: Uint8Array | undefined
+}
+
+export interface ScanRange extends KeyRange {
+  readonly reverse: boolean
+  readonly countMax: number
+}
+
+export interface ViewStoreShape {
+  /** The row of a key, or undefined. Throws `ViewFailure`: it is called in plain functions. */
+  readonly get: (key: string) => Uint8Array | undefined
+  /** The first rows of each range, all of one moment, in the order of UTF-8 keys. */
+  readonly scan: (
+    ranges: ReadonlyArray<ScanRange>,
+  ) => Effect.Effect<ReadonlyArray<ReadonlyArray<StoredRow>>, ViewFailure>
+  /** All or none. A later write of a key in one list wins. */
+  readonly commit: (writes: ReadonlyArray<RowWrite>) => Effect.Effect<void, ViewFailure>
+  /** Deletes every row of the range. */
+  readonly clear: (range: KeyRange) => Effect.Effect<void, ViewFailure>
+}
+
+/** Runs a plain function over rows: the `ViewFailure` that it throws is the effect's failure. */
+export const attempt = <A>(act: () => A): Effect.Effect<A, ViewFailure> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(act())
+    } catch (cause) {
+      if (cause instanceof ViewFailure) return Effect.fail(cause)
+      throw cause
+    }
+  })
+
+export class ViewStore extends Context.Service<ViewStore, ViewStoreShape>()(
+  "daybook/view/view-store/ViewStore",
+) {}
