@@ -1,0 +1,82 @@
+/**
+ * The port of the blob store: where bytes stay, named by their SHA-256, kept ready to be sent.
+ *
+ * A blob is read as its content or as its stored form, a deflate stream (RFC 1951) without its last
+ * block: the form in which a zip sends it. Knows neither names nor versions.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type { BlobCorrupted, BlobFailure } from "../errors.js"
+import type { Digest } from "../model/digest.js"
+
+/** What is known of a blob without reading it. */
+export interface BlobStat {
+  readonly digest: Digest
+  /** Bytes of content. */
+  readonly size: number
+  /** CRC-32 of the content (ISO 3309, as in zip), unsigned. */
+  readonly crc32: number
+  /** Bytes of the stored form, as `readDeflated` gives them. */
+  readonly deflatedSize: number
+  /** Whether no chunk was worth compressing: then the content itself is the shortest to send. */
+  readonly raw: boolean
+  /** SHA-256 over the stored digests of the chunks: changes when the stored form would. */
+  readonly storedDigest: Digest
+}
+
+/** A half-open range of bytes. */
+export interface ByteRange {
+  readonly start: number
+  readonly end: number
+}
+
+export type BlobBytes = Stream.Stream<Uint8Array, BlobFailure | BlobCorrupted>
+
+export interface BlobStoreShape {
+  /**
+   * Takes bytes in and returns when they are durable. Bytes that are known already are not written
+   * again, but their durability is waited for. Concurrent puts share one fsync. The error of the
+   * source is passed on, and nothing that it sent can be read.
+   */
+  readonly put: <E>(
+    source: Uint8Array | Stream.Stream<Uint8Array, E>,
+  ) => Effect.Effect<BlobStat, BlobFailure | E>
+  /** Undefined when there is no such blob. */
+  readonly stat: (
+    digest: Digest,
+  ) => Effect.Effect<BlobStat | undefined, BlobFailure | BlobCorrupted>
+  /**
+   * The content, or a range of it (clamped to the size). Each chunk is checked before it is handed
+   * over; a full read checks the whole digest before the last bytes leave. A blob that is not there
+   * is `BlobCorrupted`: only a digest that an event names is ever read.
+   */
+  readonly read: (digest: Digest, range?: ByteRange) => BlobBytes
+  /**
+   * The stored form, or a range of it. With the two bytes `03 00` behind, inflating it gives the
+   * content. Its bytes never change while the blob is stored.
+   */
+  readonly readDeflated: (digest: Digest, range?: ByteRange) => BlobBytes
+  /** Gives the blobs' bytes back to the disk, except for chunks that other blobs use. */
+  readonly remove: (
+    digests: ReadonlyArray<Digest>,
+  ) => Effect.Effect<void, BlobFailure | BlobCorrupted>
+  /** Every blob, sorted by digest. */
+  readonly list: () => Stream.Stream<BlobStat, BlobFailure | BlobCorrupted>
+}
+
+export class BlobStore extends Context.Service<BlobStore, BlobStoreShape>()(
+  "daybook/blob/blob-store/BlobStore",
+) {}
+
+/** How content is cut into chunks: fixed for the life of a ledger, kept in its identity. */
+export interface Chunking {
+  readonly algorithm: "fastcdc"
+  /** Names the gear table: its 256 values are made from this text (see `chunk.ts`). */
+  readonly gear: string
+  /** Bits set in the mask before and after the average size is reached. */
+  readonly maskBits: readonly [before: number, after: number]
+  readonly min: number
+  readonly average: number
+  readonly max: number
+}

@@ -1,0 +1,222 @@
+/**
+ * The index in LevelDB: the first row of a digest stays, copies wait behind it, and packs that were
+ * rewritten are followed.
+ */
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { Level } from "level"
+import { afterEach, describe, expect, it, vi } from "vitest"
+import { type Digest, digestOf } from "../model/digest.js"
+import { type BlobIndex, openIndex } from "./index-level.js"
+import { type BlobRow, type ChunkRow, rowKey } from "./index-row.js"
+import { diskError, dropIndex, temporaryDirectory, useBlobs } from "./packs.contract.js"
+import { collect, expectBytes } from "./samples.contract.js"
+
+const directory = temporaryDirectory()
+
+afterEach(() => vi.restoreAllMocks())
+
+const name = (text: string): Digest => digestOf(Buffer.from(text))
+
+const chunk = (text: string, pack: number, offset: number): ChunkRow => ({
+  kind: "chunk",
+  digest: name(text),
+  pack,
+  offset,
+  storedSize: 10,
+  storedDigest: name(`${text} stored`),
+})
+
+const blob = (text: string, pack: number, offset: number): BlobRow => {
+  const digest = name(text)
+  const sizes = { size: 1, crc32: 2, deflatedSize: 3, raw: true, storedDigest: name("stored") }
+  return {
+    kind: "recipe",
+    digest,
+    pack,
+    offset,
+    storedSize: 9,
+    stat: { digest, ...sizes },
+    count: 2,
+  }
+}
+
+const mark = (pack: number, end = 100) => ({ pack, end, whole: true, ahead: false })
+
+const use = async <A>(run: (index: BlobIndex) => Promise<A>): Promise<A> => {
+  const index = await openIndex(join(directory(), "index"))
+  try {
+    return await run(index)
+  } finally {
+    await index.close()
+  }
+}
+
+const pagesOf = async (index: BlobIndex) => {
+  const found: Array<BlobRow | Digest> = []
+  for await (const page of index.blobs()) found.push(...page)
+  return found
+}
+
+const database = () =>
+  new Level<Buffer, Buffer>(join(directory(), "index"), {
+    keyEncoding: "buffer",
+    valueEncoding: "buffer",
+  })
+
+describe("the index", () => {
+  it("finds what was added, after it was closed too", async () => {
+    await use((index) => index.add([chunk("a", 1, 12), blob("b", 1, 110)], [mark(1)]))
+    await use(async (index) => {
+      expect(index.chunk(name("a"))).toEqual(chunk("a", 1, 12))
+      expect(index.blob(name("b"))).toEqual(blob("b", 1, 110))
+      expect(index.chunk(name("b"))).toBeUndefined()
+      expect(index.blob(name("a"))).toBeUndefined()
+      const found = await index.chunks([name("x"), name("a"), name("b"), name("a")])
+      expect(found).toEqual([undefined, chunk("a", 1, 12), undefined, chunk("a", 1, 12)])
+      expect([...(await index.marks()).values()]).toEqual([mark(1)])
+    })
+  })
+
+  it("keeps the first frame of a digest, and its copies in pack order", () =>
+    use(async (index) => {
+      await index.add([chunk("a", 2, 12), chunk("a", 2, 200)], [])
+      await index.add([chunk("a", 4, 50), chunk("a", 3, 12), blob("a", 3, 90)], [])
+      expect(index.chunk(name("a"))).toEqual(chunk("a", 2, 12))
+      const copies = [chunk("a", 2, 200), chunk("a", 3, 12), chunk("a", 4, 50)]
+      expect(await index.copies("chunk", name("a"))).toEqual(copies)
+      expect(await index.copies("recipe", name("a"))).toEqual([])
+      // The same frame again is no copy.
+      await index.add([chunk("a", 2, 12)], [])
+      expect(await index.copies("chunk", name("a"))).toHaveLength(3)
+    }))
+
+  it("lists blobs by digest, in more than a page", () =>
+    use(async (index) => {
+      const rows = Array.from({ length: 2_500 }, (_, at) => blob(String(at), 1, at))
+      await index.add(rows, [])
+      const found = await pagesOf(index)
+      const digests = found.map((row) => (typeof row === "string" ? row : row.digest))
+      expect(digests).toEqual(rows.map(({ digest }) => digest).sort())
+    }))
+
+  it("follows a pack into its successor", () =>
+    use(async (index) => {
+      await index.add([chunk("stays", 1, 12), chunk("goes", 1, 30), blob("blob", 1, 50)], [mark(1)])
+      await index.add(
+        [chunk("stays", 2, 12), chunk("goes", 2, 30), chunk("goes", 3, 12)],
+        [mark(2)],
+      )
+      const rows = await index.select(({ pack }) => pack === 1)
+      expect(rows.map(({ row, isCopy }) => [row.offset, isCopy]).sort()).toEqual([
+        [12, false],
+        [30, false],
+        [50, false],
+      ])
+      await index.rewrite({
+        pack: 1,
+        rows,
+        placeOf: (row) =>
+          row.digest === name("goes") ? undefined : { ...row, pack: 7, offset: row.offset + 1 },
+        marks: [mark(7)],
+      })
+      expect(index.chunk(name("stays"))).toEqual(chunk("stays", 7, 13))
+      expect(index.blob(name("blob"))).toEqual(blob("blob", 7, 51))
+      // The next copy in pack order takes the place of the first.
+      expect(index.chunk(name("goes"))).toEqual(chunk("goes", 2, 30))
+      expect(await index.copies("chunk", name("goes"))).toEqual([chunk("goes", 3, 12)])
+      expect([...(await index.marks()).keys()]).toEqual([2, 7])
+      const second = await index.select(({ pack }) => pack === 2)
+      await index.rewrite({ pack: 2, rows: second, placeOf: () => undefined, marks: [] })
+      expect(index.chunk(name("stays"))).toEqual(chunk("stays", 7, 13))
+      expect(await index.copies("chunk", name("stays"))).toEqual([])
+      expect(index.chunk(name("goes"))).toEqual(chunk("goes", 3, 12))
+      const third = await index.select(({ pack }) => pack === 3)
+      await index.rewrite({ pack: 3, rows: third, placeOf: () => undefined, marks: [] })
+      expect(index.chunk(name("goes"))).toBeUndefined()
+    }))
+
+  it("takes a damaged row for none where bytes can be stored anew, or says so", async () => {
+    await use((index) => index.add([chunk("a", 1, 12), blob("b", 1, 50)], [mark(1)]))
+    const level = database()
+    for (const key of await level.keys().all()) {
+      const value = await level.get(key)
+      value[value.length - 1] = (value.at(-1) ?? 0) ^ 1
+      if (key.length > 1) await level.put(key, value)
+    }
+    await level.close()
+    await use(async (index) => {
+      expect(index.chunk(name("a"))).toBeUndefined()
+      expect(await index.chunks([name("a")])).toEqual([undefined])
+      expect(index.blob(name("b"))).toBe("damaged")
+      expect(await pagesOf(index)).toEqual([name("b")])
+      expect((await index.marks()).size).toBe(0)
+      await index.add([chunk("a", 2, 12), blob("b", 2, 50)], [])
+      expect(index.chunk(name("a"))).toEqual(chunk("a", 2, 12))
+      expect(index.blob(name("b"))).toEqual(blob("b", 2, 50))
+    })
+  })
+
+  it("of rows that this release does not know begins empty", async () => {
+    await use((index) => index.add([chunk("a", 1, 12)], [mark(1)]))
+    const level = database()
+    await level.put(Buffer.from("f"), Buffer.of(2))
+    await level.close()
+    await use(async (index) => {
+      expect(index.chunk(name("a"))).toBeUndefined()
+      expect((await index.marks()).size).toBe(0)
+    })
+  })
+
+  it("is not believed again after a write to it has failed", async () => {
+    await use(async (index) => {
+      await index.add([chunk("a", 1, 12)], [mark(1)])
+      vi.spyOn(Level.prototype, "batch").mockRejectedValueOnce(diskError("EIO"))
+      await expect(index.add([chunk("b", 1, 50)], [mark(1, 200)])).rejects.toThrow("EIO")
+      // Until then it is: what it holds is in memory.
+      await index.add([chunk("c", 1, 90)], [mark(1, 300)])
+      expect(index.chunk(name("c"))).toEqual(chunk("c", 1, 90))
+    })
+    await use(async (index) => {
+      expect(index.chunk(name("c"))).toBeUndefined()
+      expect((await index.marks()).size).toBe(0)
+      await index.add([chunk("a", 1, 12)], [mark(1)])
+    })
+    await use(async (index) => expect((await index.marks()).size).toBe(1))
+  })
+
+  it("is emptied on demand", () =>
+    use(async (index) => {
+      await index.add([chunk("a", 1, 12), blob("b", 1, 50)], [mark(1)])
+      await index.clear()
+      expect(index.chunk(name("a"))).toBeUndefined()
+      expect(await pagesOf(index)).toEqual([])
+      expect((await index.marks()).size).toBe(0)
+    }))
+
+  it("is named by the store when one of its rows is damaged, and loses nothing", async () => {
+    const content = Buffer.from("a blob whose row is damaged")
+    await useBlobs(directory(), (blobs) => blobs.put(content))
+    const level = database()
+    const key = rowKey("recipe", digestOf(content))
+    const value = await level.get(key)
+    value[10] = (value[10] ?? 0) ^ 1
+    await level.put(key, value)
+    await level.close()
+    await useBlobs(directory(), (blobs) =>
+      Effect.gen(function* () {
+        const failure = yield* Effect.flip(blobs.stat(digestOf(content)))
+        expect(failure).toMatchObject({ _tag: "BlobCorrupted", digest: digestOf(content) })
+        expect(failure.message).toContain("remove the index")
+        expect(yield* Effect.flip(Stream.runDrain(blobs.list()))).toEqual(failure)
+      }),
+    )
+    dropIndex(directory())
+    await useBlobs(directory(), (blobs) =>
+      Effect.gen(function* () {
+        expectBytes(yield* collect(blobs.read(digestOf(content))), content)
+      }),
+    )
+  })
+})

@@ -1,0 +1,252 @@
+/**
+ * The blob index in LevelDB: from digests to places in packs. Derived: whoever deletes it gets it
+ * back from the packs on the next opening.
+ *
+ * Its writes are not synced, since a row is only written behind the fsync that covers its frame,
+ * and rows that are lost with their mark are found again by a scan. Opens no pack.
+ */
+import { mkdir, rm } from "node:fs/promises"
+import { Level } from "level"
+import { BlobFailure } from "../errors.js"
+import type { Digest } from "../model/digest.js"
+import {
+  type BlobRow,
+  type ChunkRow,
+  copyKey,
+  copyRange,
+  decodeMark,
+  decodeRow,
+  digestOfKey,
+  encodeMark,
+  encodeRow,
+  keyOfCopy,
+  keyRange,
+  type Mark,
+  markKey,
+  type Place,
+  type Row,
+  rowKey,
+  samePlace,
+} from "./index-row.js"
+import { hasCode, IndexTrust } from "./index-trust.js"
+import type { FrameKind } from "./pack.js"
+
+const rowFormat = 1
+const formatKey = Buffer.from("f")
+const pageCount = 1_000
+
+type Database = Level<Buffer, Buffer>
+type Operation =
+  | { readonly type: "put"; readonly key: Buffer; readonly value: Buffer }
+  | { readonly type: "del"; readonly key: Buffer }
+
+/** A row with the role it has: the first frame of its digest, or a further copy. */
+export interface RoleRow {
+  readonly row: Row
+  readonly isCopy: boolean
+}
+
+/** A pack that was rewritten: where its frames lie now, undefined for those that are gone. */
+export interface Rewriting {
+  readonly pack: number
+  readonly rows: ReadonlyArray<RoleRow>
+  readonly placeOf: (row: Row) => Place | undefined
+  /** That of its successor, if anything was left. */
+  readonly marks: ReadonlyArray<Mark>
+}
+
+export interface BlobIndex {
+  /** Undefined too when the row is damaged: the bytes can then be stored anew. */
+  readonly chunk: (digest: Digest) => ChunkRow | undefined
+  readonly chunks: (digests: ReadonlyArray<Digest>) => Promise<ReadonlyArray<ChunkRow | undefined>>
+  readonly blob: (digest: Digest) => BlobRow | "damaged" | undefined
+  /** The frames of a digest behind its first one, in pack order. */
+  readonly copies: (kind: FrameKind, digest: Digest) => Promise<ReadonlyArray<Row>>
+  /** Every blob, sorted by digest, in pages; a damaged row is only its digest. */
+  readonly blobs: () => AsyncGenerator<ReadonlyArray<BlobRow | Digest>, void>
+  /** Every frame that is wanted. Goes through the whole index. */
+  readonly select: (wanted: (row: Row) => boolean) => Promise<ReadonlyArray<RoleRow>>
+  readonly marks: () => Promise<ReadonlyMap<number, Mark>>
+  /** Adds frames in pack order, and moves marks, in one write. The first row of a digest stays. */
+  readonly add: (rows: ReadonlyArray<Row>, marks: ReadonlyArray<Mark>) => Promise<void>
+  /** Follows a pack into its successor, in one synced write. */
+  readonly rewrite: (rewriting: Rewriting) => Promise<void>
+  readonly clear: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+const openElsewhere = (directory: string, cause: unknown): BlobFailure =>
+  new BlobFailure({
+    message: `the blob index in ${directory} is open elsewhere: close it there first`,
+    operation: "open",
+    reason: "conflict",
+    outcome: "none",
+    cause,
+  })
+
+const openDatabase = async (directory: string): Promise<Database> => {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const database: Database = new Level<Buffer, Buffer>(directory, {
+    keyEncoding: "buffer",
+    valueEncoding: "buffer",
+    // Digests do not shrink.
+    compression: false,
+  })
+  await database.open()
+  return database
+}
+
+async function* pages(database: Database, range: { gte: Buffer; lt: Buffer }) {
+  const iterator = database.iterator({ ...range, highWaterMarkBytes: 262_144 })
+  try {
+    for (;;) {
+      const entries = await iterator.nextv(pageCount)
+      if (entries.length === 0) return
+      yield entries
+    }
+  } finally {
+    await iterator.close()
+  }
+}
+
+const put = (key: Buffer, value: Buffer): Operation => ({ type: "put", key, value })
+const del = (key: Buffer): Operation => ({ type: "del", key })
+
+const getRow = (database: Database, key: Buffer): Row | "damaged" | undefined => {
+  const value = database.getSync(key)
+  return value === undefined ? undefined : (decodeRow(key, value) ?? "damaged")
+}
+
+const asChunk = (row: Row | "damaged" | undefined): ChunkRow | undefined =>
+  row !== undefined && row !== "damaged" && row.kind === "chunk" ? row : undefined
+
+const copiesIn = async (database: Database, range: { gte: Buffer; lt: Buffer }) => {
+  const rows: Array<Row> = []
+  for await (const entries of pages(database, range)) {
+    for (const [key, value] of entries) {
+      const row = decodeRow(keyOfCopy(key), value)
+      if (row !== undefined) rows.push(row)
+    }
+  }
+  return rows
+}
+
+const putMark = (mark: Mark): Operation => put(markKey(mark.pack), encodeMark(mark))
+
+const addRows = async (
+  database: Database,
+  rows: ReadonlyArray<Row>,
+  marks: ReadonlyArray<Mark>,
+) => {
+  const operations: Array<Operation> = []
+  const added = new Set<string>()
+  for (const row of rows) {
+    const key = rowKey(row.kind, row.digest)
+    const name = key.toString("latin1")
+    const first = getRow(database, key)
+    const isFirst = first === undefined || first === "damaged" || samePlace(first, row)
+    operations.push(put(isFirst && !added.has(name) ? key : copyKey(row), encodeRow(row)))
+    added.add(name)
+  }
+  operations.push(...marks.map(putMark))
+  await database.batch(operations)
+}
+
+/** What becomes of the first row of a digest whose frame is gone: the next copy takes its place. */
+const promote = (row: Row, gone: number, copies: ReadonlyArray<Row>): ReadonlyArray<Operation> => {
+  const key = rowKey(row.kind, row.digest)
+  const next = copies.find(
+    (copy) => copy.kind === row.kind && copy.digest === row.digest && copy.pack !== gone,
+  )
+  return next === undefined ? [del(key)] : [put(key, encodeRow(next)), del(copyKey(next))]
+}
+
+const rewriteRows = async (database: Database, rewriting: Rewriting) => {
+  const { pack, rows, placeOf, marks } = rewriting
+  const copies = await copiesIn(database, keyRange("copy"))
+  const operations: Array<Operation> = [del(markKey(pack)), ...marks.map(putMark)]
+  for (const { row, isCopy } of rows) {
+    const place = placeOf(row)
+    const moved = place === undefined ? undefined : { ...row, ...place }
+    if (isCopy) operations.push(del(copyKey(row)))
+    if (moved !== undefined)
+      operations.push(put(isCopy ? copyKey(moved) : rowKey(row.kind, row.digest), encodeRow(moved)))
+    else if (!isCopy) operations.push(...promote(row, pack, copies))
+  }
+  // Synced, because the pack is unlinked next: its rows must not come back after a power loss.
+  await database.batch(operations, { sync: true })
+}
+
+const selectRows = async (database: Database, wanted: (row: Row) => boolean) => {
+  const found: Array<RoleRow> = []
+  const keep = (row: Row | undefined, isCopy: boolean) => {
+    if (row !== undefined && wanted(row)) found.push({ row, isCopy })
+  }
+  for (const kind of ["chunk", "recipe"] as const)
+    for await (const entries of pages(database, keyRange(kind)))
+      for (const [key, value] of entries) keep(decodeRow(key, value), false)
+  for (const row of await copiesIn(database, keyRange("copy"))) keep(row, true)
+  return found
+}
+
+const readMarks = async (database: Database) => {
+  const marks = new Map<number, Mark>()
+  for await (const entries of pages(database, keyRange("pack"))) {
+    for (const [key, value] of entries) {
+      const mark = decodeMark(key, value)
+      if (mark !== undefined) marks.set(mark.pack, mark)
+    }
+  }
+  return marks
+}
+
+/**
+ * Opens the index, empty when there is none, when its rows are of another format, when a write to
+ * it has failed, or when LevelDB cannot open it. Fails only when another process has it open or it
+ * cannot be made anew.
+ */
+export const openIndex = async (directory: string): Promise<BlobIndex> => {
+  const database = await openDatabase(directory).catch(async (cause: unknown) => {
+    if (hasCode(cause, "LEVEL_LOCKED")) throw openElsewhere(directory, cause)
+    await rm(directory, { recursive: true, force: true })
+    return openDatabase(directory)
+  })
+  const trust = new IndexTrust(directory)
+  const clear = async () => {
+    await database.clear()
+    await database.put(formatKey, Buffer.of(rowFormat))
+  }
+  const isKnown = database.getSync(formatKey)?.equals(Buffer.of(rowFormat)) === true
+  if (!isKnown || !(await trust.holds())) await clear()
+  await trust.give()
+
+  return {
+    chunk: (digest) => asChunk(getRow(database, rowKey("chunk", digest))),
+    chunks: async (digests) => {
+      const keys = digests.map((digest) => rowKey("chunk", digest))
+      const values: ReadonlyArray<Buffer | undefined> = await database.getMany(keys)
+      return keys.map((key, index) => {
+        const value = values[index]
+        return value === undefined ? undefined : asChunk(decodeRow(key, value))
+      })
+    },
+    blob: (digest) => {
+      const row = getRow(database, rowKey("recipe", digest))
+      return row === undefined || (row !== "damaged" && row.kind === "recipe") ? row : "damaged"
+    },
+    copies: (kind, digest) => copiesIn(database, copyRange(kind, digest)),
+    async *blobs() {
+      for await (const entries of pages(database, keyRange("recipe")))
+        yield entries.map(([key, value]) => {
+          const row = decodeRow(key, value)
+          return row?.kind === "recipe" ? row : digestOfKey(key)
+        })
+    },
+    select: (wanted) => selectRows(database, wanted),
+    marks: () => readMarks(database),
+    add: (rows, marks) => trust.write(() => addRows(database, rows, marks)),
+    rewrite: (rewriting) => trust.write(() => rewriteRows(database, rewriting)),
+    clear,
+    close: () => database.close(),
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * The sign that an index may be believed: a file beside its rows.
+ *
+ * LevelDB goes on after a write to its log that failed, and loses what comes behind it when it
+ * opens again. So the first failure takes the sign away, which works on a full disk too, and an
+ * index without the sign is made anew. Knows no rows.
+ */
+import { access, unlink, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { syncDirectory } from "./pack-files.js"
+import { stopped } from "./rules.js"
+
+/** Whether an error, or the cause of it, has this code. LevelDB's own codes are on the cause. */
+export const hasCode = (cause: unknown, wanted: string): boolean => {
+  for (let error = cause; error instanceof Error; error = error.cause)
+    if ("code" in error && error.code === wanted) return true
+  return false
+}
+
+/** Stands for an index directory. Its file `whole` is the sign; the index must be there. */
+export class IndexTrust {
+  readonly #directory: string
+  readonly #sign: string
+  #lost = false
+
+  constructor(directory: string) {
+    this.#directory = directory
+    this.#sign = join(directory, "whole")
+  }
+
+  holds(): Promise<boolean> {
+    return access(this.#sign).then(
+      () => true,
+      () => false,
+    )
+  }
+
+  /** For an index that is as good as its packs, or empty. */
+  async give(): Promise<void> {
+    await writeFile(this.#sign, "", { mode: 0o600 })
+  }
+
+  /** A write, refused when an earlier one failed and even the sign could not be taken away. */
+  async write(run: () => Promise<void>): Promise<void> {
+    if (this.#lost) throw stopped("write to its index")
+    try {
+      await run()
+    } catch (cause) {
+      await this.#take()
+      throw cause
+    }
+  }
+
+  async #take(): Promise<void> {
+    try {
+      await unlink(this.#sign)
+      await syncDirectory(this.#directory)
+    } catch (cause) {
+      // Taken away by an earlier failure: that is as good.
+      this.#lost = !hasCode(cause, "ENOENT")
+    }
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * The memory driver of the blobs: for tests and scratch ledgers, with points at which it can be
+ * told to fail as a disk would.
+ *
+ * Cuts, compresses and checks as the others do, so that the stored form obeys the same laws.
+ * Durability means nothing here. What a crash leaves is the store, which a test keeps and hands to
+ * the next layer.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import { type BlobCorrupted, BlobFailure } from "../errors.js"
+import { memoryBytesMaxDefault } from "../limits.js"
+import { type Digest, digestOf } from "../model/digest.js"
+import { type BlobBytes, BlobStore, type BlobStoreShape } from "./blob-store.js"
+import { defaultChunking, fastcdc } from "./chunk.js"
+import { type BlobDraft, takeIn } from "./intake.js"
+import type { Frame } from "./pack.js"
+import { chunksOf, type Recipe, type Sent } from "./recipe.js"
+import { absent, corrupted } from "./rules.js"
+import { type LoadChunks, sendBlob } from "./send.js"
+
+export type BlobOperation = "put" | "read" | "stat" | "remove" | "list"
+
+/**
+ * Asked twice at every operation; the failure it returns is what the caller sees. `before`: nothing
+ * was done. `after`: all was done, and for bytes and lists, all was sent.
+ */
+export type Failpoint = (
+  operation: BlobOperation,
+  phase: "before" | "after",
+) => BlobFailure | undefined
+
+/** What outlives a layer. A test may change it to see damage. */
+export interface MemoryBlobs {
+  readonly chunks: Map<Digest, Frame>
+  readonly recipes: Map<Digest, Recipe>
+}
+
+export interface MemoryBlobOptions {
+  /** Of all stored forms together; a put beyond it fails with reason `full`. */
+  readonly bytesMax?: number
+  readonly failpoint?: Failpoint
+  readonly store?: MemoryBlobs
+}
+
+export const emptyBlobs = (): MemoryBlobs => ({ chunks: new Map(), recipes: new Map() })
+
+const full = (bytesMax: number): BlobFailure =>
+  new BlobFailure({
+    message: `the blobs in memory would pass ${bytesMax} bytes: allow more, or keep them on disk`,
+    operation: "put",
+    reason: "full",
+    outcome: "none",
+  })
+
+const bytesOf = (frames: Iterable<Frame>): number => {
+  let bytes = 0
+  for (const { storedSize } of frames) bytes += storedSize
+  return bytes
+}
+
+interface Usage {
+  bytes: number
+}
+
+/** A put: its chunks join the store with the recipe, so that what fails leaves nothing. */
+const beginDraft = (
+  { chunks, recipes }: MemoryBlobs,
+  usage: Usage,
+  bytesMax: number,
+): BlobDraft => {
+  const held = new Map<Digest, Frame>()
+  const fresh = () => [...held.values()].filter(({ digest }) => !chunks.has(digest))
+
+  const append = (frames: ReadonlyArray<Frame>): Effect.Effect<void, BlobFailure> => {
+    // The bytes are still the caller's.
+    for (const frame of frames)
+      held.set(frame.digest, { ...frame, stored: new Uint8Array(frame.stored) })
+    const bytes = usage.bytes + bytesOf(fresh())
+    return bytes > bytesMax ? Effect.fail(full(bytesMax)) : Effect.void
+  }
+
+  return {
+    blob: (digest) => recipes.get(digest)?.stat,
+    chunk: (digest) => {
+      const frame = held.get(digest) ?? chunks.get(digest)
+      // Held on to, lest a removal takes it before the recipe names it.
+      if (frame !== undefined) held.set(digest, frame)
+      return frame
+    },
+    append: (frames) => Effect.suspend(() => append(frames)),
+    commit: (frames, recipe) =>
+      Effect.suspend(() =>
+        Effect.map(append(frames), () => {
+          const added = fresh()
+          usage.bytes += bytesOf(added)
+          for (const frame of added) chunks.set(frame.digest, frame)
+          if (recipe !== undefined) recipes.set(recipe.stat.digest, recipe)
+        }),
+      ),
+    close: () => undefined,
+  }
+}
+
+const loadFrom =
+  ({ chunks }: MemoryBlobs): LoadChunks =>
+  async ({ stat: { digest } }, wanted) =>
+    wanted.map((chunk) => {
+      const frame = chunks.get(chunk.digest)
+      // A copy: what is handed out is the reader's.
+      if (frame !== undefined && digestOf(frame.stored) === frame.storedDigest)
+        return { ...frame, stored: new Uint8Array(frame.stored) }
+      throw corrupted(digest, `has the chunk ${chunk.digest} damaged or missing`)
+    })
+
+const removeFrom = ({ chunks, recipes }: MemoryBlobs, digests: ReadonlyArray<Digest>): void => {
+  for (const digest of digests) recipes.delete(digest)
+  const used = new Set<Digest>()
+  for (const recipe of recipes.values())
+    for (const { digest } of chunksOf(recipe, 0, recipe.count)) used.add(digest)
+  for (const digest of [...chunks.keys()]) if (!used.has(digest)) chunks.delete(digest)
+}
+
+const make = (options: MemoryBlobOptions): BlobStoreShape => {
+  const { bytesMax = memoryBytesMaxDefault, failpoint, store = emptyBlobs() } = options
+  const { recipes } = store
+  const cuts = fastcdc(defaultChunking)
+  const load = loadFrom(store)
+  const usage: Usage = { bytes: bytesOf(store.chunks.values()) }
+
+  const failAt = (operation: BlobOperation, phase: "before" | "after") =>
+    Effect.suspend(() => {
+      const failure = failpoint?.(operation, phase)
+      return failure === undefined ? Effect.void : Effect.fail(failure)
+    })
+
+  const guarded = <A, E>(operation: BlobOperation, run: Effect.Effect<A, E>) =>
+    Effect.andThen(
+      failAt(operation, "before"),
+      Effect.tap(run, () => failAt(operation, "after")),
+    )
+
+  const guardedStream = <A, E>(operation: BlobOperation, stream: Stream.Stream<A, E>) =>
+    Stream.fromEffectDrain(failAt(operation, "before")).pipe(
+      Stream.concat(stream),
+      Stream.concat(Stream.fromEffectDrain(failAt(operation, "after"))),
+    )
+
+  const find = (digest: Digest): Effect.Effect<Recipe, BlobCorrupted> =>
+    Effect.suspend(() => {
+      const recipe = recipes.get(digest)
+      return recipe === undefined ? Effect.fail(absent(digest)) : Effect.succeed(recipe)
+    })
+
+  const send =
+    (sent: Sent): BlobStoreShape["read"] =>
+    (digest, range): BlobBytes =>
+      guardedStream("read", sendBlob(find(digest), sent, range, load))
+
+  return {
+    put: (source) =>
+      guarded(
+        "put",
+        takeIn(cuts, () => beginDraft(store, usage, bytesMax), source),
+      ),
+    stat: (digest) =>
+      guarded(
+        "stat",
+        Effect.sync(() => recipes.get(digest)?.stat),
+      ),
+    read: send("content"),
+    readDeflated: send("deflated"),
+    remove: (digests) =>
+      guarded(
+        "remove",
+        Effect.sync(() => {
+          removeFrom(store, digests)
+          usage.bytes = bytesOf(store.chunks.values())
+        }),
+      ),
+    list: () =>
+      guardedStream(
+        "list",
+        Stream.suspend(() => {
+          const sorted = [...recipes.keys()].sort()
+          return Stream.fromIterable(sorted.flatMap((digest) => recipes.get(digest)?.stat ?? []))
+        }),
+      ),
+  }
+}
+
+export const layerWith = (options: MemoryBlobOptions): Layer.Layer<BlobStore> =>
+  Layer.effect(
+    BlobStore,
+    Effect.sync(() => make(options)),
+  )
+
+/** An empty store within the default bound, forgotten with its scope. */
+export const layer: Layer.Layer<BlobStore> = layerWith({})

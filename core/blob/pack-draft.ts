@@ -1,0 +1,145 @@
+/**
+ * A put into packs: what is known already, what is handed to the writer, and what it must wait for.
+ *
+ * Chunks that it finds in the index are leased, so that no removal takes them before the recipe
+ * names them; chunks that another put has handed in are needed, so that it fails with that one.
+ * Does not know how content is cut.
+ */
+import * as Effect from "effect/Effect"
+import type { BlobFailure } from "../errors.js"
+import type { Digest } from "../model/digest.js"
+import type { BlobDraft } from "./intake.js"
+import { encodeFrame, type Frame, type FrameKind } from "./pack.js"
+import type { PackStore } from "./pack-store.js"
+import { type Claim, type Handed, nameOf, type Unplaced } from "./pack-writer.js"
+import { type Recipe, recipeFrame } from "./recipe.js"
+
+const chunkRow = ({ digest, storedSize, storedDigest }: Frame): Unplaced => ({
+  kind: "chunk",
+  digest,
+  storedSize,
+  storedDigest,
+})
+
+const recipeRow = ({ stat, count }: Recipe, { storedSize }: Frame): Unplaced => ({
+  kind: "recipe",
+  digest: stat.digest,
+  storedSize,
+  stat,
+  count,
+})
+
+class PackDraft implements BlobDraft {
+  readonly #store: PackStore
+  readonly #leased: Array<string> = []
+  readonly #mended: Array<string> = []
+  #needs: Array<Claim> = []
+
+  constructor(store: PackStore) {
+    this.#store = store
+  }
+
+  readonly blob: BlobDraft["blob"] = (digest) => {
+    const { index, going, damaged } = this.#store
+    const claim = this.#claimOn("recipe", digest)
+    if (claim?.row.kind === "recipe") return claim.row.stat
+    const name = nameOf({ kind: "recipe", digest })
+    if (going.has(name) || damaged.has(name)) return undefined
+    const row = quietly(() => index.blob(digest))
+    if (row === undefined || row === "damaged") return undefined
+    // Which chunks a long blob has is not known here: with any damage about, they are looked at.
+    const isWhole =
+      damaged.size === 0 || (row.count <= 1 && !damaged.has(nameOf({ kind: "chunk", digest })))
+    return isWhole ? row.stat : undefined
+  }
+
+  readonly chunk: BlobDraft["chunk"] = (digest) => {
+    const { index, going, damaged, leases } = this.#store
+    const claim = this.#claimOn("chunk", digest)
+    if (claim?.row.kind === "chunk") return claim.row
+    const name = nameOf({ kind: "chunk", digest })
+    if (going.has(name)) return undefined
+    if (damaged.has(name)) {
+      this.#mended.push(name)
+      return undefined
+    }
+    const row = quietly(() => index.chunk(digest))
+    if (row === undefined) return undefined
+    leases.set(name, (leases.get(name) ?? 0) + 1)
+    this.#leased.push(name)
+    return row
+  }
+
+  readonly append: BlobDraft["append"] = (chunks) =>
+    Effect.suspend(() => {
+      const handed: Array<Handed> = []
+      for (const frame of chunks) this.#hand(handed, frame, chunkRow(frame))
+      return this.#write(handed, false)
+    })
+
+  // Not interrupted: what is handed in is written, and the leases must hold until then.
+  readonly commit: BlobDraft["commit"] = (chunks, recipe) =>
+    Effect.uninterruptible(
+      Effect.suspend(() => {
+        const handed: Array<Handed> = []
+        for (const frame of chunks) this.#hand(handed, frame, chunkRow(frame))
+        if (recipe !== undefined) {
+          const frame = recipeFrame(recipe)
+          this.#hand(handed, frame, recipeRow(recipe, frame))
+          this.#mended.push(nameOf({ kind: "recipe", digest: recipe.stat.digest }))
+        }
+        if (handed.length === 0 && this.#waiting().length === 0) return Effect.void
+        return Effect.map(this.#write(handed, true), () => {
+          for (const name of this.#mended) this.#store.damaged.delete(name)
+        })
+      }),
+    )
+
+  readonly close: BlobDraft["close"] = () => {
+    const { leases } = this.#store
+    for (const name of this.#leased) {
+      const count = (leases.get(name) ?? 1) - 1
+      if (count === 0) leases.delete(name)
+      else leases.set(name, count)
+    }
+  }
+
+  #claimOn(kind: FrameKind, digest: Digest): Claim | undefined {
+    const claim = this.#store.writer.claimOn({ kind, digest })
+    if (claim !== undefined) this.#needs.push(claim)
+    return claim
+  }
+
+  /** Adds a frame to what is handed in, unless another put was faster. */
+  #hand(handed: Array<Handed>, frame: Frame, row: Unplaced): void {
+    const isHanded = handed.some(({ claim }) => nameOf(claim.row) === nameOf(row))
+    if (isHanded || this.#claimOn(row.kind, row.digest) !== undefined) return
+    handed.push({ claim: { row, state: "waiting" }, bytes: encodeFrame(frame) })
+  }
+
+  #waiting(): Array<Claim> {
+    this.#needs = this.#needs.filter(({ state }) => state !== "stored")
+    return this.#needs
+  }
+
+  /** Hands the frames in at once: nobody can come between the look at the claims and this. */
+  #write(handed: ReadonlyArray<Handed>, durable: boolean): Effect.Effect<void, BlobFailure> {
+    const written = this.#store.writer.append(handed, [...this.#waiting()], durable)
+    for (const { claim } of handed) this.#needs.push(claim)
+    return Effect.flatMap(
+      Effect.promise(() => written),
+      (failure) => (failure === undefined ? Effect.void : Effect.fail(failure)),
+    )
+  }
+}
+
+/** An index that cannot be read knows nothing: the put then fails where it would write to it. */
+const quietly = <A>(look: () => A): A | undefined => {
+  try {
+    return look()
+  } catch {
+    return undefined
+  }
+}
+
+export const beginDraft = (store: PackStore): BlobDraft => new PackDraft(store)

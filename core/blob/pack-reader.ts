@@ -1,0 +1,187 @@
+/**
+ * Reading frames out of packs, each checked before it is handed over.
+ *
+ * Keeps a few packs open, each with a window that is filled ahead when it is read in order: a trip
+ * to the file system costs as much as the 100 KB it could have brought along. Does not know where
+ * frames lie: it is told, and says which of them were not there.
+ */
+import { type FileHandle, open } from "node:fs/promises"
+import { digestOf } from "../model/digest.js"
+import type { Place } from "./index-row.js"
+import { type Frame, frameHeaderBytes, readFrameHeader } from "./pack.js"
+import { packPath, readAt } from "./pack-files.js"
+import { stopped } from "./rules.js"
+
+const openCountMax = 16
+const windowBytes = 262_144
+// What may lie between two chunks that are read in order: the recipe of a small blob.
+const gapBytes = 4_096
+// Frames that lie side by side are read at once, up to this much.
+const runBytesMax = 1_048_576
+
+/** Bytes that were read ahead, or are being read. */
+interface Window {
+  readonly start: number
+  readonly end: number
+  readonly bytes: Promise<Uint8Array>
+}
+
+interface OpenPack {
+  /** Undefined when there is no such file. */
+  readonly handle: Promise<FileHandle | undefined>
+  uses: number
+  dropped: boolean
+  /** Where the last read ended: one that goes on from there is read ahead. */
+  last: number
+  window: Window | undefined
+}
+
+export interface PackReader {
+  /** The frames at these places, in order; undefined for one that is damaged or not there. */
+  readonly frames: (places: ReadonlyArray<Place>) => Promise<ReadonlyArray<Frame | undefined>>
+  /** Closes a pack that is no longer there, once its reads are done. */
+  readonly drop: (pack: number) => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+const none = new Uint8Array(0)
+
+const openPack = (directory: string, pack: number): OpenPack => ({
+  handle: open(packPath(directory, pack), "r").catch((cause: unknown) => {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined
+    throw cause
+  }),
+  uses: 0,
+  dropped: false,
+  last: 0,
+  window: undefined,
+})
+
+const closePack = async (opened: OpenPack): Promise<void> => {
+  const handle = await opened.handle.catch(() => undefined)
+  await handle?.close()
+}
+
+/** A copy: the reader may change what it is given, and the window serves others too. */
+const part = (window: Uint8Array, start: number, length: number): Uint8Array =>
+  Buffer.from(window.subarray(start, start + length))
+
+/** Bytes of a pack; fewer when it ends before, none when it is not there. */
+const readThrough = async (opened: OpenPack, offset: number, length: number) => {
+  const end = offset + length
+  const isNext = offset >= opened.last && offset <= opened.last + gapBytes
+  opened.last = end
+  const { window } = opened
+  if (window !== undefined && offset >= window.start && end <= window.end) {
+    const bytes = part(await window.bytes, offset - window.start, length)
+    // Shorter when the pack has grown since.
+    if (bytes.length === length) return bytes
+  }
+  const handle = await opened.handle
+  if (handle === undefined) return none
+  if (!isNext || length >= windowBytes) return readAt(handle, offset, length)
+  const bytes = readAt(handle, offset, windowBytes)
+  opened.window = { start: offset, end: offset + windowBytes, bytes }
+  return part(await bytes, 0, length)
+}
+
+const frameAt = (bytes: Uint8Array, place: Place): Frame | undefined => {
+  const header = readFrameHeader(bytes)
+  if (header === undefined || header.storedSize !== place.storedSize) return undefined
+  const stored = bytes.subarray(frameHeaderBytes, frameHeaderBytes + header.storedSize)
+  return digestOf(stored) === header.storedDigest ? { ...header, stored } : undefined
+}
+
+const endOf = (place: Place): number => place.offset + frameHeaderBytes + place.storedSize
+
+/** Places that lie side by side in one pack, in the order given. */
+const runsOf = (places: ReadonlyArray<Place>): ReadonlyArray<ReadonlyArray<Place>> => {
+  const runs: Array<Array<Place>> = []
+  let run: Array<Place> = []
+  for (const place of places) {
+    const [first] = run
+    const last = run.at(-1)
+    const joins =
+      first !== undefined &&
+      last !== undefined &&
+      last.pack === place.pack &&
+      endOf(last) === place.offset &&
+      endOf(place) - first.offset <= runBytesMax
+    if (joins) run.push(place)
+    else {
+      run = [place]
+      runs.push(run)
+    }
+  }
+  return runs
+}
+
+export const openPackReader = (directory: string): PackReader => {
+  const packs = new Map<number, OpenPack>()
+
+  const drop = async (pack: number) => {
+    const opened = packs.get(pack)
+    if (opened === undefined) return
+    packs.delete(pack)
+    opened.dropped = true
+    if (opened.uses === 0) await closePack(opened)
+  }
+
+  const take = async (pack: number): Promise<OpenPack> => {
+    const opened = packs.get(pack) ?? openPack(directory, pack)
+    // Taken out and put back: the first of the map is then the one that was used longest ago.
+    packs.delete(pack)
+    packs.set(pack, opened)
+    opened.uses += 1
+    const [oldest] = packs.keys()
+    if (packs.size > openCountMax && oldest !== undefined) await drop(oldest)
+    return opened
+  }
+
+  const readRun = async (run: ReadonlyArray<Place>): Promise<ReadonlyArray<Frame | undefined>> => {
+    const [first] = run
+    const last = run.at(-1)
+    if (first === undefined || last === undefined) return []
+    const opened = await take(first.pack)
+    try {
+      const bytes = await readThrough(opened, first.offset, endOf(last) - first.offset)
+      // Not kept open: what is missing or cannot be read may be there again next time.
+      if (bytes.length === 0) await drop(first.pack)
+      return run.map((place) => frameAt(bytes.subarray(place.offset - first.offset), place))
+    } catch (cause) {
+      await drop(first.pack)
+      throw cause
+    } finally {
+      opened.uses -= 1
+      if (opened.dropped && opened.uses === 0) await closePack(opened)
+    }
+  }
+
+  const readRuns = async (places: ReadonlyArray<Place>) => {
+    const frames: Array<Frame | undefined> = []
+    for (const run of runsOf(places)) frames.push(...(await readRun(run)))
+    return frames
+  }
+
+  const reads = new Set<Promise<unknown>>()
+  let closed = false
+  return {
+    frames: async (places) => {
+      if (closed) throw stopped("read")
+      const read = readRuns(places)
+      reads.add(read)
+      try {
+        return await read
+      } finally {
+        reads.delete(read)
+      }
+    },
+    drop,
+    close: async () => {
+      closed = true
+      // Also those that nobody waits for any more: they hold handles.
+      await Promise.allSettled(reads)
+      for (const pack of [...packs.keys()]) await drop(pack)
+    },
+  }
+}

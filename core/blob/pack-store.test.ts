@@ -1,0 +1,212 @@
+/**
+ * Looking digests up in packs: every damage is named, costs its own blob only, and is made good by
+ * another copy or a new put.
+ */
+import { readFileSync, renameSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { describe, expect, it } from "vitest"
+import { BlobCorrupted } from "../errors.js"
+import { digestOf } from "../model/digest.js"
+import type { BlobStoreShape } from "./blob-store.js"
+import { encodeFrame, type Frame, frameHeaderBytes } from "./pack.js"
+import { findRecipe, loadChunks } from "./pack-store.js"
+import type { Handed, Unplaced } from "./pack-writer.js"
+import {
+  dropIndex,
+  flipBit,
+  frameOf,
+  offsetOf,
+  openParts,
+  packFile,
+  recipeOf,
+  temporaryDirectory,
+  useBlobs,
+} from "./packs.contract.js"
+import { chunksOf, recipeFrame } from "./recipe.js"
+import { collect, expectBytes, noise } from "./samples.contract.js"
+
+const directory = temporaryDirectory()
+
+// Raw chunks, so that their bytes can be found in the pack.
+const [small, other] = [noise(1_000, 1), noise(2_000, 2)]
+const large = noise(400_000, 3)
+
+const putAll = (blobs: BlobStoreShape) =>
+  Effect.forEach([small, large, other], (content) => blobs.put(content))
+
+const use = <A, E>(run: (blobs: BlobStoreShape) => Effect.Effect<A, E>) =>
+  useBlobs(directory(), run)
+
+const expectWhole = Effect.fnUntraced(function* (blobs: BlobStoreShape, content: Uint8Array) {
+  expectBytes(yield* collect(blobs.read(digestOf(content))), content)
+})
+
+const expectDamage = Effect.fnUntraced(function* (blobs: BlobStoreShape, content: Uint8Array) {
+  const digest = digestOf(content)
+  for (const bytes of [blobs.read(digest), blobs.readDeflated(digest)]) {
+    const failure = yield* Effect.flip(Stream.runDrain(bytes))
+    expect(failure).toBeInstanceOf(BlobCorrupted)
+    expect(failure).toMatchObject({ digest })
+    expect(failure.message).toContain(digest)
+  }
+})
+
+/** Each part of a frame: magic, kind, form, zeros, sizes, digests, checksums, bytes. */
+const parts = [0, 4, 5, 6, 8, 12, 16, 48, 80, 84, frameHeaderBytes, frameHeaderBytes + 500]
+
+describe("a flipped bit", () => {
+  it("in any part of a chunk's frame is named, and costs no other blob", async () => {
+    await use(putAll)
+    const path = packFile(directory(), 1)
+    const start = offsetOf(path, small) - frameHeaderBytes
+    for (const part of parts) {
+      flipBit(path, start + part)
+      await use((blobs) =>
+        Effect.gen(function* () {
+          yield* expectDamage(blobs, small)
+          for (const content of [other, large]) yield* expectWhole(blobs, content)
+        }),
+      )
+      flipBit(path, start + part)
+    }
+    await use((blobs) => expectWhole(blobs, small))
+  })
+
+  it("in a chunk of many lets the chunks before it leave, and nothing behind", async () => {
+    await use(putAll)
+    const path = packFile(directory(), 1)
+    flipBit(path, offsetOf(path, large.subarray(399_900)))
+    await use((blobs) =>
+      Effect.gen(function* () {
+        yield* expectDamage(blobs, large)
+        const before = blobs.read(digestOf(large), { start: 100, end: 10_000 })
+        expectBytes(yield* collect(before), large.subarray(100, 10_000))
+      }),
+    )
+  })
+
+  it("in a recipe is named", async () => {
+    await use(putAll)
+    const path = packFile(directory(), 1)
+    const entry = Buffer.from(digestOf(large), "hex")
+    const at = readFileSync(path).lastIndexOf(entry)
+    flipBit(path, at)
+    await use((blobs) =>
+      Effect.gen(function* () {
+        yield* expectDamage(blobs, large)
+        expect((yield* blobs.stat(digestOf(large)))?.size).toBe(large.length)
+      }),
+    )
+  })
+
+  it("found by an index that is made anew costs the frames it lies in", async () => {
+    await use(putAll)
+    const path = packFile(directory(), 1)
+    for (const at of [offsetOf(path, small) - frameHeaderBytes, offsetOf(path, small) + 10]) {
+      flipBit(path, at)
+      dropIndex(directory())
+      await use((blobs) =>
+        Effect.gen(function* () {
+          expect(yield* blobs.stat(digestOf(small))).toBeUndefined()
+          for (const content of [other, large]) yield* expectWhole(blobs, content)
+        }),
+      )
+      flipBit(path, at)
+    }
+  })
+})
+
+describe("damaged bytes", () => {
+  it("are stored anew by a put, once they are known to be damaged", async () => {
+    await use(putAll)
+    const path = packFile(directory(), 1)
+    flipBit(path, offsetOf(path, small))
+    flipBit(path, offsetOf(path, large.subarray(200_000, 200_100)))
+    await use((blobs) =>
+      Effect.gen(function* () {
+        for (const content of [small, large]) {
+          yield* expectDamage(blobs, content)
+          const stat = yield* blobs.put(content)
+          expect(stat).toEqual(yield* blobs.stat(digestOf(content)))
+          yield* expectWhole(blobs, content)
+        }
+      }),
+    )
+    await use((blobs) => Effect.forEach([small, large, other], (one) => expectWhole(blobs, one)))
+    dropIndex(directory())
+    await use((blobs) => Effect.forEach([small, large, other], (one) => expectWhole(blobs, one)))
+  })
+
+  it("of a recipe are, too", async () => {
+    await use(putAll)
+    const path = packFile(directory(), 1)
+    flipBit(path, readFileSync(path).lastIndexOf(Buffer.from(digestOf(large), "hex")))
+    await use((blobs) =>
+      Effect.gen(function* () {
+        yield* expectDamage(blobs, large)
+        yield* blobs.put(large)
+        yield* expectWhole(blobs, large)
+      }),
+    )
+    await use((blobs) => expectWhole(blobs, large))
+  })
+
+  it("are named when their pack is gone, and read when it is back", async () => {
+    await use(putAll)
+    const [path, aside] = [packFile(directory(), 1), join(directory(), "aside")]
+    await use((blobs) =>
+      Effect.gen(function* () {
+        renameSync(path, aside)
+        yield* expectDamage(blobs, small)
+        renameSync(aside, path)
+        yield* expectWhole(blobs, small)
+      }),
+    )
+  })
+})
+
+const handed = (row: Unplaced, frame: Frame): Handed => ({
+  claim: { row, state: "waiting" },
+  bytes: encodeFrame(frame),
+})
+
+describe("copies of a frame", () => {
+  it("take the place of a damaged first one, in pack order", async () => {
+    const frames = [frameOf(small), frameOf(other)]
+    const store = await openParts(directory())
+    const rows = frames.map((frame) => handed({ ...frame, kind: "chunk" }, frame))
+    for (let copy = 0; copy < 3; copy += 1) await store.writer.append(rows, [], true)
+    const recipe = recipeOf(frames)
+    const load = () => loadChunks(store)(recipe, chunksOf(recipe, 0, 2))
+    const path = packFile(directory(), 1)
+    const bytes = readFileSync(path)
+    for (let copy = 0; copy < 3; copy += 1) {
+      const found = await load()
+      expect(found.map(({ digest }) => digest)).toEqual([digestOf(small), digestOf(other)])
+      bytes.fill(0, bytes.indexOf(small), bytes.indexOf(small) + 10)
+      writeFileSync(path, bytes)
+      // What was read ahead would still be whole.
+      await store.reader.drop(1)
+    }
+    expect([...store.damaged]).toEqual([])
+    await expect(load()).rejects.toBeInstanceOf(BlobCorrupted)
+    expect([...store.damaged]).toEqual([`chunk${digestOf(small)}`])
+    await store.close()
+  })
+})
+
+describe("the index", () => {
+  it("that names a blob with the recipe of another does not get it", async () => {
+    const store = await openParts(directory())
+    const { stat } = recipeOf([frameOf(small), frameOf(other)])
+    const frame = recipeFrame(recipeOf([frameOf(other), frameOf(small)]))
+    const { storedSize } = frame
+    const row = { kind: "recipe", digest: stat.digest, storedSize, stat, count: 2 } as const
+    await store.writer.append([handed(row, frame)], [], true)
+    const failure = await Effect.runPromise(Effect.flip(findRecipe(store, stat.digest)))
+    expect(failure).toMatchObject({ _tag: "BlobCorrupted", digest: stat.digest })
+    await store.close()
+  })
+})

@@ -1,0 +1,144 @@
+/**
+ * The parts of the file system driver, and how a digest is looked up in them.
+ *
+ * A digest has one first frame and sometimes copies of it; a damaged first one gives way to the
+ * next that is whole. What was found damaged in all copies is remembered, so that a put of the same
+ * bytes stores them anew. Writes nothing.
+ */
+import * as Effect from "effect/Effect"
+import type { BlobCorrupted, BlobFailure } from "../errors.js"
+import type { Digest } from "../model/digest.js"
+import type { BlobStat } from "./blob-store.js"
+import type { BlobIndex } from "./index-level.js"
+import { type BlobRow, type Place, type Row, samePlace } from "./index-row.js"
+import type { Frame, FrameKind } from "./pack.js"
+import type { PackReader } from "./pack-reader.js"
+import type { PackWriter } from "./pack-writer.js"
+import { nameOf } from "./pack-writer.js"
+import { type Recipe, type RecipeChunk, readRecipe, shortRecipe } from "./recipe.js"
+import { absent, blobFailure, corrupted, storageError } from "./rules.js"
+import type { LoadChunks } from "./send.js"
+
+export interface PackStore {
+  readonly index: BlobIndex
+  readonly reader: PackReader
+  readonly writer: PackWriter
+  /** Names of frames without a whole copy. */
+  readonly damaged: Set<string>
+  /** Names of frames that are being removed: known no more. */
+  readonly going: Set<string>
+  /** Names of frames that puts under way rely on, with their number. */
+  readonly leases: Map<string, number>
+}
+
+/** Nothing is lost: the index is derived. */
+export const damagedRow = (digest: Digest): BlobCorrupted =>
+  corrupted(digest, "has a damaged row in the index", "remove the index, opening makes it anew")
+
+/** What the index says of a blob. */
+export const findRow = (
+  { index }: PackStore,
+  digest: Digest,
+): Effect.Effect<BlobRow | undefined, BlobFailure | BlobCorrupted> =>
+  Effect.suspend((): Effect.Effect<BlobRow | undefined, BlobFailure | BlobCorrupted> => {
+    try {
+      const row = index.blob(digest)
+      return row === "damaged" ? Effect.fail(damagedRow(digest)) : Effect.succeed(row)
+    } catch (cause) {
+      return Effect.fail(blobFailure("read", cause))
+    }
+  })
+
+const firstRow = (index: BlobIndex, kind: FrameKind, digest: Digest): Row | undefined => {
+  const row = kind === "chunk" ? index.chunk(digest) : index.blob(digest)
+  return row === "damaged" ? undefined : row
+}
+
+/** Goes through the places that the index names until one is right, or all were tried. */
+const findFrame = async <A>(
+  { index, reader }: PackStore,
+  kind: FrameKind,
+  digest: Digest,
+  accept: (frame: Frame) => A | undefined,
+): Promise<A | undefined> => {
+  const tried: Array<Place> = []
+  const isNew = (row: Row) => !tried.some((place) => samePlace(place, row))
+  for (;;) {
+    // Looked up anew after each failure: a removal may have moved the frame meanwhile.
+    const first = firstRow(index, kind, digest)
+    const next =
+      first !== undefined && isNew(first)
+        ? first
+        : (await index.copies(kind, digest)).find((row) => isNew(row))
+    if (next === undefined) return undefined
+    const [frame] = await reader.frames([next])
+    const found = frame === undefined ? undefined : accept(frame)
+    if (found !== undefined) return found
+    tried.push(next)
+  }
+}
+
+const isOf = (chunk: RecipeChunk, frame: Frame | undefined): frame is Frame =>
+  frame?.kind === "chunk" &&
+  frame.digest === chunk.digest &&
+  frame.size === chunk.size &&
+  frame.storedSize === chunk.storedSize
+
+/** Loads chunks: one look into the index and few reads for all, then one by one what was not so. */
+export const loadChunks =
+  (store: PackStore): LoadChunks =>
+  async ({ stat: { digest } }, chunks) => {
+    const { index, reader, damaged } = store
+    const [only] = chunks
+    const rows =
+      only !== undefined && chunks.length === 1
+        ? [index.chunk(only.digest)]
+        : await index.chunks(chunks.map((chunk) => chunk.digest))
+    const found = await reader.frames(rows.filter((row) => row !== undefined))
+    const frames: Array<Frame> = []
+    let at = 0
+    for (const [position, chunk] of chunks.entries()) {
+      const loaded = rows[position] === undefined ? undefined : found[at++]
+      const frame = isOf(chunk, loaded)
+        ? loaded
+        : await findFrame(store, "chunk", chunk.digest, (copy) =>
+            isOf(chunk, copy) ? copy : undefined,
+          )
+      if (frame === undefined) {
+        damaged.add(nameOf({ kind: "chunk", digest: chunk.digest }))
+        throw corrupted(digest, `has the chunk ${chunk.digest} damaged or missing`)
+      }
+      frames.push(frame)
+    }
+    return frames
+  }
+
+export const loadRecipe = async (store: PackStore, { digest, stat }: BlobRow): Promise<Recipe> => {
+  const isSame = (other: BlobStat) =>
+    other.digest === digest && other.size === stat.size && other.storedDigest === stat.storedDigest
+  const recipe = await findFrame(store, "recipe", digest, (frame) => {
+    const read = frame.kind === "recipe" ? readRecipe(frame.stored) : undefined
+    return read !== undefined && isSame(read.stat) ? read : undefined
+  })
+  if (recipe !== undefined) return recipe
+  store.damaged.add(nameOf({ kind: "recipe", digest }))
+  throw corrupted(digest, "has a damaged recipe")
+}
+
+/** The recipe of a row; that of a blob of one chunk costs nothing. */
+export const recipeOfRow = (
+  store: PackStore,
+  row: BlobRow,
+): Effect.Effect<Recipe, BlobFailure | BlobCorrupted> =>
+  row.count <= 1
+    ? Effect.succeed(shortRecipe(row.stat, row.count === 0 ? 0 : 1))
+    : Effect.tryPromise({ try: () => loadRecipe(store, row), catch: storageError("read") })
+
+/** The recipe of a blob that must be there. */
+export const findRecipe = (
+  store: PackStore,
+  digest: Digest,
+): Effect.Effect<Recipe, BlobFailure | BlobCorrupted> =>
+  Effect.flatMap(findRow(store, digest), (row) =>
+    row === undefined ? Effect.fail(absent(digest)) : recipeOfRow(store, row),
+  )

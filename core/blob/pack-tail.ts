@@ -1,0 +1,102 @@
+/**
+ * The end of the pack that is being written: bytes are gathered, written, synced, and only then
+ * kept; what was never kept can be cut off again.
+ *
+ * Plain promises, used by one writer. Knows no digests and no index.
+ */
+import { type FileHandle, open, unlink } from "node:fs/promises"
+import { packHeader, packHeaderBytes } from "./pack.js"
+import { packPath, syncDirectory, writeAt } from "./pack-files.js"
+
+// Held back at most, so that few writes carry many frames.
+const gatherBytesMax = 4_194_304
+
+export interface PackTailOptions {
+  readonly directory: string
+  readonly pack: number
+  /** Of a pack that is there already and ends with a whole frame; without it, one is made. */
+  readonly size: number | undefined
+  readonly durable: boolean
+}
+
+export class PackTail {
+  readonly pack: number
+  readonly #path: string
+  readonly #handle: FileHandle
+  #end: number
+  #kept: number
+  #written: number
+  #gathered: Array<Uint8Array> = []
+
+  constructor(pack: number, path: string, handle: FileHandle, end: number) {
+    this.pack = pack
+    this.#path = path
+    this.#handle = handle
+    this.#end = end
+    this.#kept = end
+    this.#written = end
+  }
+
+  /** Where the next frame will lie. */
+  get end(): number {
+    return this.#end
+  }
+
+  /** Where the bytes end that are kept. */
+  get kept(): number {
+    return this.#kept
+  }
+
+  /** Takes bytes for `end`; true when it is time to `write`. */
+  add(bytes: Uint8Array): boolean {
+    this.#gathered.push(bytes)
+    this.#end += bytes.length
+    return this.#end - this.#written >= gatherBytesMax
+  }
+
+  async write(): Promise<void> {
+    const gathered = this.#gathered
+    if (gathered.length === 0) return
+    this.#gathered = []
+    await writeAt(this.#handle, this.#written, gathered)
+    this.#written = this.#end
+  }
+
+  /** All that was written survives a power loss. */
+  async sync(): Promise<void> {
+    await this.#handle.datasync()
+  }
+
+  /** All that was written stays, whatever happens to what comes. */
+  keep(): void {
+    this.#kept = this.#written
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close()
+  }
+
+  /** Cuts off what was not kept, as far as the disk still lets us; an empty pack goes. */
+  async discard(): Promise<void> {
+    const isEmpty = this.#kept === packHeaderBytes
+    if (!isEmpty) await this.#handle.truncate(this.#kept).catch(() => undefined)
+    await this.#handle.close().catch(() => undefined)
+    if (isEmpty) await unlink(this.#path).catch(() => undefined)
+  }
+}
+
+export const openTail = async (options: PackTailOptions): Promise<PackTail> => {
+  const { directory, pack, size, durable } = options
+  const path = packPath(directory, pack)
+  const handle = await open(path, size === undefined ? "wx" : "r+", 0o600)
+  const tail = new PackTail(pack, path, handle, size ?? packHeaderBytes)
+  if (size !== undefined) return tail
+  try {
+    await writeAt(handle, 0, [packHeader()])
+    if (durable) await syncDirectory(directory)
+    return tail
+  } catch (cause) {
+    await tail.discard()
+    throw cause
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * The one writer of packs: an append queue with a group commit.
+ *
+ * Entries are written in the order in which they came. While one fsync runs, further entries wait
+ * and share the next one; index rows follow behind the fsync that covers their frames. So a recipe
+ * that is durable has its chunks durable before it. Plain promises: nothing here is interrupted
+ * half-way. Does not know what a blob is.
+ */
+import { setImmediate as nextTurn } from "node:timers/promises"
+import type { BlobFailure } from "../errors.js"
+import type { BlobIndex } from "./index-level.js"
+import type { Row } from "./index-row.js"
+import { packHeaderBytes } from "./pack.js"
+import { writeCause } from "./pack-files.js"
+import { openTail, PackTail } from "./pack-tail.js"
+import { blobFailure, stopped } from "./rules.js"
+
+/** A row whose place is not known yet. */
+export type Unplaced = { [R in Row as R["kind"]]: Omit<R, "pack" | "offset"> }[Row["kind"]]
+
+/** A frame that was handed in. Other puts find it here until it is in the index, or has failed. */
+export interface Claim {
+  readonly row: Unplaced
+  state: "waiting" | "stored" | BlobFailure
+}
+
+export interface Handed {
+  readonly claim: Claim
+  /** The frame as it will lie in a pack. */
+  readonly bytes: Uint8Array
+}
+
+export const nameOf = ({ kind, digest }: Pick<Unplaced, "kind" | "digest">): string => kind + digest
+
+export interface PackWriter {
+  /** The claim on a digest that is on its way into the index. */
+  readonly claimOn: (row: Pick<Unplaced, "kind" | "digest">) => Claim | undefined
+  /**
+   * Hands frames in. Resolves when they are written, with `durable` when they and all before them
+   * are durable and in the index; with a failure when that, or one of `needs`, has failed. Frames
+   * behind a failed need are not written.
+   */
+  readonly append: (
+    frames: ReadonlyArray<Handed>,
+    needs: ReadonlyArray<Claim>,
+    durable: boolean,
+  ) => Promise<BlobFailure | undefined>
+  /** Ends the pack. Puts from then on lie in packs of this number and above. */
+  readonly roll: () => Promise<number>
+  /** Runs when nothing else writes packs or index. */
+  readonly exclusively: <A>(task: () => Promise<A>) => Promise<A>
+  /** Takes a number for a pack that somebody else writes. */
+  readonly nextPack: () => number
+  /** Ends what was handed in, and refuses what comes later. */
+  readonly close: () => Promise<void>
+}
+
+export interface PackWriterOptions {
+  readonly directory: string
+  readonly index: BlobIndex
+  readonly durable: boolean
+  readonly packBytesMax: number
+  /** The pack to go on with, if the last one is whole. */
+  readonly last: { readonly pack: number; readonly size: number } | undefined
+  readonly nextPack: number
+}
+
+interface Entry {
+  readonly frames: ReadonlyArray<Handed>
+  readonly needs: ReadonlyArray<Claim>
+  readonly durable: boolean
+  readonly task?: () => Promise<void>
+  readonly settle: (failure: BlobFailure | undefined) => void
+}
+
+const failureIn = (claims: Iterable<Claim>): BlobFailure | undefined => {
+  for (const { state } of claims) if (typeof state !== "string") return state
+  return undefined
+}
+
+const failureOf = ({ frames, needs }: Entry): BlobFailure | undefined =>
+  failureIn(needs) ?? failureIn(frames.map(({ claim }) => claim))
+
+class Writer implements PackWriter {
+  readonly #options: PackWriterOptions
+  readonly #claims = new Map<string, Claim>()
+  #queue: Array<Entry> = []
+  #running: Promise<void> | undefined
+  #closed = false
+  #tail: PackTail | undefined
+  /** Frames in the tail that are not in the index yet. */
+  #placed: Array<{ readonly claim: Claim; readonly row: Row }> = []
+  #last: PackWriterOptions["last"]
+  #next: number
+
+  constructor(options: PackWriterOptions) {
+    this.#options = options
+    this.#last = options.last
+    this.#next = options.nextPack
+  }
+
+  claimOn(row: Pick<Unplaced, "kind" | "digest">): Claim | undefined {
+    return this.#claims.get(nameOf(row))
+  }
+
+  nextPack(): number {
+    this.#next += 1
+    return this.#next - 1
+  }
+
+  append(frames: ReadonlyArray<Handed>, needs: ReadonlyArray<Claim>, durable: boolean) {
+    if (this.#closed) return Promise.resolve(stopped("put"))
+    for (const { claim } of frames) this.#claims.set(nameOf(claim.row), claim)
+    return new Promise<BlobFailure | undefined>((settle) =>
+      this.#enter({ frames, needs, durable, settle }),
+    )
+  }
+
+  exclusively<A>(run: () => Promise<A>): Promise<A> {
+    if (this.#closed) return Promise.reject(stopped("remove"))
+    return new Promise((resolve, reject) => {
+      const task = () => run().then(resolve, reject)
+      this.#enter({ frames: [], needs: [], durable: true, task, settle: () => undefined })
+    })
+  }
+
+  roll(): Promise<number> {
+    return this.exclusively(async () => {
+      await this.#seal()
+      this.#last = undefined
+      return this.#next
+    })
+  }
+
+  close(): Promise<void> {
+    const sealed = this.exclusively(() => this.#seal())
+    this.#closed = true
+    return sealed
+  }
+
+  #enter(entry: Entry): void {
+    this.#queue.push(entry)
+    this.#running ??= this.#drain()
+  }
+
+  async #drain(): Promise<void> {
+    // Puts that are ready in this turn of the event loop join the first commit.
+    await nextTurn()
+    while (this.#queue.length > 0) {
+      const batch = this.#queue
+      this.#queue = []
+      await this.#take(batch)
+    }
+    this.#running = undefined
+  }
+
+  async #take(batch: ReadonlyArray<Entry>): Promise<void> {
+    for (const entry of batch) {
+      await this.#place(entry)
+      if (entry.task === undefined) continue
+      await this.#commit()
+      await entry.task()
+    }
+    if (batch.some(({ durable }) => durable)) await this.#commit()
+    else await this.#write()
+    for (const entry of batch) entry.settle(failureOf(entry))
+  }
+
+  async #place(entry: Entry): Promise<void> {
+    for (const { claim, bytes } of entry.frames) {
+      const tail = await this.#roomFor(bytes.length)
+      // Asked after making room: that may have failed the frames before this one.
+      const failure = failureOf(entry) ?? (tail instanceof PackTail ? undefined : tail)
+      if (failure !== undefined) this.#end(claim, failure)
+      if (failure !== undefined || !(tail instanceof PackTail)) continue
+      const row = { ...claim.row, pack: tail.pack, offset: tail.end }
+      this.#placed.push({ claim, row })
+      if (tail.add(bytes)) await this.#write()
+    }
+  }
+
+  /** The pack that takes the next frame, or why there is none. */
+  async #roomFor(bytes: number): Promise<PackTail | BlobFailure> {
+    const end = this.#tail?.end ?? packHeaderBytes
+    try {
+      const isFull = end + bytes > this.#options.packBytesMax && end > packHeaderBytes
+      if (isFull) await this.#seal()
+      this.#tail ??= await this.#begin()
+      return this.#tail
+    } catch (cause) {
+      return blobFailure("put", cause)
+    }
+  }
+
+  #begin(): Promise<PackTail> {
+    const { directory, durable } = this.#options
+    const last = this.#last
+    this.#last = undefined
+    const pack = last?.pack ?? this.nextPack()
+    return openTail({ directory, durable, pack, size: last?.size })
+  }
+
+  async #write(): Promise<void> {
+    const tail = this.#tail
+    await tail?.write().catch((cause: unknown) => this.#abandon(tail, cause))
+  }
+
+  async #commit(): Promise<void> {
+    await this.#write()
+    const tail = this.#tail
+    if (tail === undefined || this.#placed.length === 0) return
+    const { index, durable } = this.#options
+    try {
+      if (durable) await tail.sync()
+      const rows = this.#placed.map(({ row }) => row)
+      await index.add(rows, [{ pack: tail.pack, end: tail.end, whole: true, ahead: !durable }])
+      tail.keep()
+      for (const { claim } of this.#placed) this.#end(claim, "stored")
+      this.#placed = []
+    } catch (cause) {
+      await this.#abandon(tail, cause)
+    }
+  }
+
+  /** What was not committed is given up with the pack: who knows what a failed write has left. */
+  async #abandon(tail: PackTail, cause: unknown): Promise<void> {
+    const failure = blobFailure("put", await writeCause(this.#options.directory, cause))
+    for (const { claim } of this.#placed) this.#end(claim, failure)
+    this.#placed = []
+    this.#tail = undefined
+    await tail.discard()
+  }
+
+  #end(claim: Claim, state: Claim["state"]): void {
+    claim.state = state
+    this.#claims.delete(nameOf(claim.row))
+  }
+
+  async #seal(): Promise<void> {
+    await this.#commit()
+    const tail = this.#tail
+    if (tail === undefined) return
+    this.#tail = undefined
+    if (!this.#options.durable && tail.kept > packHeaderBytes) await this.#settle(tail)
+    await tail.close()
+  }
+
+  /** One fsync for all that was acknowledged without: the mark then covers what is on the disk. */
+  async #settle(tail: PackTail): Promise<void> {
+    try {
+      await tail.sync()
+      const mark = { pack: tail.pack, end: tail.kept, whole: true, ahead: false }
+      await this.#options.index.add([], [mark])
+    } catch {
+      // The mark still says that rows may be ahead, so the next opening looks at their frames.
+    }
+  }
+}
+
+export const openPackWriter = (options: PackWriterOptions): PackWriter => new Writer(options)

@@ -1,0 +1,226 @@
+/**
+ * Pack files: how frames lie in them, and how to find the frames again without any index.
+ *
+ * Pack: magic, format (u32), CRC-32 of both (u32); then frames until the end. Frame: magic, kind,
+ * form, two zero bytes, raw size (u32), stored size (u32), raw SHA-256, stored SHA-256, CRC-32 of
+ * the raw bytes (u32), CRC-32 of the 84 bytes before (u32); then the stored bytes. All big-endian.
+ * Opens no file, and does not know what a recipe says.
+ */
+import { crc32 } from "node:zlib"
+import { type Digest, fromDigest, hasher, toDigest } from "../model/digest.js"
+import type { Form } from "./deflate.js"
+
+export const packFormat = 1
+export const packHeaderBytes = 12
+export const frameHeaderBytes = 88
+
+/** Bytes of a chunk that format 1 can hold: bounds what a damaged size makes a reader allocate. */
+export const frameChunkBytesMax = 16_777_216
+
+// Neither begins with a letter, so that no text is full of candidates.
+const packMagic = 0x8944_4250
+const frameMagic = 0x8944_4246
+const frameMagicBytes = Buffer.from([0x89, 0x44, 0x42, 0x46])
+
+export type FrameKind = "chunk" | "recipe"
+
+const kindCodes: Readonly<Record<FrameKind, number>> = { chunk: 1, recipe: 2 }
+const formCodes: Readonly<Record<Form, number>> = { raw: 0, deflate: 1 }
+
+export interface FrameHeader {
+  readonly kind: FrameKind
+  readonly form: Form
+  /** Bytes before deflating. */
+  readonly size: number
+  readonly storedSize: number
+  /** Of the raw bytes: for a chunk, its name. */
+  readonly digest: Digest
+  readonly storedDigest: Digest
+  /** Of the raw bytes. */
+  readonly crc32: number
+}
+
+export interface Frame extends FrameHeader {
+  readonly stored: Uint8Array
+}
+
+export const packHeader = (): Buffer => {
+  const header = Buffer.alloc(packHeaderBytes)
+  header.writeUInt32BE(packMagic, 0)
+  header.writeUInt32BE(packFormat, 4)
+  header.writeUInt32BE(crc32(header.subarray(0, 8)), 8)
+  return header
+}
+
+/** The format of a pack, or undefined when its header is damaged or was never written whole. */
+export const readPackFormat = (bytes: Uint8Array): number | undefined => {
+  if (bytes.length < packHeaderBytes) return undefined
+  const header = Buffer.from(bytes.buffer, bytes.byteOffset, packHeaderBytes)
+  const whole = header.readUInt32BE(0) === packMagic
+  return whole && header.readUInt32BE(8) === crc32(header.subarray(0, 8))
+    ? header.readUInt32BE(4)
+    : undefined
+}
+
+/** A frame as it lies in a pack. */
+export const encodeFrame = (frame: Frame): Buffer => {
+  const bytes = Buffer.allocUnsafe(frameHeaderBytes + frame.stored.length)
+  bytes.writeUInt32BE(frameMagic, 0)
+  bytes[4] = kindCodes[frame.kind]
+  bytes[5] = formCodes[frame.form]
+  bytes.writeUInt16BE(0, 6)
+  bytes.writeUInt32BE(frame.size, 8)
+  bytes.writeUInt32BE(frame.storedSize, 12)
+  bytes.set(fromDigest(frame.digest), 16)
+  bytes.set(fromDigest(frame.storedDigest), 48)
+  bytes.writeUInt32BE(frame.crc32, 80)
+  bytes.writeUInt32BE(crc32(bytes.subarray(0, 84)), 84)
+  bytes.set(frame.stored, frameHeaderBytes)
+  return bytes
+}
+
+/** Whether a header says what a writer of format 1 could have said. */
+const isPossible = ({ kind, form, size, storedSize, digest, storedDigest }: FrameHeader): boolean =>
+  size > 0 &&
+  (form === "raw"
+    ? storedSize === size && storedDigest === digest
+    : kind === "chunk" && storedSize > 0 && storedSize < size) &&
+  (kind === "recipe" || size <= frameChunkBytesMax)
+
+/** The frame header at the beginning of `bytes`; undefined when there is none that is whole. */
+export const readFrameHeader = (bytes: Uint8Array): FrameHeader | undefined => {
+  if (bytes.length < frameHeaderBytes) return undefined
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, frameHeaderBytes)
+  if (view.readUInt32BE(0) !== frameMagic) return undefined
+  if (view.readUInt32BE(84) !== crc32(view.subarray(0, 84))) return undefined
+  if (view[4] !== 1 && view[4] !== 2) return undefined
+  if ((view[5] !== 0 && view[5] !== 1) || view.readUInt16BE(6) !== 0) return undefined
+  const header: FrameHeader = {
+    kind: view[4] === 1 ? "chunk" : "recipe",
+    form: view[5] === 0 ? "raw" : "deflate",
+    size: view.readUInt32BE(8),
+    storedSize: view.readUInt32BE(12),
+    digest: toDigest(view.subarray(16, 48)),
+    storedDigest: toDigest(view.subarray(48, 80)),
+    crc32: view.readUInt32BE(80),
+  }
+  return isPossible(header) ? header : undefined
+}
+
+/** Reads bytes of a pack; fewer than asked only where the pack ends. */
+export type ReadPack = (offset: number, length: number) => Promise<Uint8Array>
+
+const windowBytes = 1_048_576
+
+/** The same reads, served from a window that moves forward: what a scan needs to be fast. */
+export const readAhead = (read: ReadPack): ReadPack => {
+  let start = 0
+  let bytes: Uint8Array = new Uint8Array(0)
+  return async (offset, length) => {
+    if (offset < start || offset + length > start + bytes.length) {
+      bytes = await read(offset, Math.max(length, windowBytes))
+      start = offset
+    }
+    return bytes.subarray(offset - start, offset - start + length)
+  }
+}
+
+export type Scanned =
+  /** A frame whose header and stored bytes are whole. */
+  | { readonly type: "frame"; readonly offset: number; readonly header: FrameHeader }
+  /** Bytes between frames that are none. `header` when only the stored bytes are wrong. */
+  | {
+      readonly type: "damage"
+      readonly from: number
+      readonly to: number
+      readonly header?: FrameHeader
+    }
+  /**
+   * Comes last. Whole frames end at `end`. What follows is `torn` when a write that never ended
+   * explains it (part of a frame, or zeros), otherwise `damaged`.
+   */
+  | { readonly type: "end"; readonly end: number; readonly tail: "whole" | "torn" | "damaged" }
+
+/** Hashes in windows: a size that was never true costs reading, not memory. */
+const isWhole = async (read: ReadPack, offset: number, header: FrameHeader): Promise<boolean> => {
+  const hash = hasher()
+  const end = offset + frameHeaderBytes + header.storedSize
+  for (let at = offset + frameHeaderBytes; at < end; ) {
+    const bytes = await read(at, Math.min(windowBytes, end - at))
+    if (bytes.length === 0) return false
+    hash.update(bytes)
+    at += bytes.length
+  }
+  return toDigest(hash.bytes()) === header.storedDigest
+}
+
+/** The next place from `from` on where a whole frame begins, or `size`. */
+const findFrame = async (read: ReadPack, from: number, size: number): Promise<number> => {
+  for (let at = from; at + frameHeaderBytes < size; ) {
+    const bytes = await read(at, Math.min(windowBytes, size - at))
+    if (bytes.length < frameHeaderBytes) break
+    const found = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(frameMagicBytes)
+    // The magic may lie across the end of the window, so its last bytes are looked at again.
+    if (found < 0) at += bytes.length - frameMagicBytes.length + 1
+    else {
+      const header = readFrameHeader(await read(at + found, frameHeaderBytes))
+      const fits = header && at + found + frameHeaderBytes + header.storedSize <= size
+      if (fits && (await isWhole(read, at + found, header))) return at + found
+      at += found + 1
+    }
+  }
+  return size
+}
+
+const isZero = async (read: ReadPack, from: number, size: number): Promise<boolean> => {
+  for (let at = from; at < size; ) {
+    const bytes = await read(at, Math.min(windowBytes, size - at))
+    if (bytes.length === 0 || bytes.some((byte) => byte !== 0)) return false
+    at += bytes.length
+  }
+  return true
+}
+
+/** Whether the bytes from `from` to the end are what a write leaves that was cut short. */
+const isTorn = async (read: ReadPack, from: number, size: number): Promise<boolean> => {
+  const start = Buffer.from(await read(from, Math.min(frameHeaderBytes, size - from)))
+  if (readFrameHeader(start) !== undefined) return true
+  const magic = start.subarray(0, frameMagicBytes.length)
+  const isPartOfHeader =
+    start.length < frameHeaderBytes && frameMagicBytes.subarray(0, magic.length).equals(magic)
+  return isPartOfHeader || isZero(read, from, size)
+}
+
+/**
+ * Goes through the frames of a pack of `size` bytes, from `from`, checking the stored bytes of
+ * each. Damage costs the frames it lies in only: the scan goes on at the next whole frame. `read`
+ * is asked for a window at most, whatever the bytes say; best it is one of `readAhead`.
+ */
+export async function* scanPack(
+  read: ReadPack,
+  from: number,
+  size: number,
+): AsyncGenerator<Scanned, void> {
+  let at = from
+  let end = from
+  while (at < size) {
+    const header = readFrameHeader(await read(at, Math.min(frameHeaderBytes, size - at)))
+    if (header === undefined) {
+      const resumed = await findFrame(read, at + 1, size)
+      if (resumed === size) break
+      yield { type: "damage", from: at, to: resumed }
+      at = resumed
+      continue
+    }
+    const next = at + frameHeaderBytes + header.storedSize
+    // Nothing follows an unfinished frame: what looks like frames in it is somebody's content.
+    if (next > size) break
+    if (await isWhole(read, at, header)) {
+      yield { type: "frame", offset: at, header }
+      end = next
+    } else yield { type: "damage", from: at, to: next, header }
+    at = next
+  }
+  const torn = end < size && at < size && (await isTorn(read, at, size))
+  yield { type: "end", end, tail: end === size ? "whole" : torn ? "torn" : "damaged" }
+}

@@ -1,0 +1,207 @@
+/**
+ * Recipes: which chunks make up a blob, and the arithmetic of ranges over them in both forms.
+ *
+ * On disk a canonical MessagePack map { chunks, crc32, sha256, size, stored }: `chunks` is a string
+ * of 40-byte entries (SHA-256, size u32, stored size u32, big-endian), `stored` the SHA-256 over
+ * the stored digests of the chunks in order. A chunk is raw exactly when both sizes are equal.
+ * Reads and writes nothing.
+ */
+import { crc32 } from "node:zlib"
+import { type Digest, digestOf, fromDigest, hasher, toDigest } from "../model/digest.js"
+import { type Plain, pack, unpack } from "../model/msgpack.js"
+import type { BlobStat, ByteRange } from "./blob-store.js"
+import { storedBlocksSize } from "./deflate.js"
+import type { Frame } from "./pack.js"
+
+/** One chunk of a blob. Raw when `storedSize` is `size`. */
+export interface RecipeChunk {
+  readonly digest: Digest
+  readonly size: number
+  readonly storedSize: number
+}
+
+const entryBytes = 40
+
+export interface Recipe {
+  readonly stat: BlobStat
+  readonly count: number
+  /** `count` entries, as on disk: a blob of 100 GB has a million and more. */
+  readonly entries: Uint8Array
+}
+
+const viewOf = (bytes: Uint8Array): Buffer =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+
+/** The chunks `from` to `to` of a recipe. */
+export const chunksOf = (recipe: Recipe, from: number, to: number): ReadonlyArray<RecipeChunk> => {
+  const view = viewOf(recipe.entries)
+  const chunks: Array<RecipeChunk> = []
+  for (let at = from * entryBytes; at < to * entryBytes; at += entryBytes)
+    chunks.push({
+      digest: toDigest(view.subarray(at, at + 32)),
+      size: view.readUInt32BE(at + 32),
+      storedSize: view.readUInt32BE(at + 36),
+    })
+  return chunks
+}
+
+const sentSize = (size: number, storedSize: number): number =>
+  storedSize === size ? storedBlocksSize(size) : storedSize
+
+/** What the entries add up to; undefined when one of them cannot be. */
+const totalsOf = (entries: Uint8Array) => {
+  const view = viewOf(entries)
+  let size = 0
+  let deflatedSize = 0
+  let raw = true
+  for (let at = 0; at < view.length; at += entryBytes) {
+    const chunkSize = view.readUInt32BE(at + 32)
+    const storedSize = view.readUInt32BE(at + 36)
+    if (storedSize < 1 || storedSize > chunkSize) return undefined
+    size += chunkSize
+    deflatedSize += sentSize(chunkSize, storedSize)
+    raw &&= storedSize === chunkSize
+  }
+  return { size, deflatedSize, raw }
+}
+
+const recipeOf = (
+  digest: Digest,
+  crc: number,
+  storedDigest: Digest,
+  entries: Uint8Array,
+): Recipe | undefined => {
+  const totals = totalsOf(entries)
+  if (totals === undefined) return undefined
+  const stat = { digest, crc32: crc, storedDigest, ...totals }
+  return { stat, count: entries.length / entryBytes, entries }
+}
+
+/** Gathers the chunks of a blob while they are stored. */
+export interface RecipeDraft {
+  readonly count: () => number
+  readonly add: (chunk: RecipeChunk, storedDigest: Digest) => void
+  readonly finish: (digest: Digest, crc: number) => Recipe
+}
+
+export const recipeDraft = (): RecipeDraft => {
+  const entries: Array<Uint8Array> = []
+  const stored = hasher()
+  return {
+    count: () => entries.length,
+    add: (chunk, storedDigest) => {
+      const entry = Buffer.allocUnsafe(entryBytes)
+      entry.set(fromDigest(chunk.digest), 0)
+      entry.writeUInt32BE(chunk.size, 32)
+      entry.writeUInt32BE(chunk.storedSize, 36)
+      entries.push(entry)
+      stored.update(fromDigest(storedDigest))
+    },
+    finish: (digest, crc) => {
+      const recipe = recipeOf(digest, crc, toDigest(stored.bytes()), Buffer.concat(entries))
+      if (recipe === undefined) throw new Error(`blob ${digest} was cut into an empty chunk`)
+      return recipe
+    },
+  }
+}
+
+/**
+ * The recipe of a blob of at most one chunk, whose chunk is named like the blob and of the same
+ * size: it follows from the stat, so that small blobs are read without reading their recipe.
+ */
+export const shortRecipe = (stat: BlobStat, count: 0 | 1): Recipe => {
+  const storedSize = stat.raw ? stat.size : stat.deflatedSize
+  const entries = Buffer.alloc(count * entryBytes)
+  if (count === 1) {
+    entries.set(fromDigest(stat.digest), 0)
+    entries.writeUInt32BE(stat.size, 32)
+    entries.writeUInt32BE(storedSize, 36)
+  }
+  return { stat, count, entries }
+}
+
+/** The frame of a recipe. Always raw: it is mostly digests. */
+export const recipeFrame = ({ stat, entries }: Recipe): Frame => {
+  const bytes = pack({
+    sha256: fromDigest(stat.digest),
+    size: stat.size,
+    crc32: stat.crc32,
+    stored: fromDigest(stat.storedDigest),
+    chunks: entries,
+  })
+  const digest = digestOf(bytes)
+  const size = bytes.length
+  return {
+    kind: "recipe",
+    form: "raw",
+    size,
+    storedSize: size,
+    digest,
+    storedDigest: digest,
+    crc32: crc32(bytes),
+    stored: bytes,
+  }
+}
+
+type PlainMap = { readonly [key: string]: Plain | undefined }
+
+const isMap = (plain: Plain): plain is PlainMap =>
+  typeof plain === "object" &&
+  plain !== null &&
+  !Array.isArray(plain) &&
+  !(plain instanceof Uint8Array)
+
+const unpackMap = (bytes: Uint8Array): PlainMap => {
+  try {
+    const plain = unpack(bytes)
+    return isMap(plain) ? plain : {}
+  } catch {
+    return {}
+  }
+}
+
+const isDigestBytes = (value: Plain | undefined): value is Uint8Array =>
+  value instanceof Uint8Array && value.length === 32
+
+/** The recipe in a frame's bytes; undefined when they are not one, or contradict themselves. */
+export const readRecipe = (bytes: Uint8Array): Recipe | undefined => {
+  const { sha256, size, crc32: crc, stored, chunks } = unpackMap(bytes)
+  if (!isDigestBytes(sha256) || !isDigestBytes(stored)) return undefined
+  if (typeof crc !== "number" || crc !== crc >>> 0) return undefined
+  if (!(chunks instanceof Uint8Array) || chunks.length % entryBytes !== 0) return undefined
+  const recipe = recipeOf(toDigest(sha256), crc, toDigest(stored), chunks)
+  return recipe?.stat.size === size ? recipe : undefined
+}
+
+/** `content`: the bytes themselves. `deflated`: the stored form, as `readDeflated` sends it. */
+export type Sent = "content" | "deflated"
+
+export const sentBytes = (stat: BlobStat, sent: Sent): number =>
+  sent === "content" ? stat.size : stat.deflatedSize
+
+/** The chunks that a range touches. */
+export interface Cover {
+  readonly from: number
+  readonly to: number
+  /** Bytes of chunk `from` that lie before the range. */
+  readonly skip: number
+}
+
+/** Which chunks to read for a range within the blob, as content or as stored form. */
+export const cover = (recipe: Recipe, sent: Sent, { start, end }: ByteRange): Cover => {
+  const view = viewOf(recipe.entries)
+  let from = 0
+  let skip = 0
+  let position = 0
+  let chunk = 0
+  for (; chunk < recipe.count && position < end; chunk += 1) {
+    const size = view.readUInt32BE(chunk * entryBytes + 32)
+    const stored = view.readUInt32BE(chunk * entryBytes + 36)
+    if (position <= start) {
+      from = chunk
+      skip = start - position
+    }
+    position += sent === "content" ? size : sentSize(size, stored)
+  }
+  return start === end ? { from: 0, to: 0, skip: 0 } : { from, to: chunk, skip }
+}

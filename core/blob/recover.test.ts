@@ -1,0 +1,168 @@
+/**
+ * Opening: what lies behind a mark is looked at, what is no frame is named and left alone.
+ */
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { type BlobIndex, openIndex } from "./index-level.js"
+import { encodeFrame, type Frame, packHeader, packHeaderBytes } from "./pack.js"
+import { packPath } from "./pack-files.js"
+import { fileHandles, flipBit, frameOf, recipeOf, temporaryDirectory } from "./packs.contract.js"
+import { recipeFrame } from "./recipe.js"
+import { recover } from "./recover.js"
+import { noise } from "./samples.contract.js"
+
+const directory = temporaryDirectory()
+const packs = () => join(directory(), "packs")
+let index: BlobIndex
+
+beforeEach(async () => {
+  mkdirSync(packs())
+  index = await openIndex(join(directory(), "index"))
+})
+afterEach(async () => {
+  vi.restoreAllMocks()
+  await index.close()
+})
+
+const [a, b, c] = [frameOf(noise(200, 1)), frameOf(noise(300, 2)), frameOf(noise(400, 3))]
+const blob = recipeOf([a, b, c])
+const recipe = recipeFrame(blob)
+
+const write = (pack: number, ...frames: ReadonlyArray<Frame>): number => {
+  const bytes = Buffer.concat([packHeader(), ...frames.map(encodeFrame)])
+  writeFileSync(packPath(packs(), pack), bytes)
+  return bytes.length
+}
+
+const isKnown = ({ digest }: Frame) => index.chunk(digest) !== undefined
+const hasBlob = () => index.blob(blob.stat.digest) !== undefined
+
+describe("recovery", () => {
+  it("of nothing finds nothing", async () => {
+    expect(await recover(packs(), index)).toMatchObject({
+      packs: [],
+      last: undefined,
+      findings: [],
+    })
+  })
+
+  it("indexes every frame, syncs what it indexed, and looks at it once", async () => {
+    const handles = await fileHandles(directory())
+    const synced = vi.spyOn(handles, "datasync")
+    const size = write(1, a, b, c, recipe)
+    const last = { pack: 1, size }
+    expect(await recover(packs(), index)).toMatchObject({ last, findings: [] })
+    expect(synced).toHaveBeenCalledTimes(1)
+    expect([a, b, c].every(isKnown) && hasBlob()).toBe(true)
+    expect([...(await index.marks()).values()]).toEqual([
+      { pack: 1, end: size, whole: true, ahead: false },
+    ])
+    synced.mockClear()
+    expect(await recover(packs(), index)).toMatchObject({ last, findings: [] })
+    expect(synced).not.toHaveBeenCalled()
+    appendFileSync(packPath(packs(), 1), encodeFrame(frameOf(noise(50, 4))))
+    expect(await recover(packs(), index)).toMatchObject({ last: { pack: 1 } })
+    expect(isKnown(frameOf(noise(50, 4)))).toBe(true)
+    expect(await index.copies("chunk", a.digest)).toEqual([])
+  })
+
+  it("makes a blob known only with all of its chunks", async () => {
+    write(1, a, b, recipe)
+    await recover(packs(), index)
+    expect(isKnown(a)).toBe(true)
+    expect(hasBlob()).toBe(false)
+  })
+
+  it("finds chunks of a blob in later packs, where a removal has moved them", async () => {
+    write(1, a, recipe)
+    write(2, b)
+    write(3, c)
+    await recover(packs(), index)
+    expect(hasBlob()).toBe(true)
+  })
+
+  it("counts the first frame in pack order, and the others as copies", async () => {
+    write(1, a, b)
+    write(2, b, a)
+    await recover(packs(), index)
+    expect(index.chunk(a.digest)).toMatchObject({ pack: 1, offset: packHeaderBytes })
+    expect(await index.copies("chunk", a.digest)).toMatchObject([{ pack: 2 }])
+    expect(await index.copies("chunk", b.digest)).toMatchObject([{ pack: 2 }])
+  })
+
+  it("names what is damaged or torn, goes on behind it, and has the pack left alone", async () => {
+    const size = write(1, a, b, c)
+    flipBit(packPath(packs(), 1), packHeaderBytes + 100)
+    appendFileSync(packPath(packs(), 1), encodeFrame(a).subarray(0, 100))
+    const before = readFileSync(packPath(packs(), 1))
+    const damaged = { pack: 1, from: 12, to: 12 + 88 + 200, state: "damaged", digest: a.digest }
+    const torn = { pack: 1, from: size, to: size + 100, state: "torn" }
+    const recovered = await recover(packs(), index)
+    expect(recovered).toMatchObject({ last: undefined, findings: [damaged, torn] })
+    expect([isKnown(a), isKnown(b), isKnown(c)]).toEqual([false, true, true])
+    // It is known from now on, and stays as it is.
+    expect(await recover(packs(), index)).toMatchObject({ last: undefined, findings: [] })
+    expect(readFileSync(packPath(packs(), 1))).toEqual(before)
+  })
+
+  it("reads a pack whose own header is damaged, or was never written", async () => {
+    write(1, a)
+    flipBit(packPath(packs(), 1), 5)
+    writeFileSync(packPath(packs(), 2), packHeader().subarray(0, 7))
+    writeFileSync(packPath(packs(), 3), "")
+    const { last, findings } = await recover(packs(), index)
+    expect(last).toBeUndefined()
+    expect(findings).toMatchObject([
+      { pack: 1, from: 0, to: 12, state: "damaged" },
+      { pack: 2, from: 0, to: 7, state: "torn" },
+      { pack: 3, from: 0, to: 0, state: "torn" },
+    ])
+    expect(isKnown(a)).toBe(true)
+  })
+
+  it("goes on with the last pack only if it is whole", async () => {
+    write(1, a)
+    const size = write(2, b)
+    expect(await recover(packs(), index)).toMatchObject({ last: { pack: 2, size } })
+    appendFileSync(packPath(packs(), 2), "torn")
+    expect(await recover(packs(), index)).toMatchObject({ last: undefined })
+    write(3)
+    expect(await recover(packs(), index)).toMatchObject({ last: { pack: 3, size: 12 } })
+  })
+
+  it("does not believe a mark that is ahead of its pack", async () => {
+    const size = write(1, a, b)
+    await recover(packs(), index)
+    await index.add([], [{ pack: 1, end: size + 1, whole: true, ahead: false }])
+    await index.add([], [{ pack: 9, end: 100, whole: true, ahead: false }])
+    write(1, b)
+    await recover(packs(), index)
+    expect([isKnown(a), isKnown(b)]).toEqual([false, true])
+    expect([...(await index.marks()).keys()]).toEqual([1])
+  })
+
+  it("looks again at frames that were indexed ahead of their fsync", async () => {
+    const size = write(1, a, b)
+    await recover(packs(), index)
+    await index.add([], [{ pack: 1, end: size, whole: true, ahead: true }])
+    expect(await recover(packs(), index)).toMatchObject({ last: { pack: 1 }, findings: [] })
+    expect((await index.marks()).get(1)).toMatchObject({ ahead: false })
+    await index.add([], [{ pack: 1, end: size, whole: true, ahead: true }])
+    const bytes = readFileSync(packPath(packs(), 1))
+    writeFileSync(packPath(packs(), 1), bytes.fill(0, size - 350))
+    expect(await recover(packs(), index)).toMatchObject({ findings: [{ state: "damaged" }] })
+    expect([isKnown(a), isKnown(b)]).toEqual([true, false])
+  })
+
+  it("survives packs of any bytes", async () => {
+    for (const seed of [1, 2, 3]) {
+      writeFileSync(packPath(packs(), seed), noise(3_000, seed))
+      const made = Buffer.concat([encodeFrame(recipe).subarray(0, 95), noise(200, seed)])
+      writeFileSync(packPath(packs(), seed + 10), Buffer.concat([packHeader(), made]))
+    }
+    const { findings } = await recover(packs(), index)
+    expect(findings.length).toBeGreaterThanOrEqual(6)
+    expect(hasBlob()).toBe(false)
+  })
+})
