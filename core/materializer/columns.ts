@@ -1,0 +1,190 @@
+/**
+ * The columns of a table: taken from its first row, checked against every other, typed by what the
+ * cells turn out to be, and measured for metadata. Knows no files.
+ */
+import { metadataValueBytesMax, tableColumnStatisticsMax } from "../limits.js"
+import { dtype, encodeMetadata, type Metadata } from "../model/metadata.js"
+import { pack } from "../model/msgpack.js"
+import { metadataKeyProblem } from "../model/names.js"
+import { type Flaw, flaw, stepTo, within } from "./flaw.js"
+import { statistics } from "./statistics.js"
+import {
+  isPlainList,
+  isPlainRecord,
+  keyProblem,
+  listFlaw,
+  plainProperty,
+  scalarProblem,
+} from "./walk.js"
+
+/** A scalar that JSON gives back: no NaN, no infinity, no -0, no half of a surrogate pair. */
+export type Cell = string | number | boolean | null
+export type Row = { readonly [column: string]: Cell }
+export type Table = ReadonlyArray<Row>
+
+/** `int`: safe integers only. `mixed`: more than one of the others, beside null. */
+export type ColumnDtype = "int" | "float" | "string" | "bool" | "null" | "mixed"
+
+export interface Column {
+  readonly name: string
+  readonly dtype: ColumnDtype
+  readonly nullable: boolean
+}
+
+// One bit for each kind of cell, so that a column is the union of its cells.
+const kind = { int: 1, float: 2, string: 4, bool: 8, null: 16 } as const
+
+/** The kind of a cell; 0 for what is none. */
+const kindOfCell = (cell: unknown): number => {
+  if (scalarProblem(cell) !== undefined) return 0
+  if (cell === null) return kind.null
+  if (typeof cell === "number") return Number.isSafeInteger(cell) ? kind.int : kind.float
+  return typeof cell === "string" ? kind.string : kind.bool
+}
+
+const dtypes = new Map<number, ColumnDtype>([
+  [0, "null"],
+  [kind.int, "int"],
+  [kind.float, "float"],
+  [kind.int | kind.float, "float"],
+  [kind.string, "string"],
+  [kind.bool, "bool"],
+])
+
+const dtypeOf = (kinds: number): ColumnDtype => dtypes.get(kinds & ~kind.null) ?? "mixed"
+
+/** The columns that a first row announces; every row is checked against them. */
+export class Columns {
+  readonly names: ReadonlyArray<string>
+  readonly #kinds: Uint8Array
+  readonly #positions: ReadonlyMap<string, number>
+  #ordered: boolean
+
+  constructor(names: ReadonlyArray<string>) {
+    this.names = names
+    this.#ordered = true
+    this.#kinds = new Uint8Array(names.length)
+    this.#positions = new Map(names.map((name, position) => [name, position]))
+  }
+
+  check(row: unknown): Flaw | undefined {
+    if (!isPlainRecord(row)) return flaw("is not a plain record")
+    const keys = Object.getOwnPropertyNames(row)
+    // As many keys as columns, each of them a column: then they are the same.
+    if (keys.length !== this.names.length)
+      return flaw(`has ${keys.length} keys where the first row has ${this.names.length}`)
+    let index = 0
+    let moved = 0
+    for (const key of keys) {
+      const position = key === this.names[index] ? index : this.#positions.get(key)
+      if (position === undefined)
+        return within(flaw("is no key of the first row"), row, stepTo(key))
+      if (position !== index) moved += 1
+      index += 1
+      const property = plainProperty(row, key)
+      const found = property === undefined ? 0 : kindOfCell(property.value)
+      if (found === 0) return within(cellFlaw(property), row, stepTo(key))
+      this.#kinds[position] = (this.#kinds[position] ?? 0) | found
+    }
+    this.#ordered = moved === 0
+    return undefined
+  }
+
+  /** The row checked last, with its keys in the order of the first. */
+  arranged(row: Row): Row {
+    if (this.#ordered) return row
+    return Object.fromEntries(this.names.map((name) => [name, row[name] ?? null]))
+  }
+
+  /** As far as rows were checked. */
+  schema(): ReadonlyArray<Column> {
+    return this.names.map((name, position) => {
+      const kinds = this.#kinds[position] ?? 0
+      return { name, dtype: dtypeOf(kinds), nullable: (kinds & kind.null) > 0 }
+    })
+  }
+}
+
+const cellFlaw = (property: { readonly value?: unknown } | undefined): Flaw =>
+  property === undefined
+    ? flaw("is a getter or not enumerable")
+    : flaw(scalarProblem(property.value) ?? "is no cell of a table")
+
+const announced = (row: unknown): Columns | Flaw => {
+  if (!isPlainRecord(row)) return flaw("is not a plain record")
+  const names = Object.getOwnPropertyNames(row)
+  if (names.length === 0) return flaw("has no columns")
+  for (const name of names) {
+    const problem = keyProblem(name)
+    if (problem !== undefined) return within(flaw(problem), row, stepTo(name))
+  }
+  return new Columns(names)
+}
+
+/**
+ * Checks a whole table and gives its columns or its first flaw. Each row is handed on as soon as it
+ * was checked, its keys in the order of the first row.
+ */
+export const scanTable = (value: unknown, each?: (row: Row) => void): Columns | Flaw => {
+  if (!isPlainList(value)) return flaw("is not a list of records")
+  if (value.length === 0) return flaw("is empty, so it has no columns")
+  const columns = announced(value[0])
+  if (!(columns instanceof Columns)) return within(columns, value, "[0]")
+  const outer = listFlaw(value)
+  if (outer !== undefined) return outer
+  let index = 0
+  for (const row of value) {
+    const found = columns.check(row)
+    if (found !== undefined) return within(found, value, `[${index}]`)
+    each?.(columns.arranged(row as Row))
+    index += 1
+  }
+  return columns
+}
+
+const columnMetadata = (table: Table, name: string): Metadata => {
+  const numbers = new Float64Array(table.length)
+  let [kinds, count, nulls] = [0, 0, 0]
+  for (const row of table) {
+    const cell = row[name]
+    kinds |= kindOfCell(cell)
+    if (cell === null) nulls += 1
+    else if (typeof cell === "number") {
+      numbers[count] = cell
+      count += 1
+    }
+  }
+  const type = dtypeOf(kinds)
+  return {
+    dtype: dtype(type),
+    ...(nulls > 0 ? { null_count: nulls } : {}),
+    ...(type === "int" || type === "float" ? statistics(numbers.subarray(0, count)) : {}),
+  }
+}
+
+// A quarter is left to the caller: a value of metadata that is too large would lose all of it.
+const columnsBytesMax = (metadataValueBytesMax * 3) / 4
+
+/**
+ * `length`, `shape`, and `columns` with the dtype, nulls and statistics of each. Beyond the bound
+ * of columns or of bytes, and where a name cannot be a key of metadata, they are `omitted`.
+ */
+export const tableMetadata = (table: Table): Metadata => {
+  const names = Object.keys(table[0] ?? {})
+  const columns: Record<string, Metadata> = {}
+  let bytes = 0
+  for (const name of names.slice(0, tableColumnStatisticsMax)) {
+    if (metadataKeyProblem(name) !== undefined) continue
+    const column = { [name]: columnMetadata(table, name) }
+    bytes += pack(encodeMetadata(column, "columns")).length
+    if (bytes > columnsBytesMax) break
+    Object.assign(columns, column)
+  }
+  const omitted = names.length - Object.keys(columns).length
+  return {
+    length: table.length,
+    shape: [table.length, names.length],
+    columns,
+    ...(omitted > 0 ? { omitted } : {}),
+  }
+}
