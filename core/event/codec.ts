@@ -1,0 +1,106 @@
+/**
+ * Recorded events to record bodies and back. A body is one canonical MessagePack map of at most
+ * 65,535 bytes with the position and the id inside, so that a record says itself where it belongs.
+ *
+ * Older revisions are upcast here. A type that this program does not know keeps its data as it is.
+ */
+import { type Digest, fromDigest, toDigest } from "../model/digest.js"
+import { type Plain, pack, unpack } from "../model/msgpack.js"
+import type { AnyEventType, EventType, Recorded, Subject } from "./event.js"
+
+type PlainMap = { readonly [key: string]: Plain | undefined }
+
+// The one place where data of any type is taken as that of its own type.
+type OpenEventType = EventType<string, Plain>
+
+export interface Codec {
+  readonly encode: (event: Recorded) => Uint8Array
+  /** Throws when the body is not a record of this form; the caller names the position. */
+  readonly decode: (body: Uint8Array) => Recorded
+  readonly typeOf: (type: string) => OpenEventType | undefined
+}
+
+const encodeSubject = ({ id, previous }: Subject): Plain => [id, previous]
+
+const decodeSubject = (plain: Plain): Subject => {
+  const [id, previous] = plain as ReadonlyArray<Plain>
+  if (typeof id !== "string" || typeof previous !== "number")
+    throw new Error("a subject of the record has no id or position")
+  return { id, previous }
+}
+
+const upcast = (type: OpenEventType, revision: number, data: Plain): Plain => {
+  let current = data
+  for (let from = revision; from < type.revision; from += 1) {
+    const step = type.upcasts?.[from]
+    if (step === undefined) throw new Error(`${type.type} has no upcast from revision ${from}`)
+    current = step(current)
+  }
+  return current
+}
+
+const texts = ["actor", "reason", "correlationId", "causationId", "idempotencyKey"] as const
+
+const decodeEnvelope = (map: PlainMap): Omit<Recorded, "data"> => {
+  const { position, id, type, revision, time, clock, request, step, subjects } = map
+  if (typeof position !== "number" || typeof id !== "string" || typeof type !== "string")
+    throw new Error("the record has no position, id or type")
+  if (typeof revision !== "number" || typeof time !== "number" || !Array.isArray(subjects))
+    throw new Error("the record has no revision, time or subjects")
+  const optional: Record<string, string> = {}
+  for (const key of texts) {
+    const text = map[key]
+    if (typeof text === "string") optional[key] = text
+  }
+  return {
+    position,
+    id,
+    type,
+    revision,
+    time,
+    ...(typeof clock === "number" ? { clock } : {}),
+    ...optional,
+    ...(request instanceof Uint8Array ? { request: toDigest(request) } : {}),
+    ...(typeof step === "number" ? { step } : {}),
+    subjects: subjects.map(decodeSubject),
+  }
+}
+
+/** A codec that knows these event types. Two of one name are a defect. */
+export const makeCodec = (types: ReadonlyArray<AnyEventType>): Codec => {
+  const known = new Map<string, OpenEventType>()
+  for (const type of types) {
+    if (known.has(type.type)) throw new Error(`two event types are named ${type.type}`)
+    known.set(type.type, type as unknown as OpenEventType)
+  }
+
+  /** A newer revision than this program knows is as unknown as an unknown type. */
+  const understood = ({ type, revision }: Omit<Recorded, "data">): OpenEventType | undefined => {
+    const found = known.get(type)
+    return found !== undefined && revision <= found.revision ? found : undefined
+  }
+
+  const encode = (event: Recorded): Uint8Array => {
+    const { data, request, subjects, ...envelope } = event
+    const wire = understood(event)?.wire
+    return pack({
+      ...envelope,
+      request: request === undefined ? undefined : fromDigest(request as Digest),
+      subjects: subjects.map(encodeSubject),
+      data: wire === undefined ? (data as Plain) : wire.encode(data as Plain),
+    })
+  }
+
+  const decode = (body: Uint8Array): Recorded => {
+    const map = unpack(body) as PlainMap
+    const envelope = decodeEnvelope(map)
+    const type = known.get(envelope.type)
+    const data = map.data ?? null
+    // A newer revision than this program knows is as unknown as an unknown type.
+    if (type === undefined || envelope.revision > type.revision) return { ...envelope, data }
+    const current = upcast(type, envelope.revision, data)
+    return { ...envelope, data: type.wire === undefined ? current : type.wire.decode(current) }
+  }
+
+  return { encode, decode, typeOf: (type) => known.get(type) }
+}
