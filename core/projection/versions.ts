@@ -1,0 +1,131 @@
+/**
+ * Versions: one row each with everything that an answer shows, under the artifact's id and the
+ * version's ordinal, so that a list of an artifact's versions is one walk over neighbours.
+ *
+ * Further rows find it by id, by the end of an id, and by position across all artifacts.
+ */
+import type { CoreEvents } from "../event/catalog.js"
+import type { Recorded } from "../event/event.js"
+import type { Tagging, TargetRef } from "../event/subject.js"
+import type { PlainMetadata } from "../model/metadata.js"
+import type { Plain } from "../model/msgpack.js"
+import { labelNumber } from "../model/names.js"
+import type { Rows } from "../view/draft.js"
+import { type Deletion, deletionOf, withoutKeys, withoutTags, withTags } from "./artifacts.js"
+import { projection } from "./projection.js"
+
+/** Where a version's row lies: [artifact id, ordinal]. */
+export type VersionKey = readonly [artifactId: string, ordinal: number]
+
+type Saved = CoreEvents["version-saved"]
+
+export type VersionRow = {
+  readonly id: string
+  readonly artifactId: string
+  readonly ordinal: number
+  readonly label: string
+  readonly number?: number
+  readonly type: Saved["type"]
+  readonly saveType: Saved["saveType"]
+  readonly materializer: string
+  readonly description?: string
+  readonly content: {
+    readonly digest: string
+    readonly size: number
+    readonly count: number
+    readonly entries?: Plain
+  }
+  /** Ids of tags. */
+  readonly tags: ReadonlyArray<string>
+  readonly metadata: PlainMetadata
+  readonly inputs: Saved["inputs"]
+  readonly producer?: { readonly name: string; readonly run?: string; readonly step?: string }
+  readonly createdAt: number
+  readonly actor?: string
+  readonly position: number
+  readonly deleted?: Deletion
+}
+
+export type VersionTables = {
+  readonly at: VersionRow
+  readonly id: VersionKey
+  /** The id backwards, so that the end of an id is a prefix. */
+  readonly tail: VersionKey
+  readonly position: VersionKey
+}
+
+type VersionRows = Rows<VersionTables>
+
+export const backwards = (text: string): string => [...text].reverse().join("")
+
+const change = (
+  rows: VersionRows,
+  { artifact, version }: TargetRef,
+  update: (row: VersionRow) => VersionRow,
+): void => {
+  if (version === undefined) return
+  const key = ["at", artifact.id, version.ordinal] as const
+  const row = rows.get(key)
+  if (row !== undefined) rows.put(key, update(row))
+}
+
+const removeMoved = (rows: VersionRows, tags: ReadonlyArray<Tagging>): void => {
+  for (const tag of tags)
+    if (tag.from !== undefined)
+      change(rows, tag.from, (row) => ({ ...row, tags: withoutTags(row.tags, [tag]) }))
+}
+
+const savedRow = (event: Recorded<"version-saved", Saved>): VersionRow => {
+  const { artifact, version, created, content, tags, ...rest } = event.data
+  const number = labelNumber(version.label)
+  return {
+    ...rest,
+    id: version.id,
+    artifactId: artifact.id,
+    ordinal: version.ordinal,
+    label: version.label,
+    ...(number === undefined ? {} : { number }),
+    // Trees are lists of flat records: plain as they are.
+    content: content as VersionRow["content"],
+    tags: tags.map(({ id }) => id),
+    createdAt: event.time,
+    ...(event.actor === undefined ? {} : { actor: event.actor }),
+    position: event.position,
+  }
+}
+
+export const versions = projection<VersionTables>()({
+  name: "versions",
+  revision: 1,
+  on: {
+    "version-saved": (rows, event) => {
+      const { artifact, version, tags } = event.data
+      const key: VersionKey = [artifact.id, version.ordinal]
+      removeMoved(rows, tags)
+      rows.put(["at", ...key], savedRow(event))
+      rows.put(["id", version.id], key)
+      rows.put(["tail", backwards(version.id)], key)
+      rows.put(["position", event.position], key)
+    },
+    "version-deleted": (rows, event) =>
+      change(rows, event.data.target, (row) => ({ ...row, deleted: deletionOf(event) })),
+    "version-restored": (rows, event) =>
+      change(rows, event.data.target, ({ deleted, ...row }) => row),
+    "tags-added": (rows, { data }) => {
+      removeMoved(rows, data.tags)
+      change(rows, data.target, (row) => ({ ...row, tags: withTags(row.tags, data.tags) }))
+    },
+    "tags-removed": (rows, { data }) =>
+      change(rows, data.target, (row) => ({ ...row, tags: withoutTags(row.tags, data.tags) })),
+    "metadata-logged": (rows, { data }) =>
+      change(rows, data.target, (row) => ({
+        ...row,
+        metadata: { ...row.metadata, ...data.values },
+      })),
+    "metadata-removed": (rows, { data }) =>
+      change(rows, data.target, (row) => ({
+        ...row,
+        metadata: withoutKeys(row.metadata, data.keys),
+      })),
+  },
+})
