@@ -1,0 +1,105 @@
+/**
+ * Hides a version, or an artifact with all its versions. Nothing is freed and no name, label or
+ * number becomes available; `restore` brings it back.
+ *
+ * Who uses a version as input is a list, and a decision reads exact keys only. So a query lists the
+ * surviving consumers beforehand, as of a position, and the decision sees whether one came since.
+ */
+import { InUse, InvalidReference, isRefusal } from "../errors.js"
+import { fact } from "../event/catalog.js"
+import { members, parsing, target } from "../model/input.js"
+import type { ParsedTarget } from "../model/reference.js"
+import { lineage } from "../projection/lineage.js"
+import {
+  artifactRef,
+  type ResolvedTarget,
+  resolveTarget,
+  versionRef,
+} from "../projection/resolve.js"
+import type { ViewReader } from "../view/draft.js"
+import { command, type Decided } from "./command.js"
+import { checkExpectation, type Expectation, expected } from "./expect.js"
+
+/** What a query saw before the decision. */
+export interface ObservedUse {
+  /** Id of what the target meant then. */
+  readonly id: string
+  readonly position: number
+  /** Ids of surviving consumers, a handful at most. */
+  readonly consumers: ReadonlyArray<string>
+}
+
+export interface DeleteInput {
+  readonly target: ParsedTarget
+  readonly force?: true
+  readonly expect?: Expectation
+  readonly use?: ObservedUse
+}
+
+/** A bare name would mean its latest version, which is rarely what was meant to be deleted. */
+const bare = (name: string): InvalidReference =>
+  new InvalidReference({
+    message: `${name} is a bare name: say "${name}@latest" or { artifact: "${name}" }`,
+    reference: name,
+  })
+
+/** Consumers that were seen, or that may have come since; undefined when there is none. */
+const consumersOf = (
+  views: ViewReader,
+  id: string,
+  seen: ObservedUse | undefined,
+): ReadonlyArray<string> | undefined => {
+  const rows = views.view(lineage)
+  const used = rows.get(["used", id])
+  if (used === undefined) return undefined
+  const position = seen?.id === id ? seen.position : 0
+  if (used.position > position) return [used.by]
+  if (seen !== undefined && seen.consumers.length > 0) return seen.consumers
+  return (rows.get(["restored"]) ?? 0) > position ? [] : undefined
+}
+
+const inUse = (consumers: ReadonlyArray<string>): InUse =>
+  new InUse({
+    message: "surviving versions use it as input: delete them first, or say { force: true }",
+    consumers,
+  })
+
+const hide = ({ artifact, version }: ResolvedTarget, forced: true | undefined): Decided => {
+  const part = artifactRef(artifact)
+  const mark = forced === true ? { forced } : {}
+  if (version === undefined)
+    return {
+      facts: [fact("artifact-deleted", { artifact: part, ...mark }, [part.id])],
+      result: null,
+    }
+  const at = { artifact: part, version: versionRef(version) }
+  const subjects = [version.id, part.id]
+  return { facts: [fact("version-deleted", { target: at, ...mark }, subjects)], result: null }
+}
+
+export const deletion = command<DeleteInput>({
+  name: "delete",
+  parse: (input) =>
+    parsing(() => {
+      const { target: of, force, expect } = members(input)
+      return {
+        target: target(of),
+        ...(force === true ? { force } : {}),
+        ...expected(expect),
+      }
+    }),
+  decide: (input, views) => {
+    // A part of an id, which looks like a name, is an id by now.
+    if (input.target.kind === "version" && input.target.reference.by === "text")
+      return bare(input.target.reference.text)
+    const resolved = resolveTarget(views, input.target)
+    if (isRefusal(resolved)) return resolved
+    const { artifact, version } = resolved
+    const subject = (version ?? artifact).id
+    const failed = checkExpectation(views, input.expect, { subject, artifact })
+    if (failed !== undefined) return failed
+    const consumers = input.force === true ? undefined : consumersOf(views, subject, input.use)
+    if (consumers !== undefined) return inUse(consumers)
+    return hide(resolved, input.force)
+  },
+})

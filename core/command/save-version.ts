@@ -1,0 +1,213 @@
+/**
+ * Saves a version: one event that makes the artifact when it is new and carries everything known
+ * about the version. The bytes are durable before this is decided.
+ *
+ * With `reuse`, content equal to that of the latest version makes no new one: tags and metadata
+ * that differ are put on the version that is there.
+ */
+import { isRefusal, LimitExceeded, type Refusal, VersionExists } from "../errors.js"
+import { type CoreEvents, type CoreRecorded, fact } from "../event/catalog.js"
+import type { ArtifactRef, VersionRef } from "../event/subject.js"
+import { targetIds } from "../event/subject.js"
+import { metadataBytesMax, metadataKeyCountMax } from "../limits.js"
+import type { PlainMetadata } from "../model/metadata.js"
+import { pack } from "../model/msgpack.js"
+import type { Id } from "../model/names.js"
+import type { ParsedReference } from "../model/reference.js"
+import { type ArtifactRow, artifacts } from "../projection/artifacts.js"
+import {
+  artifactRef,
+  findArtifact,
+  resolveVersion,
+  taken,
+  targetRef,
+  versionAt,
+} from "../projection/resolve.js"
+import { tags as tagViews } from "../projection/tags.js"
+import type { VersionRow } from "../projection/versions.js"
+import type { ViewReader } from "../view/draft.js"
+import { command, type Decided, type Stamp, unchanged } from "./command.js"
+import type { Expectation } from "./expect.js"
+import { checkExpectation } from "./expect.js"
+import { checkKeyCount } from "./log-metadata.js"
+import { checkHolderExpectation, planTaggings, taggingSubjects } from "./taggings.js"
+
+type Saved = CoreEvents["version-saved"]
+
+/** What intake made of a call: checked, its content stored. */
+export interface SaveInput {
+  /** The id of the version, if one is made. */
+  readonly id: Id
+  readonly name: string
+  readonly label?: string
+  readonly saved: Pick<
+    Saved,
+    "type" | "saveType" | "materializer" | "description" | "content" | "producer"
+  >
+  readonly tags: ReadonlyArray<string>
+  /** Given by the caller; wins over what was read off the value. */
+  readonly metadata: PlainMetadata
+  readonly automatic: PlainMetadata
+  readonly inputs: ReadonlyArray<{ readonly reference: ParsedReference; readonly as?: string }>
+  readonly reuse?: true
+  readonly expect?: Expectation
+}
+
+const newArtifact = (views: ViewReader, name: string, stamp: Stamp): ArtifactRef => ({
+  id: stamp.id(),
+  name,
+  ordinal: (views.view(artifacts).get(["count"]) ?? 0) + 1,
+})
+
+const nextLabel = (artifact: ArtifactRow | undefined): string | LimitExceeded => {
+  const number = (artifact?.counter ?? 0) + 1
+  if (Number.isSafeInteger(number)) return String(number)
+  return new LimitExceeded({
+    message: `${artifact?.name} has used the largest version number: give a label`,
+    limit: "versionNumberMax",
+    allowed: Number.MAX_SAFE_INTEGER,
+    actual: number,
+  })
+}
+
+const labelRefusal = (
+  views: ViewReader,
+  artifact: ArtifactRow,
+  label: string,
+): Refusal | undefined => {
+  const { name, id } = artifact
+  const rows = views.view(tagViews)
+  const ordinal = rows.get(["label", id, label])
+  if (ordinal !== undefined) {
+    const deleted = versionAt(views, [id, ordinal])?.deleted !== undefined
+    const verb = deleted ? "has had" : "has"
+    const message = `${name} ${verb} a version ${label} already: choose another label`
+    return new VersionExists({ message, name, version: label })
+  }
+  const tag = rows.get(["name", label])
+  const clash = tag?.exclusive === true && rows.get(["holders", tag.id, id]) !== undefined
+  const message = `${label} is an exclusive tag of ${name}: choose another label`
+  return clash ? taken(label, message, [`${name}@${label}`]) : undefined
+}
+
+const resolveInputs = (
+  views: ViewReader,
+  inputs: SaveInput["inputs"],
+): Saved["inputs"] | Refusal => {
+  const resolved: Array<Saved["inputs"][number]> = []
+  for (const { reference, as } of inputs) {
+    const found = resolveVersion(views, reference)
+    if (isRefusal(found)) return found
+    const id = found.version.id as Id
+    const artifactId = found.artifact.id as Id
+    if (resolved.some((input) => input.id === id && input.as === as)) continue
+    resolved.push({ id, artifactId, ...(as === undefined ? {} : { as }) })
+  }
+  return resolved
+}
+
+/** The caller's values, and what was read off the value where there is room: it fails no save. */
+const metadataOf = ({ automatic, metadata }: SaveInput): PlainMetadata => {
+  const room = metadataKeyCountMax - Object.keys(metadata).length
+  const own = Object.entries(automatic).filter(([key]) => !Object.hasOwn(metadata, key))
+  const together = { ...Object.fromEntries(own.slice(0, room)), ...metadata }
+  return pack(together).length > metadataBytesMax ? metadata : together
+}
+
+const saveNew = (
+  input: SaveInput,
+  artifact: ArtifactRow | undefined,
+  views: ViewReader,
+  stamp: Stamp,
+): Decided | Refusal => {
+  const label = input.label ?? nextLabel(artifact)
+  if (typeof label !== "string") return label
+  const refusal = artifact === undefined ? undefined : labelRefusal(views, artifact, label)
+  if (refusal !== undefined) return refusal
+  const inputs = resolveInputs(views, input.inputs)
+  if (isRefusal(inputs)) return inputs
+  const ref = artifact === undefined ? newArtifact(views, input.name, stamp) : artifactRef(artifact)
+  const version: VersionRef = { id: input.id, label, ordinal: (artifact?.versions ?? 0) + 1 }
+  const target = { artifact: ref, version }
+  const taggings = planTaggings(views, target, [], input.tags, stamp)
+  if (isRefusal(taggings)) return taggings
+  const saved = fact(
+    "version-saved",
+    {
+      artifact: ref,
+      ...(artifact === undefined ? { created: true as const } : {}),
+      version,
+      ...input.saved,
+      tags: taggings,
+      metadata: metadataOf(input),
+      inputs,
+    },
+    [...targetIds(target), ...taggingSubjects(taggings)],
+  )
+  return { facts: [saved], result: input.id }
+}
+
+const differs = (row: VersionRow, values: PlainMetadata): PlainMetadata =>
+  Object.fromEntries(
+    Object.entries(values).filter(
+      ([key, value]) =>
+        !Object.hasOwn(row.metadata, key) ||
+        Buffer.compare(pack(value), pack(row.metadata[key] ?? null)) !== 0,
+    ),
+  )
+
+const reuseLatest = (
+  input: SaveInput,
+  artifact: ArtifactRow,
+  version: VersionRow,
+  views: ViewReader,
+  stamp: Stamp,
+): Decided | Refusal => {
+  const target = targetRef({ artifact, version })
+  const taggings = planTaggings(views, target, version.tags, input.tags, stamp)
+  if (isRefusal(taggings)) return taggings
+  const values = differs(version, input.metadata)
+  const exceeded = checkKeyCount(version.metadata, values)
+  if (exceeded !== undefined) return exceeded
+  const ids = targetIds(target)
+  const facts = [
+    ...(taggings.length === 0
+      ? []
+      : [fact("tags-added", { target, tags: taggings }, [...ids, ...taggingSubjects(taggings)])]),
+    ...(Object.keys(values).length === 0 ? [] : [fact("metadata-logged", { target, values }, ids)]),
+  ]
+  return facts.length === 0 ? unchanged(version.id) : { facts, result: version.id }
+}
+
+export const saveVersion = command<SaveInput>({
+  name: "save-version",
+  // Intake has parsed the call before it stored the content.
+  parse: (input) => input as SaveInput,
+  recall: (events) => {
+    const [event] = events as ReadonlyArray<CoreRecorded>
+    if (event?.type === "version-saved") return event.data.version.id
+    const reused = event?.type === "tags-added" || event?.type === "metadata-logged"
+    return reused ? (event.data.target.version?.id ?? null) : null
+  },
+  decide: (input, views, stamp) => {
+    const artifact = findArtifact(views, input.name)
+    if (artifact?.deleted !== undefined) {
+      const message = `the artifact ${input.name} is deleted, and its name stays taken: restore it`
+      return taken(input.name, message, [artifact.id])
+    }
+    const about = { subject: artifact?.id, artifact, tags: input.tags }
+    const failed =
+      checkHolderExpectation(input.tags, input.expect?.holder !== undefined) ??
+      checkExpectation(views, input.expect, about)
+    if (failed !== undefined) return failed
+    const latest =
+      input.reuse === true && artifact?.latest !== undefined
+        ? versionAt(views, [artifact.id, artifact.latest])
+        : undefined
+    const asked = input.label === undefined || input.label === latest?.label
+    const same = asked && latest?.content.digest === input.saved.content.digest
+    return artifact !== undefined && latest !== undefined && same
+      ? reuseLatest(input, artifact, latest, views, stamp)
+      : saveNew(input, artifact, views, stamp)
+  },
+})
