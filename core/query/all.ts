@@ -1,0 +1,23 @@
+/**
+ * The list of the ledger's queries.
+ */
+import { listArtifacts } from "./artifacts.js"
+import { consumers } from "./consumers.js"
+import { getArtifact, getVersion } from "./find.js"
+import { history, replay } from "./history.js"
+import { metadataHistory, metadataSeries } from "./metadata.js"
+import { listTags } from "./tags.js"
+import { listVersions } from "./versions.js"
+
+export const queries = {
+  getVersion,
+  getArtifact,
+  listArtifacts,
+  listVersions,
+  listTags,
+  history,
+  replay,
+  metadataHistory,
+  metadataSeries,
+  consumers,
+} as const

@@ -1,0 +1,66 @@
+/**
+ * Consumers: the surviving versions that were made from a version, or from any version of an
+ * artifact. What deletion asks before it hides something.
+ */
+import * as Effect from "effect/Effect"
+import { candidateCountMax, pageSizeMax } from "../limits.js"
+import { lineage } from "../projection/lineage.js"
+import { findById, type ResolvedTarget } from "../projection/resolve.js"
+import { versions } from "../projection/versions.js"
+import type { Asked, Moment } from "./query.js"
+
+const survives = (moment: Moment, id: string, exceptArtifact: string | undefined): boolean => {
+  const found = findById(moment.views, id)
+  return (
+    found !== undefined &&
+    found.version.deleted === undefined &&
+    found.artifact.deleted === undefined &&
+    found.artifact.id !== exceptArtifact
+  )
+}
+
+const consumersOfVersion = Effect.fnUntraced(function* (
+  moment: Moment,
+  id: string,
+  exceptArtifact: string | undefined,
+) {
+  const surviving: Array<string> = []
+  let after: string | undefined
+  do {
+    const page = yield* moment.views
+      .view(lineage)
+      .list({ prefix: ["consumer", id], after, countMax: pageSizeMax })
+    surviving.push(
+      ...page.rows.map(({ value }) => value).filter((by) => survives(moment, by, exceptArtifact)),
+    )
+    after = page.resume
+  } while (after !== undefined && surviving.length < candidateCountMax)
+  return surviving.slice(0, candidateCountMax)
+})
+
+/** Ids of surviving consumers, a handful at most. */
+export const consumers = ({
+  moment,
+  target: { artifact, version },
+}: {
+  readonly moment: Moment
+  readonly target: ResolvedTarget
+}): Asked<ReadonlyArray<string>> =>
+  Effect.gen(function* () {
+    if (version !== undefined) return yield* consumersOfVersion(moment, version.id, undefined)
+    // Nothing to walk where no version of the artifact was ever used by another artifact's.
+    if (moment.views.view(lineage).get(["used", artifact.id]) === undefined) return []
+    // One that was made from several versions of the artifact counts once.
+    const surviving = new Set<string>()
+    let after: string | undefined
+    do {
+      const page = yield* moment.views
+        .view(versions)
+        .list({ prefix: ["at", artifact.id], after, countMax: pageSizeMax })
+      for (const { value: row } of page.rows)
+        if (row.deleted === undefined && surviving.size < candidateCountMax)
+          for (const by of yield* consumersOfVersion(moment, row.id, artifact.id)) surviving.add(by)
+      after = page.resume
+    } while (after !== undefined && surviving.size < candidateCountMax)
+    return [...surviving].slice(0, candidateCountMax)
+  })

@@ -1,0 +1,158 @@
+/**
+ * History and replay: the recorded events, all of them or those about one thing, in order.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { type Failure, InvalidInput, isRefusal, type Refusal, TagMissing } from "../errors.js"
+import type { Recorded } from "../event/event.js"
+import { replayPageCount } from "../limits.js"
+import { shaped, target } from "../model/input.js"
+import type { ParsedTarget, Target } from "../model/reference.js"
+import { strict } from "../model/schema.js"
+import {
+  findArtifact,
+  findById,
+  resolveArtifact,
+  resolveVersion,
+  versionAt,
+} from "../projection/resolve.js"
+import { tags } from "../projection/tags.js"
+import { chain } from "./chain.js"
+import { expandTarget } from "./find.js"
+import { parsedInput } from "./input.js"
+import type { Moment } from "./query.js"
+import { decodeRecords } from "./records.js"
+
+/** Filters of `replay`; all must hold. */
+export interface ReplayQuery {
+  /** Only events behind this position. */
+  readonly after?: number
+  /** Only events up to this position. */
+  readonly upTo?: number
+  readonly types?: ReadonlyArray<string>
+  readonly target?: Target
+  readonly actor?: string
+  readonly correlationId?: string
+  /** Only events about this tag. */
+  readonly tag?: string
+  /** Recorded time, `after` exclusive, `before` exclusive. */
+  readonly time?: { readonly after?: Date; readonly before?: Date }
+}
+
+/** Events as callers see them. */
+export type Events = Stream.Stream<Recorded, Refusal | Failure>
+
+const date = Schema.optional(Schema.Date)
+const position = Schema.optional(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)))
+
+const schema = strict(
+  Schema.Struct({
+    after: position,
+    upTo: position,
+    types: Schema.optional(Schema.Array(Schema.String)),
+    target: Schema.optional(Schema.Unknown),
+    actor: Schema.optional(Schema.String),
+    correlationId: Schema.optional(Schema.String),
+    tag: Schema.optional(Schema.String),
+    time: Schema.optional(Schema.Struct({ after: date, before: date })),
+  }),
+)
+
+type Parsed = typeof schema.Type
+
+/** The id of what a target means, deleted or not: history does not end with a deletion. */
+export const subjectOf = Effect.fnUntraced(function* (
+  moment: Moment,
+  parsed: ParsedTarget,
+): Effect.fn.Return<string, Refusal | Failure> {
+  const { views } = moment
+  const expanded = yield* expandTarget(moment, parsed)
+  if (expanded.kind === "tag") {
+    const tag = views.view(tags).get(["name", expanded.name])
+    const message = `there is no tag ${expanded.name}`
+    return tag?.id ?? (yield* new TagMissing({ message, tag: expanded.name, candidates: [] }))
+  }
+  if (expanded.kind === "artifact") {
+    const artifact = findArtifact(views, expanded.name) ?? resolveArtifact(views, expanded.name)
+    return isRefusal(artifact) ? yield* artifact : artifact.id
+  }
+  const { reference } = expanded
+  if (reference.by === "id" && findById(views, reference.id) !== undefined) return reference.id
+  if (reference.by === "selector") {
+    const artifact = findArtifact(views, reference.name)
+    const label = ["label", artifact?.id ?? "", reference.selector] as const
+    const ordinal = views.view(tags).get(label)
+    const key = [artifact?.id ?? "", ordinal ?? 0] as const
+    const row = ordinal === undefined ? undefined : versionAt(views, key)
+    if (row !== undefined) return row.id
+  }
+  const resolved = resolveVersion(views, reference)
+  return isRefusal(resolved) ? yield* resolved : resolved.version.id
+})
+
+/** The events about an artifact, a version or a tag, in order. */
+export const history = (moment: Moment, value: unknown): Events =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      const parsed = yield* parsedInput(() => target(value))
+      return chain(moment, yield* subjectOf(moment, parsed))
+    }),
+  )
+
+/** Every event behind `after`, up to and with `upTo`. */
+const everything = (moment: Moment, after: number, upTo: number) =>
+  Stream.paginate(after, (start: number) =>
+    Effect.gen(function* () {
+      const countMax = Math.min(replayPageCount, upTo - start)
+      if (countMax <= 0) return [[], Option.none<number>()] as const
+      const records = yield* moment.log.read(start, countMax)
+      const events = yield* decodeRecords(moment.codec, records)
+      const end = start + events.length
+      return [events, end < upTo && events.length > 0 ? Option.some(end) : Option.none()] as const
+    }),
+  )
+
+const predicate = (query: Parsed): ((event: Recorded) => boolean) => {
+  const { after = 0, upTo = Number.POSITIVE_INFINITY, types, actor, correlationId, time } = query
+  const from = time?.after?.getTime() ?? Number.NEGATIVE_INFINITY
+  const before = time?.before?.getTime() ?? Number.POSITIVE_INFINITY
+  return (event) =>
+    event.position > after &&
+    event.position <= upTo &&
+    (types === undefined || types.includes(event.type)) &&
+    (actor === undefined || event.actor === actor) &&
+    (correlationId === undefined || event.correlationId === correlationId) &&
+    event.time > from &&
+    event.time < before
+}
+
+const about = Effect.fnUntraced(function* (moment: Moment, query: Parsed) {
+  const of = query.target === undefined ? undefined : yield* parsedInput(() => target(query.target))
+  const id = of === undefined ? undefined : yield* subjectOf(moment, of)
+  const tag = query.tag
+  const tagId = tag === undefined ? undefined : yield* subjectOf(moment, { kind: "tag", name: tag })
+  return { id, tagId }
+})
+
+/** The recorded events that pass the filters, in order, up to the moment. */
+export const replay = (moment: Moment, value: ReplayQuery | undefined): Events =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      const query = yield* parsedInput(() => shaped(schema, value ?? {}, "query"))
+      const { after = 0, upTo = moment.position } = query
+      if (upTo > moment.position)
+        return yield* new InvalidInput({
+          message: `upTo is ${upTo}, beyond the head ${moment.position}`,
+          path: "query.upTo",
+        })
+      const { id, tagId } = yield* about(moment, query)
+      const first = id ?? tagId
+      const events = first === undefined ? everything(moment, after, upTo) : chain(moment, first)
+      const passes = predicate(query)
+      const both = (event: Recorded) =>
+        tagId === undefined || event.subjects.some((subject) => subject.id === tagId)
+      return Stream.filter(events, (event) => passes(event) && both(event))
+    }),
+  )

@@ -1,0 +1,24 @@
+/**
+ * What a query asks: one moment of the ledger, with the log for what only the log knows.
+ *
+ * A query is a function of a moment and an input. The present is a moment too, the one at which
+ * the query began, so every query answers for any moment with no code of its own.
+ */
+import type * as Effect from "effect/Effect"
+import type { Failure, Refusal } from "../errors.js"
+import type { Codec } from "../event/codec.js"
+import type { EventLogShape } from "../log/event-log.js"
+import type { MomentReader } from "../view/views.js"
+
+export interface Moment {
+  /** Nothing after it is seen. */
+  readonly position: number
+  readonly views: MomentReader
+  readonly log: EventLogShape
+  readonly codec: Codec
+}
+
+export type Asked<A> = Effect.Effect<A, Refusal | Failure>
+
+/** As `query/all.ts` lists them. `Input` is what a caller gives, before it is parsed. */
+export type Query<Input, A> = (moment: Moment, input: Input) => Asked<A>
