@@ -1,0 +1,267 @@
+/**
+ * The operations of a ledger as one interface over a kind: what a call gives is an `Effect` behind
+ * one door and a `Promise` behind the other, so every operation is declared and written once.
+ *
+ * Plain data in, plain data out: readonly objects, `undefined` for absence.
+ */
+import type * as Effect from "effect/Effect"
+import type { StandardSchemaV1 } from "effect/StandardSchema"
+import type * as Stream from "effect/Stream"
+import type { ByteRange } from "../blob/blob-store.js"
+import type { Command } from "../command/command.js"
+import type { Expectation } from "../command/expect.js"
+import type { DaybookError, LogFailure, ViewFailure } from "../errors.js"
+import type { Context, Recorded } from "../event/event.js"
+import type { Materializer } from "../materializer/materializer.js"
+import type {
+  Artifact,
+  ArtifactType,
+  ArtifactVersion,
+  Producer,
+  SaveType,
+} from "../model/artifact.js"
+import type { Metadata } from "../model/metadata.js"
+import type { Reference, Target } from "../model/reference.js"
+import type { Tag, TagColor } from "../model/tag.js"
+import type { ArtifactQuery } from "../query/artifacts.js"
+import type { ReplayQuery } from "../query/history.js"
+import type { MetadataChange, MetadataPoint } from "../query/metadata.js"
+import type { Page } from "../query/page.js"
+import type { TagQuery } from "../query/tags.js"
+import type { VersionQuery } from "../query/versions.js"
+import type { TableKey, Tables, ViewOf } from "../view/draft.js"
+import type { ArchiveOf } from "./content.js"
+import type { Downloaded, DownloadOptions } from "./download.js"
+import type { Trust } from "./trust.js"
+
+export type Door = "effect" | "promise"
+
+/** One answer. */
+export type Run<D extends Door, A, E = DaybookError> = D extends "effect"
+  ? Effect.Effect<A, E>
+  : Promise<A>
+
+/** Answers one after the other, as they are asked for. */
+export type Many<D extends Door, A, E = DaybookError> = D extends "effect"
+  ? Stream.Stream<A, E>
+  : AsyncIterable<A>
+
+export interface Abortable {
+  /** Aborts the call; a promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+export interface WriteOptions extends Abortable {
+  /** Same key and same input: the first result, for good. Same key, other input: refused. */
+  readonly idempotencyKey?: string
+  /** Refuses the write when the ledger is not as expected. */
+  readonly expect?: Expectation
+  /** Why, for the event; in place of that of `with`. */
+  readonly reason?: string
+}
+
+export interface SaveOptions extends WriteOptions {
+  /** The label; assigned when left out. */
+  readonly version?: string | number
+  readonly tags?: string | ReadonlyArray<string>
+  readonly metadata?: Metadata
+  readonly type?: ArtifactType
+  readonly saveType?: SaveType
+  /** A materializer, or the name of one that the ledger knows. */
+  readonly materializer?: Materializer<never, unknown> | string
+  /** Versions it was made from. */
+  readonly inputs?: ReadonlyArray<Reference | { readonly version: Reference; readonly as: string }>
+  readonly producer?: string | Producer
+  readonly description?: string
+  /** `"content"`: content equal to that of the latest version makes no new version. */
+  readonly reuse?: "content"
+}
+
+/** Options that a call has as a whole, not each of its writes. */
+export type WholeCall = "idempotencyKey" | "reason" | "signal"
+
+export interface SaveRequest<T = unknown> extends Omit<SaveOptions, WholeCall> {
+  readonly name: string
+  readonly value: T
+}
+
+export interface LoadOptions<T = unknown> extends Abortable {
+  readonly version?: string | number
+  /** A schema (standardschema.dev) that the value must match, or a materializer to read it with. */
+  readonly as?: StandardSchemaV1<unknown, T> | Materializer<never, T>
+}
+
+/** What a write answers. */
+export interface Receipt {
+  /** Of its last event; of the head when it made none. */
+  readonly position: number
+  /** Whether anything changed. */
+  readonly changed: boolean
+}
+
+export interface TagDefinition extends Omit<WriteOptions, "expect"> {
+  readonly exclusive?: boolean
+  readonly color?: TagColor
+  readonly description?: string
+}
+
+export interface DeleteOptions extends WriteOptions {
+  /** Also when surviving versions use it as input. */
+  readonly force?: boolean
+}
+
+export interface OpenOptions extends Abortable {
+  /** Half-open, in bytes, clamped to the file. */
+  readonly range?: ByteRange
+}
+
+export type Archive<D extends Door> = ArchiveOf<Many<D, Uint8Array>>
+
+export interface Stats {
+  /** Position of the last event. */
+  readonly position: number
+  /** Ever made, deleted ones included. */
+  readonly artifacts: number
+  /** Ever saved, deleted ones included. */
+  readonly versions: number
+  readonly tags: number
+  /** Bytes of all versions ever saved, before anything is shared. */
+  readonly logicalBytes: number
+  /** Commands that wait in the inbox. */
+  readonly waiting: number
+  /** By projection: how many events it is behind, and what its fold threw when it stopped. */
+  readonly projections: {
+    readonly [name: string]: { readonly lag: number; readonly stopped?: string }
+  }
+}
+
+/** The rows of one projection. */
+export interface View<D extends Door, T extends Tables> {
+  readonly get: <N extends keyof T & string>(key: TableKey<N>) => Run<D, T[N] | undefined>
+  readonly list: <N extends keyof T & string>(
+    prefix: TableKey<N>,
+    page?: { readonly limit?: number; readonly after?: string; readonly reverse?: boolean },
+  ) => Run<D, ViewPage<T[N]>>
+}
+
+export interface ViewPage<V> {
+  readonly entries: ReadonlyArray<{ readonly key: ReadonlyArray<string>; readonly value: V }>
+  /** Where to go on; absent on the last page. */
+  readonly next?: string
+}
+
+/** Everything that can be asked, of the present or of any past moment. */
+export interface ReaderApi<D extends Door> {
+  readonly get: (reference: Reference) => Run<D, ArtifactVersion>
+  /** As `get`; undefined where nothing of that name exists. */
+  readonly find: (reference: Reference) => Run<D, ArtifactVersion | undefined>
+  readonly artifact: (name: string) => Run<D, Artifact>
+  readonly findArtifact: (name: string) => Run<D, Artifact | undefined>
+  readonly findTag: (name: string) => Run<D, Tag | undefined>
+  readonly listArtifacts: (query?: ArtifactQuery) => Run<D, Page<Artifact>>
+  readonly listVersions: (query?: VersionQuery) => Run<D, Page<ArtifactVersion>>
+  readonly listTags: (query?: TagQuery) => Run<D, Page<Tag>>
+  readonly artifacts: (query?: ArtifactQuery) => Many<D, Artifact>
+  readonly versions: (query?: VersionQuery) => Many<D, ArtifactVersion>
+  readonly tags: (query?: TagQuery) => Many<D, Tag>
+  readonly history: (target: Target) => Many<D, Recorded>
+  readonly replay: (query?: ReplayQuery) => Many<D, Recorded>
+  readonly metadataHistory: (target: Target, key?: string) => Run<D, ReadonlyArray<MetadataChange>>
+  readonly metadataSeries: (artifact: string, key: string) => Run<D, ReadonlyArray<MetadataPoint>>
+  /** The value of a version. A version that `save` gave is read back as what was saved. */
+  readonly load: {
+    <T>(version: ArtifactVersion<T>, options?: Abortable): Run<D, T>
+    <T>(reference: Reference, options: LoadOptions<T> & { readonly as: object }): Run<D, T>
+    (reference: Reference, options?: LoadOptions): Run<D, unknown>
+  }
+  /** One file, streamed; the path may be left out where the version has one file. */
+  readonly open: (reference: Reference, path?: string, options?: OpenOptions) => Many<D, Uint8Array>
+  readonly zip: (reference: Reference, options?: Abortable) => Run<D, Archive<D>>
+  readonly download: (
+    reference: Reference,
+    path: string,
+    options?: DownloadOptions & Abortable,
+  ) => Run<D, Downloaded>
+  /** The rows of a caller's own projection. */
+  readonly view: <T extends Tables>(projection: ViewOf<T>) => View<D, T>
+}
+
+/** A save inside a batch: its id is known at once. */
+export interface Planned {
+  readonly id: string
+}
+
+/** Collects the writes of a batch. Nothing happens before the callback is done. */
+export interface BatchBuilder {
+  readonly save: (
+    name: string,
+    value: unknown,
+    options?: Omit<SaveOptions, WholeCall | "reuse">,
+  ) => Planned
+  readonly tag: (target: Target, tags: string | ReadonlyArray<string>) => void
+  readonly untag: (target: Target, tags: string | ReadonlyArray<string>) => void
+  readonly defineTag: (name: string, definition?: Omit<TagDefinition, keyof WriteOptions>) => void
+  readonly logMetadata: (target: Target, values: Metadata) => void
+  readonly removeMetadata: (target: Target, keys: string | ReadonlyArray<string>) => void
+}
+
+/** One a write, in order: a version for a save, a receipt for anything else. */
+export type BatchResults = ReadonlyArray<ArtifactVersion | Receipt>
+
+export interface LedgerApi<D extends Door> extends ReaderApi<D> {
+  /** Position of the last event that every answer includes. */
+  readonly position: number
+  /** What opening proved. */
+  readonly trust: Trust
+  readonly save: <T>(name: string, value: T, options?: SaveOptions) => Run<D, ArtifactVersion<T>>
+  /** All or none, one commit. */
+  readonly saveAll: (
+    requests: ReadonlyArray<SaveRequest>,
+    options?: Pick<WriteOptions, "idempotencyKey" | "signal" | "reason">,
+  ) => Run<D, ReadonlyArray<ArtifactVersion>>
+  readonly tag: (
+    target: Target,
+    tags: string | ReadonlyArray<string>,
+    options?: WriteOptions,
+  ) => Run<D, Receipt>
+  readonly untag: (
+    target: Target,
+    tags: string | ReadonlyArray<string>,
+    options?: WriteOptions,
+  ) => Run<D, Receipt>
+  readonly defineTag: (name: string, definition?: TagDefinition) => Run<D, Tag>
+  readonly logMetadata: (
+    target: Target,
+    values: Metadata,
+    options?: WriteOptions,
+  ) => Run<D, Receipt>
+  readonly removeMetadata: (
+    target: Target,
+    keys: string | ReadonlyArray<string>,
+    options?: WriteOptions,
+  ) => Run<D, Receipt>
+  /** Hides a version, or an artifact with all its versions. */
+  readonly delete: (target: Target, options?: DeleteOptions) => Run<D, Receipt>
+  readonly restore: (target: Target, options?: WriteOptions) => Run<D, Receipt>
+  /** All or none, one commit, results in order. */
+  readonly batch: (
+    build: (batch: BatchBuilder) => void | Promise<void>,
+    options?: Pick<WriteOptions, "idempotencyKey" | "signal" | "reason">,
+  ) => Run<D, BatchResults>
+  /** A caller's own command. */
+  readonly execute: <Input>(
+    command: Command<Input>,
+    input: unknown,
+    options?: Omit<WriteOptions, "expect">,
+  ) => Run<D, Receipt & { readonly result: unknown }>
+  /** The ledger as it was: after the event of a position, or at a date. */
+  readonly asOf: (moment: number | Date) => ReaderApi<D>
+  /** The same ledger; its events carry this context. */
+  readonly with: (context: Context) => LedgerApi<D>
+  /** The one-line sentence of an event. */
+  readonly formatEvent: (event: Recorded) => string
+  /** Throws the views away and folds the log again. */
+  readonly rebuild: () => Run<D, { readonly events: number }>
+  readonly stats: () => Run<D, Stats>
+  readonly close: () => Run<D, void, LogFailure | ViewFailure>
+}

@@ -1,0 +1,101 @@
+/**
+ * Batches: several writes as one request, all or none, decided one after the other in one commit.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { AnyCommand } from "../command/command.js"
+import { defineTag } from "../command/define-tag.js"
+import { logMetadata } from "../command/log-metadata.js"
+import { removeMetadata } from "../command/remove-metadata.js"
+import { saveVersion } from "../command/save-version.js"
+import { tag } from "../command/tag.js"
+import { untag } from "../command/untag.js"
+import { type DaybookError, isDaybookError } from "../errors.js"
+import { compositeCountMax, intakeCountMax } from "../limits.js"
+import { checkCount, checkOptions, refuse } from "../model/input.js"
+import { parsedInput } from "../query/input.js"
+import type { BatchBuilder, BatchResults, LedgerApi, WriteOptions } from "./api.js"
+import { presentMoment } from "./engine.js"
+import { freshId } from "./id.js"
+import type { Step } from "./request.js"
+import { batchSaveKeys } from "./save-options.js"
+import { checkWriteOptions, type Session, stepOf, submit } from "./submit.js"
+import { type SaveCall, savedVersion, saveStep, tagKeys, toReceipt } from "./writes.js"
+
+type Collected =
+  | { readonly kind: "save"; readonly call: SaveCall }
+  | { readonly kind: "step"; readonly command: AnyCommand; readonly input: object }
+
+/** The builder that a callback gets, and what it has collected. */
+const collector = (time: number) => {
+  const collected: Array<Collected> = []
+  let open = true
+  const add = (entry: Collected): void => {
+    if (!open) refuse("batch", "is over: it takes writes only until its callback is done")
+    collected.push(entry)
+    checkCount("compositeCountMax", compositeCountMax, collected.length)
+  }
+  const step = (command: AnyCommand, input: object) => add({ kind: "step", command, input })
+  const builder: BatchBuilder = {
+    save: (name, value, options = {}) => {
+      checkOptions(options, batchSaveKeys)
+      const id = freshId(time)
+      add({ kind: "save", call: { id, name, value, options } })
+      return { id }
+    },
+    tag: (target, tags) => step(tag, { target, tags }),
+    untag: (target, tags) => step(untag, { target, tags }),
+    defineTag: (name, definition = {}) =>
+      step(defineTag, { ...checkOptions(definition, tagKeys), name }),
+    logMetadata: (target, values) => step(logMetadata, { target, values }),
+    removeMetadata: (target, keys) => step(removeMetadata, { target, keys }),
+  }
+  const close = () => {
+    open = false
+    return collected
+  }
+  return { builder, close }
+}
+
+const collect = (
+  build: (batch: BatchBuilder) => void | Promise<void>,
+  time: number,
+): Effect.Effect<ReadonlyArray<Collected>, DaybookError> => {
+  const { builder, close } = collector(time)
+  return Effect.tryPromise({
+    try: async () => {
+      await build(builder)
+      return close()
+    },
+    catch: (thrown) => thrown,
+  }).pipe(
+    Effect.catch((thrown) => (isDaybookError(thrown) ? Effect.fail(thrown) : Effect.die(thrown))),
+  )
+}
+
+const toStep = (session: Session, entry: Collected): Effect.Effect<Step, DaybookError> =>
+  entry.kind === "save" ? saveStep(session, entry.call) : stepOf(entry.command, entry.input)
+
+export const makeBatch = (session: Session): LedgerApi<"effect">["batch"] =>
+  Effect.fn("Ledger.batch")(function* (
+    build: (batch: BatchBuilder) => void | Promise<void>,
+    options: WriteOptions = {},
+  ) {
+    yield* presentMoment(session.engine)
+    yield* parsedInput(() => {
+      if (typeof build !== "function") refuse("build", "is not a function")
+      return checkWriteOptions(options)
+    })
+    const collected = yield* collect(build, yield* Clock.currentTimeMillis)
+    if (collected.length === 0) return []
+    const steps = yield* Effect.forEach(collected, (entry) => toStep(session, entry), {
+      concurrency: intakeCountMax,
+    })
+    const ids = collected.flatMap((entry) => (entry.kind === "save" ? [entry.call.id] : []))
+    const reply = yield* submit(session, steps, options, ids)
+    return steps.map(({ command }, index) =>
+      command === saveVersion
+        ? savedVersion(session.engine, reply.position, reply.results[index])
+        : toReceipt(reply),
+    ) satisfies BatchResults
+  })

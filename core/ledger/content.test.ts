@@ -1,0 +1,133 @@
+/**
+ * Content on its way out: trees large and small, single files, archives that never change.
+ */
+import * as Effect from "effect/Effect"
+import { strFromU8, unzipSync } from "fflate"
+import { describe, expect, it } from "vitest"
+import { treeInlineCountMax } from "../limits.js"
+import type { FileInput, Materializer } from "../materializer/materializer.js"
+import { MemoryPlace, opened } from "./places.contract.js"
+
+type Files = Readonly<Record<string, string>>
+
+const read = async (input: FileInput): Promise<Array<readonly [string, string]>> => {
+  const files: Array<readonly [string, string]> = []
+  for (const path of input.paths) files.push([path, await input.text(path)])
+  return files
+}
+
+/** Files by their paths; what is loaded shows the order in which they are given. */
+const folder: Materializer<Files, ReadonlyArray<readonly [string, string]>> = {
+  name: "folder",
+  revision: 1,
+  accepts: () => true,
+  save: (files, out) => {
+    for (const [path, text] of Object.entries(files)) out.write(path, text)
+  },
+  load: read,
+}
+
+const options = { memory: true, materializers: [folder] } as const
+
+// Directories before, between and after files, one of nothing but empty files, astral names.
+const large: Files = {
+  ...Object.fromEntries(
+    Array.from({ length: treeInlineCountMax }, (_, n) => [`m/${n % 3}/${n}`, `text ${n}`]),
+  ),
+  "a/first": "1",
+  b: "2",
+  "empty/__init__.py": "",
+  "empty/deeper/.keep": "",
+  "z/\u{1f600}": "astral",
+  "z/\uff5e": "last plane",
+}
+
+const sorted = (files: Files) =>
+  Object.entries(files).sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+
+const collect = async (bytes: AsyncIterable<Uint8Array>): Promise<Buffer> => {
+  const pieces: Array<Uint8Array> = []
+  for await (const piece of bytes) pieces.push(piece)
+  return Buffer.concat(pieces)
+}
+
+describe("a tree too large for its event", () => {
+  it("comes back whole, sorted by the bytes of its paths, empty files included", async () => {
+    const ledger = await opened(options)
+    const version = await ledger.save("tree", large, { materializer: folder })
+    expect(version.content.entries).toBeUndefined()
+    expect(version.content.count).toBe(Object.keys(large).length)
+    expect(await ledger.load(version)).toEqual(sorted(large))
+  })
+
+  it("is sent as an archive with every file in it", async () => {
+    const ledger = await opened(options)
+    await ledger.save("tree", large, { materializer: folder })
+    const archive = await ledger.zip("tree")
+    const bytes = await collect(archive.stream())
+    expect(bytes).toHaveLength(archive.size)
+    const found = Object.entries(unzipSync(bytes)).map(([path, file]) => [path, strFromU8(file)])
+    expect(Object.fromEntries(found)).toEqual(large)
+  })
+
+  it("has a manifest that is gone named by its digest", async () => {
+    const place = new MemoryPlace(0)
+    const refused = await place.use(
+      (ledger) =>
+        Effect.gen(function* () {
+          const { digest } = yield* ledger.save("tree", large, { materializer: folder })
+          expect(place.blobs.recipes.delete(digest)).toBe(true)
+          const error = yield* Effect.flip(ledger.load("tree"))
+          return { digest, error }
+        }),
+      { materializers: [folder] },
+    )
+    expect(refused.error).toMatchObject({ _tag: "BlobCorrupted", digest: refused.digest })
+  })
+})
+
+describe("one file of a version", () => {
+  it("is opened by its path, and by none where it is alone", async () => {
+    const ledger = await opened(options)
+    await ledger.save("two", { a: "one", "b/c": "two" }, { materializer: folder })
+    await ledger.save("one", { "only/file": "0123456789" }, { materializer: folder })
+    expect(String(await collect(ledger.open("two", "b/c")))).toBe("two")
+    expect(String(await collect(ledger.open("one")))).toBe("0123456789")
+    const part = ledger.open("one", undefined, { range: { start: 8, end: 99 } })
+    expect(String(await collect(part))).toBe("89")
+  })
+
+  it("that is not there is refused with those that are", async () => {
+    const ledger = await opened(options)
+    await ledger.save("two", { a: "one", "b/c": "two" }, { materializer: folder })
+    for (const path of [undefined, "", "b", "b/", "../a", "./a", "A"])
+      await expect(collect(ledger.open("two", path))).rejects.toMatchObject({
+        _tag: "InvalidInput",
+        path: "path",
+        message: expect.stringContaining("a, b/c"),
+      })
+  })
+})
+
+describe("an archive", () => {
+  it("is the same bytes whatever was written later, and its name is safe everywhere", async () => {
+    const ledger = await opened()
+    const { id } = await ledger.save('a/b::"c"\\d', { x: 1 }, { version: "été 2" })
+    const before = await ledger.zip(id)
+    const first = await collect(before.stream())
+    await ledger.tag(id, "later")
+    await ledger.save('a/b::"c"\\d', { x: 2 })
+    const after = await ledger.zip(id)
+    expect({ ...after, stream: 0 }).toEqual({ ...before, stream: 0 })
+    expect((await collect(after.stream())).equals(first)).toBe(true)
+    expect(after.filename).toBe("a_b_c_d-été_2.zip")
+    expect(after.etag).toMatch(/^"[^"]+"$/)
+  })
+
+  it("has another tag for other content", async () => {
+    const ledger = await opened()
+    await ledger.saveAll([1, 2].map((value) => ({ name: "a", value })))
+    const etags = await Promise.all(["a@1", "a@2"].map(async (of) => (await ledger.zip(of)).etag))
+    expect(new Set(etags).size).toBe(2)
+  })
+})

@@ -1,0 +1,192 @@
+/**
+ * The content of a version on its way out: its tree, its files, its zip.
+ *
+ * A small tree lies in the version, a large one in manifests, read as they are needed.
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { BlobStoreShape, ByteRange } from "../blob/blob-store.js"
+import { BlobCorrupted, type Failure, InvalidInput, type Refusal } from "../errors.js"
+import { candidateCountMax, nameBytesMax } from "../limits.js"
+import type { FileInput } from "../materializer/materializer.js"
+import type { ArtifactVersion } from "../model/artifact.js"
+import type { Digest } from "../model/digest.js"
+import { readable, refuse } from "../model/input.js"
+import {
+  compareUtf8,
+  emptyManifestDigest,
+  parseManifest,
+  type Tree,
+  type TreeEntry,
+} from "../model/tree.js"
+import type { ZipEntry, ZipFile } from "../zip/entry.js"
+import { zipLayout } from "../zip/layout.js"
+import { zipStream } from "../zip/stream.js"
+import { operations } from "./operations.js"
+
+export type Bytes = Stream.Stream<Uint8Array, Refusal | Failure>
+
+const readWhole = (bytes: Stream.Stream<Uint8Array, Failure>): Effect.Effect<Buffer, Failure> =>
+  Effect.map(Stream.runCollect(bytes), (pieces) => Buffer.concat(pieces))
+
+const readManifest = Effect.fnUntraced(function* (
+  blobs: BlobStoreShape,
+  digest: Digest,
+  below: string,
+): Effect.fn.Return<ReadonlyArray<TreeEntry>, Failure> {
+  const bytes = yield* readWhole(blobs.read(digest))
+  return yield* Effect.try({
+    try: () => parseManifest(bytes, below),
+    catch: (cause) =>
+      new BlobCorrupted({
+        message: `the manifest ${digest} is damaged (${String(cause)}): restore it from a backup`,
+        digest,
+      }),
+  })
+})
+
+const readTree = Effect.fnUntraced(function* (
+  blobs: BlobStoreShape,
+  root: Digest,
+): Effect.fn.Return<Tree, Failure> {
+  const tree: Array<TreeEntry> = []
+  const waiting: Array<{ readonly digest: Digest; readonly below: string }> = [
+    { digest: root, below: "" },
+  ]
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const entries = yield* readManifest(blobs, next.digest, next.below)
+    for (const entry of entries) {
+      // An empty directory has no manifest of its own to read: it is an entry of the tree.
+      if (entry.kind === "directory" && entry.digest !== emptyManifestDigest)
+        waiting.push({ digest: entry.digest, below: `${entry.path}/` })
+      else tree.push(entry)
+    }
+  }
+  // A manifest is in order, but what lies below its directories comes when they are read.
+  return tree.sort((a, b) => compareUtf8(a.path, b.path))
+})
+
+/** Every entry of a version. */
+export const treeOf = (
+  blobs: BlobStoreShape,
+  { content }: ArtifactVersion,
+): Effect.Effect<Tree, Failure> =>
+  content.entries === undefined ? readTree(blobs, content.digest) : Effect.succeed(content.entries)
+
+const noFile = (version: ArtifactVersion, path: string, tree: Tree): InvalidInput => {
+  const file = path.slice(0, nameBytesMax).toWellFormed()
+  const some = tree
+    .slice(0, candidateCountMax)
+    .map((entry) => entry.path)
+    .join(", ")
+  return new InvalidInput({
+    message: `version ${version.version} of ${version.name} has no file ${file}: it has ${some}`,
+    path: "path",
+  })
+}
+
+/** Throws for what is no range. One that goes beyond the bytes is clamped where they are read. */
+const checkedRange = (range: ByteRange | undefined): ByteRange | undefined =>
+  range === undefined
+    ? undefined
+    : readable("range", () => {
+        const { start, end } = range
+        return Number.isSafeInteger(start) && Number.isSafeInteger(end)
+          ? { start, end }
+          : refuse("range", "is not { start, end } in whole bytes")
+      })
+
+/** One file of a version; the path may be left out where there is only one. */
+export const openFile = (
+  blobs: BlobStoreShape,
+  version: ArtifactVersion,
+  path: string | undefined,
+  range: ByteRange | undefined,
+): Bytes =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      if (path !== undefined && typeof path !== "string") refuse("path", "is not a string")
+      const checked = checkedRange(range)
+      const tree = yield* treeOf(blobs, version)
+      const files = tree.filter(({ kind }) => kind === "file")
+      const only = files.length === 1 ? files[0] : undefined
+      const file = path === undefined ? only : files.find((entry) => entry.path === path)
+      if (file === undefined) return yield* noFile(version, path ?? "to open by itself", tree)
+      return blobs.read(file.digest, checked)
+    }),
+  )
+
+/** The files of a version as a materializer reads them. */
+export const fileInput = (
+  blobs: BlobStoreShape,
+  tree: Tree,
+  run: <A>(effect: Effect.Effect<A, Failure>) => Promise<A>,
+): FileInput => {
+  const digests = new Map(
+    tree.flatMap(({ path, kind, digest }) => (kind === "file" ? [[path as string, digest]] : [])),
+  )
+  const stream = (path: string) => {
+    const digest = digests.get(path)
+    if (digest === undefined) throw new Error(`the version has no file ${path}`)
+    return blobs.read(digest)
+  }
+  const bytes = (path: string) => run(readWhole(stream(path)))
+  return {
+    paths: [...digests.keys()],
+    bytes,
+    text: async (path) => (await bytes(path)).toString("utf8"),
+    stream: (path) => Stream.toAsyncIterable(stream(path)),
+  }
+}
+
+/** An archive as it will be sent: everything about it is known before a byte is read. */
+export interface ArchiveOf<Sent> {
+  /** Bytes. */
+  readonly size: number
+  /** Strong, in quotes (RFC 9110, 8.8.3). */
+  readonly etag: string
+  readonly filename: string
+  /** The bytes, or a half-open range of them. */
+  readonly stream: (range?: ByteRange) => Sent
+}
+
+const zipEntry = Effect.fnUntraced(function* (
+  blobs: BlobStoreShape,
+  { path, kind, digest, executable }: TreeEntry,
+  target: string | undefined,
+): Effect.fn.Return<ZipEntry, Failure> {
+  if (kind === "directory") return { path, kind }
+  if (kind === "symlink") return { path, kind, target: target ?? "" }
+  const stat = yield* blobs.stat(digest)
+  if (stat === undefined)
+    return yield* new BlobCorrupted({
+      message: `the content ${digest} of ${path} is not in the store: restore it from a backup`,
+      digest,
+    })
+  const { size, crc32, raw, deflatedSize, storedDigest } = stat
+  const source: ZipFile["source"] = raw
+    ? { method: "stored" }
+    : { method: "deflate", deflatedSize, storedDigest }
+  return { path, kind, digest, size, crc32, source, ...(executable ? { executable } : {}) }
+})
+
+const unsafeInFilename = /[^\p{L}\p{N}._-]+/gu
+
+/** The archive of a version. Its time is that of the save, so its bytes never change. */
+export const archiveOf = Effect.fnUntraced(function* (
+  blobs: BlobStoreShape,
+  version: ArtifactVersion,
+): Effect.fn.Return<ArchiveOf<Bytes>, Failure> {
+  const tree = yield* treeOf(blobs, version)
+  const entries = yield* Effect.forEach(tree, (entry) => zipEntry(blobs, entry, entry.target))
+  const layout = zipLayout([{ modified: version.createdAt.getTime(), entries }])
+  const { size, etag } = layout
+  const filename = `${version.name}-${version.version}`.replace(unsafeInFilename, "_")
+  return operations({
+    size,
+    etag,
+    filename: `${filename}.zip`,
+    stream: (range?: ByteRange) =>
+      Stream.suspend(() => zipStream(layout, blobs, checkedRange(range))),
+  })
+})

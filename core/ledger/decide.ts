@@ -1,0 +1,181 @@
+/**
+ * Deciding one request on a layer of the draft: each step's facts are recorded and folded before
+ * the next step is decided, so it sees them. Plain functions: no effect, no clock.
+ */
+import type { StandardSchemaV1 } from "effect/StandardSchema"
+import type { Stamp } from "../command/command.js"
+import { settleRequest } from "../command/settle-request.js"
+import {
+  IdempotencyMismatch,
+  InvalidInput,
+  isRefusal,
+  LimitExceeded,
+  type Refusal,
+} from "../errors.js"
+import type { Codec } from "../event/codec.js"
+import type { Fact, Recorded } from "../event/event.js"
+import { recordBytesMax } from "../limits.js"
+import type { Plain } from "../model/msgpack.js"
+import { parse } from "../model/schema.js"
+import { receipts } from "../projection/receipts.js"
+import { subjects } from "../projection/subjects.js"
+import type { Draft } from "../view/draft.js"
+import { freshId } from "./id.js"
+import type { Request, Step } from "./request.js"
+
+export interface Moment {
+  /** Of the next event. */
+  readonly position: number
+  readonly time: number
+  /** Set when the clock showed less than the time of the event before. */
+  readonly clock?: number
+}
+
+export interface Recording {
+  readonly event: Recorded
+  readonly body: Uint8Array
+}
+
+export type Verdict =
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  /** The idempotency key was used before, for the same request: its events are the answer. */
+  | { readonly kind: "known"; readonly first: number; readonly last: number }
+  | {
+      readonly kind: "decided"
+      readonly recordings: ReadonlyArray<Recording>
+      readonly results: ReadonlyArray<Plain>
+      readonly changed: boolean
+    }
+
+/** What deciding needs of the ledger. */
+export interface Court {
+  readonly codec: Codec
+  /** By event type of callers' own: their facts are checked, since their code is not ours. */
+  readonly foreign: ReadonlyMap<string, StandardSchemaV1>
+  readonly fold: (draft: Draft, event: Recorded) => void
+}
+
+class Session {
+  readonly recordings: Array<Recording> = []
+  readonly #court: Court
+  readonly #request: Request
+  readonly #draft: Draft
+  readonly #moment: Moment
+
+  constructor(court: Court, request: Request, draft: Draft, moment: Moment) {
+    this.#court = court
+    this.#request = request
+    this.#draft = draft
+    this.#moment = moment
+  }
+
+  get #position(): number {
+    return this.#moment.position + this.recordings.length
+  }
+
+  #stamp(): Stamp {
+    const { time } = this.#moment
+    return { position: this.#position, time, id: () => freshId(time) }
+  }
+
+  #link(ids: ReadonlyArray<string>): Recorded["subjects"] {
+    const last = this.#draft.view(subjects)
+    return [...new Set(ids)].map((id) => ({ id, previous: last.get(["last", id]) ?? 0 }))
+  }
+
+  #recorded(fact: Fact<string, unknown>, step: number): Recorded {
+    const { context, key, steps } = this.#request
+    const { time, clock } = this.#moment
+    const revision = this.#court.codec.typeOf(fact.type)?.revision
+    if (revision === undefined) throw new Error(`the event type ${fact.type} is not in the catalog`)
+    return {
+      position: this.#position,
+      id: freshId(time),
+      type: fact.type,
+      revision,
+      time,
+      ...(clock === undefined ? {} : { clock }),
+      ...context,
+      ...(key === undefined ? {} : { idempotencyKey: key.idempotencyKey, request: key.digest }),
+      ...(key === undefined || steps.length === 1 ? {} : { step }),
+      subjects: this.#link(fact.subjects),
+      data: fact.data,
+    }
+  }
+
+  #checkForeign(fact: Fact<string, unknown>): Refusal | undefined {
+    const schema = this.#court.foreign.get(fact.type)
+    const parsed = schema === undefined ? undefined : parse(schema, fact.data, fact.type)
+    return parsed instanceof InvalidInput ? parsed : undefined
+  }
+
+  #record(fact: Fact<string, unknown>, step: number): Refusal | undefined {
+    const problem = this.#checkForeign(fact)
+    if (problem !== undefined) return problem
+    const event = this.#recorded(fact, step)
+    const body = this.#court.codec.encode(event)
+    if (body.length > recordBytesMax) return tooLarge(fact.type, body.length)
+    this.#court.fold(this.#draft, event)
+    this.recordings.push({ event, body })
+    return undefined
+  }
+
+  /** Decides and records one step; its result, or the refusal of it. */
+  step({ command, input, observed }: Step, index: number): { readonly result: Plain } | Refusal {
+    const whole = observed === undefined ? input : { ...(input as object), ...observed }
+    const decided = command.decide(whole as never, this.#draft, this.#stamp())
+    if (isRefusal(decided)) return decided
+    const { facts, result } = decided
+    const unrecallable = facts.length === 0 || (result !== null && command.recall === undefined)
+    const settle = this.#request.key !== undefined && unrecallable
+    const settlement = settle ? this.#settlement(command.name, result) : []
+    for (const fact of [...facts, ...settlement]) {
+      const refusal = this.#record(fact, index)
+      if (refusal !== undefined) return refusal
+    }
+    return { result }
+  }
+
+  #settlement(name: string, result: Plain): ReadonlyArray<Fact<string, unknown>> {
+    const decided = settleRequest.decide({ command: name, result }, this.#draft, this.#stamp())
+    return isRefusal(decided) ? [] : decided.facts
+  }
+}
+
+const tooLarge = (type: string, bytes: number): LimitExceeded =>
+  new LimitExceeded({
+    message: `a ${type} event of ${bytes} bytes does not fit a record: split the call`,
+    limit: "recordBytesMax",
+    allowed: recordBytesMax,
+    actual: bytes,
+  })
+
+const known = (request: Request, draft: Draft): Verdict | undefined => {
+  if (request.key === undefined) return undefined
+  const { idempotencyKey, digest } = request.key
+  const receipt = draft.view(receipts).get(["key", idempotencyKey])
+  if (receipt === undefined) return undefined
+  if (receipt.request === digest) return { kind: "known", first: receipt.first, last: receipt.last }
+  const message =
+    `the idempotency key ${idempotencyKey} came with another request ` +
+    `at position ${receipt.first}: use a new key`
+  const position = receipt.first
+  const refusal = new IdempotencyMismatch({ message, idempotencyKey, position })
+  return { kind: "refused", refusal }
+}
+
+/** Decides a request on its own layer of the draft. Throws what a command or a fold throws. */
+export const decide = (court: Court, request: Request, draft: Draft, moment: Moment): Verdict => {
+  const before = known(request, draft)
+  if (before !== undefined) return before
+  const session = new Session(court, request, draft, moment)
+  const results: Array<Plain> = []
+  for (const [index, step] of request.steps.entries()) {
+    const outcome = session.step(step, index)
+    if (isRefusal(outcome)) return { kind: "refused", refusal: outcome }
+    results.push(outcome.result)
+  }
+  const { recordings } = session
+  const changed = recordings.some(({ event }) => event.type !== "request-settled")
+  return { kind: "decided", recordings, results, changed }
+}

@@ -1,0 +1,39 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { readIfThere, replaceFile, syncDirectory, writeNew } from "./files.js"
+
+let directory = ""
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "daybook-files-"))
+})
+afterEach(() => rmSync(directory, { recursive: true }))
+
+describe("files of the ledger itself", () => {
+  it("are made new, for their owner only, and never over another", async () => {
+    const path = join(directory, "one")
+    await writeNew(path, "first")
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    await expect(writeNew(path, "second")).rejects.toMatchObject({ code: "EEXIST" })
+    expect(readFileSync(path, "utf8")).toBe("first")
+  })
+
+  it("are replaced as a whole, with nothing left beside", async () => {
+    const path = join(directory, "one")
+    await replaceFile(path, "first")
+    await replaceFile(path, "second")
+    expect(readFileSync(path, "utf8")).toBe("second")
+    expect(readdirSync(directory)).toEqual(["one"])
+  })
+
+  it("are read where they are there, and only a missing one is no error", async () => {
+    expect(await readIfThere(join(directory, "none"))).toBeUndefined()
+    await expect(readIfThere(directory)).rejects.toMatchObject({ code: "EISDIR" })
+  })
+
+  it("lie in directories that can be made durable", async () => {
+    await expect(syncDirectory(directory)).resolves.toBeUndefined()
+    await expect(syncDirectory(join(directory, "none"))).rejects.toMatchObject({ code: "ENOENT" })
+  })
+})

@@ -1,0 +1,54 @@
+/**
+ * Small files of the ledger itself, written so that a crash leaves the old one or the new one.
+ */
+import { randomUUID } from "node:crypto"
+import { type FileHandle, open, readFile, rename } from "node:fs/promises"
+import { dirname } from "node:path"
+import { fileMode } from "./layout.js"
+
+const closing = async (handle: FileHandle, act: () => Promise<void>): Promise<void> => {
+  try {
+    await act()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Makes the names in a directory survive a power loss. */
+export const syncDirectory = async (directory: string): Promise<void> => {
+  // Windows cannot open a directory as a file, and keeps names in its journal anyway.
+  if (process.platform === "win32") return
+  const handle = await open(directory, "r")
+  await closing(handle, () => handle.sync())
+}
+
+/** A new file, durable with its name. Fails when it is there already. */
+export const writeNew = async (path: string, bytes: Uint8Array | string): Promise<void> => {
+  const handle = await open(path, "wx", fileMode)
+  await closing(handle, async () => {
+    await handle.writeFile(bytes)
+    await handle.sync()
+  })
+  await syncDirectory(dirname(path))
+}
+
+/** Replaces a file: written beside, made durable, renamed. */
+export const replaceFile = async (path: string, text: string): Promise<void> => {
+  const beside = `${path}.${randomUUID()}`
+  await writeNew(beside, text)
+  await rename(beside, path)
+  await syncDirectory(dirname(path))
+}
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === "ENOENT"
+
+/** The text of a file, or undefined when there is none. */
+export const readIfThere = async (path: string): Promise<string | undefined> => {
+  try {
+    return await readFile(path, "utf8")
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}

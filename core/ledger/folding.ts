@@ -1,0 +1,75 @@
+/**
+ * Folding events into drafts: the ledger's projections as one, callers' own each for itself.
+ *
+ * A fold of the ledger's own that throws is a defect of the ledger. One of a caller's stops its own
+ * view at that event and says so; nothing else is held up.
+ */
+import type { Recorded } from "../event/event.js"
+import { type AnyProjection, fold } from "../projection/projection.js"
+import type { Draft } from "../view/draft.js"
+
+/** Where a caller's projection stopped, and what its fold threw. */
+export interface Stopped {
+  readonly position: number
+  readonly cause: unknown
+}
+
+export class Folding {
+  readonly core: ReadonlyArray<AnyProjection>
+  readonly own: ReadonlyArray<AnyProjection>
+  readonly stopped = new Map<string, Stopped>()
+  readonly #byType = new Map<string, ReadonlyArray<AnyProjection>>()
+
+  constructor(core: ReadonlyArray<AnyProjection>, own: ReadonlyArray<AnyProjection>) {
+    this.core = core
+    this.own = own
+  }
+
+  #interested(type: string): ReadonlyArray<AnyProjection> {
+    let list = this.#byType.get(type)
+    if (list === undefined) {
+      list = this.core.filter(({ on, onEvery }) => onEvery !== undefined || Object.hasOwn(on, type))
+      this.#byType.set(type, list)
+    }
+    return list
+  }
+
+  /** Folds an event into all views of the ledger's own. */
+  readonly foldCore = (draft: Draft, event: Recorded): void => {
+    for (const projection of this.#interested(event.type))
+      fold(projection, draft.rows(projection, event.position), event)
+  }
+
+  /** Takes back what was noted of events behind a position, which were never stored. */
+  forget(position: number): void {
+    for (const [name, stopped] of this.stopped)
+      if (stopped.position > position) this.stopped.delete(name)
+  }
+
+  /**
+   * Folds events into one view, beginning behind the position it has reached; answers with the
+   * position up to which it came.
+   */
+  foldOne(
+    projection: AnyProjection,
+    draft: Draft,
+    events: ReadonlyArray<Recorded>,
+    reached: number,
+  ): number {
+    let position = reached
+    for (const event of events) {
+      if (event.position <= position || this.stopped.has(projection.name)) continue
+      const layer = draft.fork()
+      try {
+        fold(projection, layer.rows(projection, event.position), event)
+      } catch (cause) {
+        if (this.core.includes(projection)) throw cause
+        this.stopped.set(projection.name, { position: event.position, cause })
+        return position
+      }
+      draft.merge(layer)
+      position = event.position
+    }
+    return position
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * The ledger: the service with its API on one page, and the layer that assembles it from a log, a
+ * view store and a blob store, wherever these keep their bytes.
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { BlobStore } from "../blob/blob-store.js"
+import type { Failure, LogFailure, Refusal } from "../errors.js"
+import { catalog } from "../event/catalog.js"
+import { makeCodec } from "../event/codec.js"
+import type { Context as EventContext } from "../event/event.js"
+import { formatEvent } from "../event/sentence.js"
+import { EventLog } from "../log/event-log.js"
+import type { Id } from "../model/names.js"
+import { strict } from "../model/schema.js"
+import { projections } from "../projection/all.js"
+import type { AnyProjection } from "../projection/projection.js"
+import { parsedInput } from "../query/input.js"
+import { beginBuild, openViews, switchOver } from "../view/build.js"
+import type { ViewSpec } from "../view/draft.js"
+import { ViewStore } from "../view/view-store.js"
+import type { Views } from "../view/views.js"
+import type { LedgerApi } from "./api.js"
+import { makeBatch } from "./batch.js"
+import { type Engine, pastMoment, presentMoment } from "./engine.js"
+import { allMaterializers, checkExtensions, type Extensions } from "./extensions.js"
+import { Folding } from "./folding.js"
+import { operations } from "./operations.js"
+import { makeReader } from "./reader.js"
+import { catchUp } from "./replay.js"
+import type { Reply, Request } from "./request.js"
+import { Sealer, type WriteSeal } from "./seal.js"
+import { stats } from "./stats.js"
+import { checkRequired, parseContext, type Session } from "./submit.js"
+import type { Tip } from "./tip.js"
+import { checkLog, printRoot, type Trust } from "./trust.js"
+import { Writer } from "./writer.js"
+import { makeWrites } from "./writes.js"
+
+export class Ledger extends Context.Service<Ledger, LedgerApi<"effect">>()(
+  "daybook/ledger/ledger/Ledger",
+) {}
+
+/** What a program brings along, who it is, and what it demands of every write. */
+export interface LedgerOptions extends Extensions {
+  /** Carried by every event, unless `with` says otherwise. */
+  readonly context?: EventContext
+  /** What every write must carry. */
+  readonly requireContext?: ReadonlyArray<keyof EventContext>
+}
+
+/** What the place of a ledger knows about it. */
+export interface Place {
+  readonly id: Id
+  /** For messages. */
+  readonly directory: string
+  readonly tip: Tip | undefined
+  readonly writeSeal: WriteSeal
+}
+
+const specOf = ({ name, revision, past }: AnyProjection): ViewSpec =>
+  past === undefined ? { name, revision } : { name, revision, past }
+
+const openEngine = Effect.fnUntraced(function* (place: Place, options: LedgerOptions) {
+  const log = yield* EventLog
+  const store = yield* ViewStore
+  const blobs = yield* BlobStore
+  const { events = [], projections: own = [] } = options
+  const codec = makeCodec([...catalog, ...events])
+  const { edge, lastTime } = yield* checkLog({ log, codec, ...place })
+  const folding = new Folding(projections, own)
+  const opened = yield* openViews(store, [...projections, ...own].map(specOf), edge.size)
+  const fresh = yield* beginBuild(store, opened.stale)
+  yield* catchUp(log, codec, folding, fresh)
+  yield* switchOver(opened.views, fresh)
+  const folded = yield* catchUp(log, codec, folding, opened.views)
+  const sealer = new Sealer(log, place.writeSeal, edge, place.tip?.edge.size ?? 0)
+  const sealed = place.tip?.edge.size ?? 0
+  const trust: Trust = {
+    ledger: place.id,
+    position: edge.size,
+    root: printRoot(edge),
+    sealed,
+    checked: edge.size - sealed,
+    repaired: repairs(place, opened.stale, folded, edge.size),
+    damaged: [],
+  }
+  const foreign = new Map(events.map((type) => [type.type, strict(type.schema)]))
+  const court = { codec, foreign, fold: folding.foldCore }
+  const parts = { log, views: opened.views, folding, court, lastTime, onAppended: sealer.appended }
+  // Closing lets go of the writer first, then seals what it wrote.
+  yield* Effect.addFinalizer(() => Effect.ignore(sealer.seal()))
+  const writer = yield* Writer.start(parts)
+  const { views } = opened
+  const all = allMaterializers(options.materializers ?? [])
+  const commandsOwn = options.commands ?? []
+  return { log, views, blobs, codec, folding, writer, materializers: all, commandsOwn, trust }
+})
+
+const repairs = (
+  place: Place,
+  stale: ReadonlyArray<ViewSpec>,
+  folded: number,
+  head: number,
+): ReadonlyArray<string> => [
+  ...(place.tip === undefined ? ["the seal was missing: every event was checked instead"] : []),
+  // A ledger that was just made has nothing but its first event: that is no repair.
+  ...(head === 1 ? [] : stale.map(({ name }) => `the view ${name} was built from the log`)),
+  ...(folded > 0 ? [`${folded} events were folded into the views`] : []),
+]
+
+/** Waits until everything that was submitted before has been answered. */
+const drain = (engine: Engine): Effect.Effect<void> => {
+  const answer = Deferred.makeUnsafe<Reply, Refusal | Failure>()
+  const nothing: Request = { steps: [], context: {}, answer }
+  return Effect.ignore(engine.writer.submit(nothing))
+}
+
+const rebuild = Effect.fn("Ledger.rebuild")(function* (engine: Engine) {
+  yield* presentMoment(engine)
+  return yield* engine.writer.exclusively(rebuildViews(engine))
+})
+
+const rebuildViews = Effect.fnUntraced(function* ({ log, codec, folding, views }: Engine) {
+  const all = [...folding.core, ...folding.own]
+  folding.stopped.clear()
+  const built: Views = yield* beginBuild(views.store, all.map(specOf))
+  const events = yield* catchUp(log, codec, folding, built)
+  yield* switchOver(views, built)
+  return { events }
+})
+
+const makeApi = (session: Session, close: Effect.Effect<void, LogFailure>): LedgerApi<"effect"> => {
+  const { engine } = session
+  const api = {
+    ...makeReader(engine, presentMoment(engine)),
+    ...makeWrites(session),
+    batch: makeBatch(session),
+    asOf: (moment: number | Date) => operations(makeReader(engine, pastMoment(engine, moment))),
+    formatEvent: (event: Parameters<typeof formatEvent>[1]) => formatEvent(engine.codec, event),
+    rebuild: () => rebuild(engine),
+    stats: () => stats(engine),
+    with: (context: EventContext) =>
+      makeApi({ ...session, context: { ...session.context, ...parseContext(context) } }, close),
+    close: () => close,
+  }
+  return Object.defineProperties(operations(api), {
+    position: { enumerable: true, get: () => engine.views.head },
+    trust: { enumerable: true, value: engine.trust },
+  }) as LedgerApi<"effect">
+}
+
+/** The context that events carry; throws `InvalidInput` for an option that is not as it should. */
+export const checkLedgerOptions = (options: LedgerOptions): EventContext => {
+  checkExtensions(options)
+  checkRequired(options.requireContext ?? [])
+  return parseContext(options.context ?? {})
+}
+
+/** A ledger in the current scope, over the three stores. */
+export const openLedgerAt = Effect.fnUntraced(function* (place: Place, options: LedgerOptions) {
+  const scope = yield* Scope.make()
+  yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
+  const context = yield* parsedInput(() => checkLedgerOptions(options))
+  let closed = false
+  const opened = yield* Scope.provide(openEngine(place, options), scope)
+  const engine: Engine = { ...opened, isClosed: () => closed }
+  // Who closes it again waits for the first one to be done.
+  const close = yield* Effect.cached(
+    Effect.suspend(() => {
+      closed = true
+      return Effect.andThen(drain(engine), Scope.close(scope, Exit.void))
+    }),
+  )
+  const session = { engine, context, required: options.requireContext ?? [] }
+  return makeApi(session, close)
+})
+
+/** The service over stores that the caller provides. */
+export const layerNoDeps = (place: Place, options: LedgerOptions = {}) =>
+  Layer.effect(Ledger, openLedgerAt(place, options))

@@ -1,0 +1,81 @@
+/**
+ * Loading: the files of a version through the materializer that wrote them, or through what the
+ * caller asks for.
+ */
+import * as Effect from "effect/Effect"
+import type { StandardSchemaV1 } from "effect/StandardSchema"
+import type { BlobStoreShape } from "../blob/blob-store.js"
+import {
+  type Failure,
+  InvalidInput,
+  isDaybookError,
+  type Refusal,
+  TypeMismatch,
+} from "../errors.js"
+import type { AnyMaterializer, FileInput } from "../materializer/materializer.js"
+import type { ArtifactVersion } from "../model/artifact.js"
+import { parse } from "../model/schema.js"
+import type { LoadOptions } from "./api.js"
+import { fileInput, treeOf } from "./content.js"
+
+type Reader = (files: FileInput) => unknown
+
+const mismatch = (message: string, path: string): TypeMismatch =>
+  new TypeMismatch({ message, path })
+
+/** The reader for files that `name@revision` wrote. */
+const readerOf = (all: ReadonlyArray<AnyMaterializer>, written: string): Reader | TypeMismatch => {
+  const at = written.lastIndexOf("@")
+  const name = written.slice(0, at)
+  const revision = Number(written.slice(at + 1))
+  const materializer = all.find((candidate) => candidate.name === name)
+  const old = materializer?.readers?.[revision]
+  if (materializer?.revision === revision) return (files) => materializer.load(files)
+  if (old !== undefined) return old
+  const message = `it was written by ${written}, which is not known here: open the ledger with it`
+  return mismatch(message, "materializer")
+}
+
+const isMaterializer = (
+  as: StandardSchemaV1<unknown, unknown> | object,
+): as is { readonly load: Reader } => "load" in as && typeof as.load === "function"
+
+// Schemas may be functions. Whoever calls without types may give anything.
+const isReadable = (as: unknown): boolean =>
+  ((typeof as === "object" && as !== null) || typeof as === "function") &&
+  ("~standard" in as || isMaterializer(as))
+
+const checkedBy = (schema: StandardSchemaV1<unknown, unknown>, value: unknown) => {
+  const parsed = parse(schema, value, "value")
+  return parsed instanceof InvalidInput
+    ? Effect.fail(mismatch(`the stored value is not as asked: ${parsed.message}`, parsed.path))
+    : Effect.succeed(parsed)
+}
+
+/** The value of a version. */
+export const loadValue = Effect.fnUntraced(function* (
+  blobs: BlobStoreShape,
+  all: ReadonlyArray<AnyMaterializer>,
+  version: ArtifactVersion,
+  as: LoadOptions["as"],
+): Effect.fn.Return<unknown, Refusal | Failure> {
+  if (as !== undefined && !isReadable(as))
+    return yield* new InvalidInput({
+      message: "options.as is neither a schema (standardschema.dev) nor a materializer",
+      path: "options.as",
+    })
+  const tree = yield* treeOf(blobs, version)
+  const asked =
+    as !== undefined && isMaterializer(as) ? (files: FileInput) => as.load(files) : undefined
+  const reader = asked ?? readerOf(all, version.materializer)
+  if (reader instanceof TypeMismatch) return yield* reader
+  const context = yield* Effect.context<never>()
+  const files = fileInput(blobs, tree, Effect.runPromiseWith(context))
+  const value = yield* Effect.tryPromise({
+    try: async () => reader(files),
+    catch: (thrown) => thrown,
+  }).pipe(
+    Effect.catch((thrown) => (isDaybookError(thrown) ? Effect.fail(thrown) : Effect.die(thrown))),
+  )
+  return as === undefined || isMaterializer(as) ? value : yield* checkedBy(as, value)
+})

@@ -1,0 +1,81 @@
+/**
+ * What all operations have in common, written once around the API: they end when the signal among
+ * their options is aborted, and an error of ours that a plain function threw is their failure.
+ *
+ * Knows no operation by name.
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { type DaybookError, isDaybookError } from "../errors.js"
+
+/** The signal among the options of a call, which are its last argument. */
+export const signalOf = (args: ReadonlyArray<unknown>): AbortSignal | undefined => {
+  const last = args.at(-1)
+  if (typeof last !== "object" || last === null) return undefined
+  try {
+    return "signal" in last && last.signal instanceof AbortSignal ? last.signal : undefined
+  } catch {
+    // Options that cannot be read: the call itself says so.
+    return undefined
+  }
+}
+
+/** Never succeeds; interrupts when the signal is aborted. */
+const aborted = (signal: AbortSignal): Effect.Effect<never> =>
+  Effect.flatten(
+    Effect.callback<Effect.Effect<never>>((resume) => {
+      const end = () => resume(Effect.succeed(Effect.interrupt))
+      if (signal.aborted) return end()
+      signal.addEventListener("abort", end, { once: true })
+      return Effect.sync(() => signal.removeEventListener("abort", end))
+    }),
+  )
+
+const isOurs = (defect: unknown): Effect.Effect<never, DaybookError> =>
+  isDaybookError(defect) ? Effect.fail(defect) : Effect.die(defect)
+
+const wrapEffect = (
+  effect: Effect.Effect<unknown, unknown>,
+  signal: AbortSignal | undefined,
+): Effect.Effect<unknown, unknown> => {
+  // Rows are read by plain functions, which can only throw what storage has to say.
+  const failing = Effect.catchDefect(effect, isOurs)
+  // The signal first: one that was aborted before wins before anything has begun.
+  return signal === undefined ? failing : Effect.raceFirst(aborted(signal), failing)
+}
+
+const wrapStream = (
+  stream: Stream.Stream<unknown, unknown>,
+  signal: AbortSignal | undefined,
+): Stream.Stream<unknown, unknown> => {
+  const failing = Stream.catchDefect(stream, (defect) => Stream.fromEffect(isOurs(defect)))
+  if (signal === undefined) return failing
+  const end = aborted(signal)
+  return Stream.suspend(() =>
+    signal.aborted ? Stream.fromEffect(end) : Stream.interruptWhen(failing, end),
+  )
+}
+
+const wrap = (answer: unknown, signal: AbortSignal | undefined): unknown => {
+  if (Stream.isStream(answer)) return wrapStream(answer as Stream.Stream<unknown>, signal)
+  return Effect.isEffect(answer) ? wrapEffect(answer as Effect.Effect<unknown>, signal) : answer
+}
+
+const made = new WeakSet<object>()
+
+/** Tells what `operations` gave from a caller's value that has functions too. */
+export const isOperations = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && made.has(value)
+
+/** The same operations, with what all have in common. Members that are no functions stay. */
+export const operations = <Api extends object>(api: Api): Api => {
+  const wrapped = Object.entries(api).map(([name, operation]) => [
+    name,
+    typeof operation === "function"
+      ? (...args: ReadonlyArray<unknown>) => wrap(operation(...args), signalOf(args))
+      : operation,
+  ])
+  const answer = Object.fromEntries(wrapped) as Api
+  made.add(answer)
+  return answer
+}

@@ -1,0 +1,220 @@
+/**
+ * Where tests keep ledgers: temporary directories, stores in memory that outlive a ledger and can
+ * be told to fail, and processes of their own that may be killed.
+ *
+ * Knows how a ledger is opened and closed, not what it does in between.
+ */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { chmodSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { onTestFinished } from "vitest"
+import * as MemoryBlobs from "../blob/memory.js"
+import type { Failure, LogFailure, Refusal } from "../errors.js"
+import { EventLog } from "../log/event-log.js"
+import * as LevelLog from "../log/level.js"
+import * as MemoryLog from "../log/memory.js"
+import type { Id } from "../model/names.js"
+import * as MemoryViews from "../view/memory.js"
+import type { LedgerApi } from "./api.js"
+import { firstRecord, newIdentity, readIdentity } from "./create.js"
+import { layoutOf } from "./layout.js"
+import { Ledger, type LedgerOptions, layerNoDeps, type Place } from "./ledger.js"
+import type { OpenOptions } from "./local.js"
+import { openLedger, type PromiseLedger } from "./promise.js"
+import type { WriteSeal } from "./seal.js"
+import type { Tip } from "./tip.js"
+
+/** A directory that is gone after the test. */
+export const temporary = (): string => {
+  const directory = mkdtempSync(join(tmpdir(), "daybook-ledger-"))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+/** A ledger that is closed after the test; in memory unless told otherwise. */
+export const opened = async (
+  options: string | OpenOptions = { memory: true },
+): Promise<PromiseLedger> => {
+  const ledger = await openLedger(options)
+  onTestFinished(() => ledger.close())
+  return ledger
+}
+
+/** What the stores of a place are told to do wrong, from the next operation on. */
+export interface Failpoints {
+  log?: MemoryLog.Failpoint
+  view?: MemoryViews.Failpoint
+  blob?: MemoryBlobs.Failpoint
+  seal?: LogFailure
+}
+
+/** A place in memory that stays when its ledger is closed, or stopped in the middle. */
+export class MemoryPlace implements Place {
+  readonly id: Id
+  readonly directory = "memory"
+  readonly records: Array<Uint8Array>
+  readonly rows = new Map<string, Uint8Array>()
+  readonly blobs: MemoryBlobs.MemoryBlobs
+  readonly fail: Failpoints = {}
+  tip: Tip | undefined
+
+  /** The time of the first event; or what another place was left with. */
+  constructor(from: number | Pick<MemoryPlace, "id" | "records" | "blobs">) {
+    const identity = typeof from === "number" ? newIdentity(from) : from
+    this.id = identity.id
+    this.records = "records" in identity ? identity.records : [firstRecord(identity, Number(from))]
+    this.blobs = "blobs" in identity ? identity.blobs : MemoryBlobs.emptyBlobs()
+  }
+
+  readonly writeSeal: WriteSeal = (edge) =>
+    Effect.suspend(() => {
+      if (this.fail.seal !== undefined) return Effect.fail(this.fail.seal)
+      this.tip = { ledger: this.id, edge }
+      return Effect.void
+    })
+
+  layer(options: LedgerOptions = {}): Layer.Layer<Ledger, Refusal | Failure> {
+    const { records, rows, blobs: store, fail } = this
+    const stores = Layer.mergeAll(
+      MemoryLog.layerWith({ records, failpoint: (...at) => fail.log?.(...at) }),
+      MemoryViews.layerWith({ rows, failpoint: (...at) => fail.view?.(...at) }),
+      MemoryBlobs.layerWith({ store, failpoint: (...at) => fail.blob?.(...at) }),
+    )
+    return Layer.provide(layerNoDeps(this, options), stores)
+  }
+
+  /** Opens the ledger, uses it, and closes it. */
+  use<A, E>(
+    body: (ledger: LedgerApi<"effect">) => Effect.Effect<A, E>,
+    options: LedgerOptions = {},
+  ): Promise<A> {
+    return Effect.runPromise(Effect.provide(Ledger.use(body), this.layer(options)))
+  }
+}
+
+/** What is left of a ledger that nobody has open: its id and its records, the first one first. */
+export const leftIn = (
+  directory: string,
+): Promise<{ readonly id: Id; readonly records: Array<Uint8Array> }> => {
+  const { log: place } = layoutOf(directory)
+  const read = Effect.gen(function* () {
+    const identity = yield* readIdentity(directory)
+    if (identity === undefined) throw new Error(`there is no ledger in ${directory}`)
+    const log = yield* EventLog
+    const records = yield* log.read(0, Math.max(1, yield* log.head))
+    return { id: identity.id, records: records.map(({ body }) => body) }
+  })
+  const log = LevelLog.layer({ directory: place, durability: "buffered", create: false })
+  return Effect.runPromise(Effect.provide(read, log))
+}
+
+/** What a program in a process of its own has at hand. */
+export interface Stage {
+  readonly openLedger: typeof openLedger
+  /** Sends a value to the test, at once: it is in the pipe when this returns. */
+  readonly tell: (value: unknown) => void
+  /** The next line from the test. */
+  readonly told: () => Promise<string>
+}
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+
+/**
+ * The public door as one plain JavaScript file in a directory. Compiling the sources anew at every
+ * start would take a process longer than all that the tests want to see of it.
+ */
+export const bundle = (directory: string): string => {
+  const file = join(directory, "door.mjs")
+  const cli = join(root, "node_modules/rolldown/bin/cli.mjs")
+  const native = ["level", "msgpackr"].flatMap((name) => ["--external", name])
+  const output = ["--file", file, "--platform", "node", "--format", "esm"]
+  execFileSync(process.execPath, [cli, join(root, "core/index.ts"), ...output, ...native])
+  symlinkSync(join(root, "node_modules"), join(directory, "node_modules"), "junction")
+  // A program may give up its rights before it opens anything.
+  chmodSync(directory, 0o755)
+  return file
+}
+
+/** A program that runs beside the test. */
+export class Running {
+  readonly process: ChildProcess
+  /** What it has told so far. */
+  readonly lines: Array<unknown> = []
+  /** Its exit code; null when it was killed. Everything it told is there by then. */
+  readonly ended: Promise<number | null>
+  #rest = ""
+  #isOver = false
+  #wake: () => void = () => undefined
+
+  constructor(command: string, args: ReadonlyArray<string>) {
+    this.process = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] })
+    this.process.stdout?.on("data", (bytes: Buffer) => this.#take(bytes))
+    this.process.stdin?.on("error", () => undefined)
+    this.ended = new Promise((resolve) => {
+      this.process.once("close", (code) => {
+        this.#isOver = true
+        resolve(code)
+        this.#wake()
+      })
+    })
+  }
+
+  #take(bytes: Buffer): void {
+    const parts = (this.#rest + bytes.toString("utf8")).split("\n")
+    this.#rest = parts.pop() ?? ""
+    for (const line of parts) this.lines.push(JSON.parse(line))
+    this.#wake()
+  }
+
+  /** The line of this number, from 0, as soon as it is told. */
+  async line(index: number): Promise<unknown> {
+    while (this.lines.length <= index) {
+      if (this.#isOver) throw new Error(`the program ended before it told line ${index}`)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+    return this.lines[index]
+  }
+
+  say(line: string): void {
+    this.process.stdin?.write(`${line}\n`)
+  }
+
+  async kill(): Promise<void> {
+    this.process.kill("SIGKILL")
+    await this.ended
+  }
+}
+
+/**
+ * Starts a function as a program. Its text is all that travels, so it sees its parameters and what
+ * is global, and nothing else of the file that it stands in.
+ */
+export const start = <Args extends ReadonlyArray<unknown>>(
+  door: string,
+  main: (stage: Stage, ...args: Args) => Promise<void>,
+  ...args: Args
+): Running => new Running(process.execPath, programOf(door, main, ...args))
+
+/** The arguments for Node that run a function as a program. */
+export const programOf = <Args extends ReadonlyArray<unknown>>(
+  door: string,
+  main: (stage: Stage, ...args: Args) => Promise<void>,
+  ...args: Args
+): ReadonlyArray<string> => {
+  const script = `
+    import { writeSync } from "node:fs"
+    import { openLedger } from ${JSON.stringify(pathToFileURL(door).href)}
+    const tell = (value) => void writeSync(1, JSON.stringify(value) + "\\n")
+    const told = () => new Promise((resolve) => process.stdin.once("data", (line) => {
+      process.stdin.pause()
+      resolve(String(line).trim())
+    }))
+    await (${main.toString()})({ openLedger, tell, told }, ...${JSON.stringify(args)})`
+  return ["--input-type=module", "--eval", script]
+}

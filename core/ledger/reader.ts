@@ -1,0 +1,223 @@
+/**
+ * The reading operations over one moment: of the present each time anew, or of a fixed past.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { DaybookError, Failure, Refusal } from "../errors.js"
+import { published } from "../event/published.js"
+import { pageSizeDefault, pageSizeMax } from "../limits.js"
+import type { ArtifactVersion } from "../model/artifact.js"
+import { checkOptions, members, readable, refuse, tagName } from "../model/input.js"
+import type { Reference } from "../model/reference.js"
+import { tags } from "../projection/tags.js"
+import { queries } from "../query/all.js"
+import { toTag } from "../query/answer.js"
+import { explaining } from "../query/explain.js"
+import { parsedInput } from "../query/input.js"
+import type { Page } from "../query/page.js"
+import type { Moment } from "../query/query.js"
+import type { TableKey, Tables, ViewOf } from "../view/draft.js"
+import type { LoadOptions, OpenOptions, ReaderApi, View } from "./api.js"
+import { archiveOf, openFile } from "./content.js"
+import { checkTarget, type DownloadOptions, download } from "./download.js"
+import { type Engine, momentAt } from "./engine.js"
+import { loadValue } from "./loading.js"
+import { operations } from "./operations.js"
+
+type Now = Effect.Effect<Moment, Refusal | Failure>
+
+const isMissing = (error: DaybookError): boolean => error.kind === "missing"
+
+/** The `find…` form of an operation: what is missing is no error. */
+const orUndefined = <A>(call: Effect.Effect<A, DaybookError>) =>
+  Effect.catch(
+    call,
+    (error): Effect.Effect<undefined, DaybookError> =>
+      isMissing(error) ? Effect.succeed(undefined) : Effect.fail(error),
+  )
+
+/** Every entry of a list query, page after page, all as of the first. */
+const everyEntry = <Q extends object, A>(
+  list: (query: Q) => Effect.Effect<Page<A>, DaybookError>,
+  query: Q | undefined,
+): Stream.Stream<A, DaybookError> =>
+  Stream.paginate(undefined as string | undefined, (cursor) => {
+    // The largest page unless the caller says otherwise: fewer round trips, bounded all the same.
+    const given = readable("query", () => ({ ...members(query ?? {}) }))
+    const wide = { limit: pageSizeMax, ...given } as unknown as Q
+    return Effect.map(list(cursor === undefined ? wide : { ...wide, cursor }), (page) => [
+      page.entries,
+      page.next === undefined ? Option.none() : Option.some(page.next),
+    ])
+  })
+
+/** `load(name, { version })` is `load({ name, version })`. */
+const withVersion = (reference: Reference, version: string | number | undefined): Reference => {
+  if (version === undefined) return reference
+  if (typeof reference === "string" && !reference.includes("@")) return { name: reference, version }
+  return refuse("options.version", "goes with a bare name only")
+}
+
+const isKeyPart = (part: unknown): boolean =>
+  typeof part === "string" || (Number.isSafeInteger(part) && Number(part) >= 0)
+
+const checkKey = <Key extends TableKey<string>>(key: Key): Key =>
+  readable("key", () => Array.isArray(key) && typeof key[0] === "string" && key.every(isKeyPart))
+    ? key
+    : refuse("key", "is not a list of texts and whole numbers, the table first")
+
+type ViewPageOptions = Parameters<View<"effect", Tables>["list"]>[1]
+
+/** A view that stopped still answers for moments before it did. */
+const projectionView = <T extends Tables>(now: Now, engine: Engine, of: ViewOf<T>) => {
+  const opened = Effect.map(now, (moment) => {
+    const name = readable("projection", () => of.name)
+    if (typeof name !== "string" || !engine.views.states.has(name))
+      refuse("projection", "was not given to openLedger: name it in { projections }")
+    const stopped = engine.folding.stopped.get(name)
+    if (stopped !== undefined && stopped.position <= moment.position)
+      refuse("projection", `${name} stopped at position ${stopped.position}: mend its fold`)
+    return moment.views.view(of)
+  })
+  const view: View<"effect", T> = {
+    get: (key) => Effect.map(opened, (rows) => rows.get(checkKey(key))),
+    list: <N extends keyof T & string>(prefix: TableKey<N>, page: ViewPageOptions = {}) =>
+      Effect.gen(function* () {
+        const rows = yield* opened
+        checkOptions(page, ["limit", "after", "reverse"])
+        const { limit = pageSizeDefault, after, reverse = false } = page
+        if (!Number.isInteger(limit) || limit < 1 || limit > pageSizeMax)
+          refuse("limit", `goes from 1 to ${pageSizeMax}`)
+        if (after !== undefined && typeof after !== "string")
+          refuse("after", "is not where a page ended")
+        const query = { prefix: checkKey(prefix), after, reverse, countMax: limit }
+        const listed = yield* rows.list(query)
+        const entries = listed.rows.map(({ key, value }) => ({ key, value }))
+        return listed.resume === undefined ? { entries } : { entries, next: listed.resume }
+      }),
+  }
+  return operations(view)
+}
+
+const optionKeys = {
+  load: ["version", "as", "signal"],
+  open: ["range", "signal"],
+  zip: ["signal"],
+  download: ["overwrite", "onProgress", "signal"],
+} as const
+
+const checkAs = (as: unknown): void => {
+  const isReader = readable(
+    "options.as",
+    // Some libraries make schemas that are functions.
+    () => Object(as) === as && ("~standard" in Object(as) || "load" in Object(as)),
+  )
+  if (as !== undefined && !isReader) refuse("options.as", "is neither a schema nor a materializer")
+}
+
+const checkDownload = (options: DownloadOptions): object => {
+  checkOptions(options, optionKeys.download)
+  const { onProgress } = options
+  if (onProgress !== undefined && typeof onProgress !== "function")
+    refuse("options.onProgress", "is not a function")
+  return options
+}
+
+/** The version a call is about. What `save` and the lists give is taken at its word, by id. */
+const versionOf = (now: Now, reference: Reference): Effect.Effect<ArtifactVersion, DaybookError> =>
+  Effect.flatMap(now, (moment) => queries.getVersion(moment, reference))
+
+/** Reads that go on to the blobs. */
+const contentReads = (engine: Engine, now: Now) => ({
+  load: Effect.fn("Ledger.load")(function* (reference: Reference, options: LoadOptions = {}) {
+    const of = yield* parsedInput(() => {
+      checkOptions(options, optionKeys.load)
+      checkAs(options.as)
+      return { reference: withVersion(reference, options.version) }
+    })
+    const version = yield* versionOf(now, of.reference)
+    return yield* loadValue(engine.blobs, engine.materializers, version, options.as)
+  }),
+  open: (reference: Reference, path?: string, options: OpenOptions = {}) =>
+    Stream.unwrap(
+      Effect.gen(function* () {
+        yield* parsedInput(() => checkOptions(options, optionKeys.open))
+        const version = yield* versionOf(now, reference)
+        return openFile(engine.blobs, version, path, options.range)
+      }),
+    ),
+  zip: Effect.fn("Ledger.zip")(function* (reference: Reference, options: object = {}) {
+    yield* parsedInput(() => checkOptions(options, optionKeys.zip))
+    return yield* archiveOf(engine.blobs, yield* versionOf(now, reference))
+  }),
+  download: Effect.fn("Ledger.download")(function* (
+    reference: Reference,
+    path: string,
+    options: DownloadOptions = {},
+  ) {
+    yield* parsedInput(() => checkDownload(options))
+    const target = yield* checkTarget(path, options.overwrite === true)
+    const archive = yield* archiveOf(engine.blobs, yield* versionOf(now, reference))
+    return yield* download(archive, target, options)
+  }),
+})
+
+/** A reader whose moment is found by `now` at each call. */
+export const makeReader = (engine: Engine, now: Now): ReaderApi<"effect"> => {
+  const explained = explaining(now)
+  const ask = <A>(query: (moment: Moment) => Effect.Effect<A, DaybookError>) =>
+    explained(Effect.flatMap(now, query))
+  const tell = (query: (moment: Moment) => ReturnType<typeof queries.replay>) =>
+    Stream.map(Stream.unwrap(Effect.map(now, query)), published)
+  const list =
+    <Q, A>(
+      query: (
+        at: (position: number | undefined) => Moment,
+        value: Q | undefined,
+      ) => Effect.Effect<Page<A>, DaybookError>,
+    ) =>
+    (value?: Q) =>
+      ask((moment) => {
+        const at = (position: number | undefined) =>
+          position === undefined ? moment : momentAt(engine, Math.min(position, moment.position))
+        return query(at, value)
+      })
+  const reader = {
+    get: (reference: Reference) => ask((moment) => queries.getVersion(moment, reference)),
+    artifact: (name: string) => ask((moment) => queries.getArtifact(moment, name)),
+    listArtifacts: list(queries.listArtifacts),
+    listVersions: list(queries.listVersions),
+    listTags: list(queries.listTags),
+  }
+  const content = contentReads(engine, now)
+  return {
+    ...reader,
+    find: (reference) => orUndefined(reader.get(reference)),
+    findArtifact: (name) => orUndefined(reader.artifact(name)),
+    findTag: (name) =>
+      ask((moment) =>
+        Effect.map(
+          parsedInput(() => [tagName(name, "tag")]),
+          ([checked = ""]) => {
+            const row = moment.views.view(tags).get(["name", checked])
+            return row === undefined ? undefined : toTag(row)
+          },
+        ),
+      ),
+    artifacts: (query) => everyEntry(reader.listArtifacts, query),
+    versions: (query) => everyEntry(reader.listVersions, query),
+    tags: (query) => everyEntry(reader.listTags, query),
+    history: (target) => tell((moment) => queries.history(moment, target)),
+    replay: (query) => tell((moment) => queries.replay(moment, query)),
+    metadataHistory: (target, key) => ask((moment) => queries.metadataHistory(moment, target, key)),
+    metadataSeries: (artifact, key) =>
+      ask((moment) => queries.metadataSeries(moment, artifact, key)),
+    load: ((reference: Reference, options?: LoadOptions) =>
+      explained(content.load(reference, options))) as ReaderApi<"effect">["load"],
+    open: content.open,
+    zip: (reference, options) => explained(content.zip(reference, options)),
+    download: (reference, path, options) => explained(content.download(reference, path, options)),
+    view: (projection) => projectionView(now, engine, projection),
+  }
+}

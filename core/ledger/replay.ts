@@ -1,0 +1,45 @@
+/**
+ * Catching up: the log, from where the views stand, through the folds, into the views.
+ *
+ * Runs when a ledger is opened and for a rebuild. Memory does not grow with the log: a page of
+ * records is folded and committed before the next is read.
+ */
+import * as Effect from "effect/Effect"
+import type { LogFailure, RecordCorrupted, ViewFailure } from "../errors.js"
+import type { Codec } from "../event/codec.js"
+import { replayPageCount } from "../limits.js"
+import type { EventLogShape } from "../log/event-log.js"
+import type { AnyProjection } from "../projection/projection.js"
+import { decodeRecords } from "../query/records.js"
+import type { Views } from "../view/views.js"
+import type { Folding } from "./folding.js"
+
+/** Folds everything that these views have not seen. Answers with the number of events folded. */
+export const catchUp = Effect.fnUntraced(function* (
+  log: EventLogShape,
+  codec: Codec,
+  folding: Folding,
+  views: Views,
+): Effect.fn.Return<number, LogFailure | RecordCorrupted | ViewFailure> {
+  const head = yield* log.head
+  const projections: ReadonlyArray<AnyProjection> = [...folding.core, ...folding.own].filter(
+    ({ name }) => views.states.has(name),
+  )
+  const reached = new Map(
+    projections.map(({ name }) => [name, views.states.get(name)?.position ?? 0]),
+  )
+  const start = Math.min(head, ...reached.values())
+  let after = start
+  while (after < head) {
+    const records = yield* log.read(after, Math.min(replayPageCount, head - after))
+    const events = yield* decodeRecords(codec, records)
+    const draft = views.draft()
+    for (const projection of projections) {
+      const from = reached.get(projection.name) ?? 0
+      reached.set(projection.name, folding.foldOne(projection, draft, events, from))
+    }
+    yield* views.commit(draft, reached)
+    after = events.at(-1)?.position ?? head
+  }
+  return head - start
+})

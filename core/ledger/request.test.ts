@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest"
+import { logMetadata } from "../command/log-metadata.js"
+import { tag } from "../command/tag.js"
+import { requestDigest } from "./request.js"
+
+const step = (input: unknown, observed?: object) => ({
+  command: tag,
+  input,
+  ...(observed === undefined ? {} : { observed }),
+})
+
+describe("the digest of a request", () => {
+  it("is that of its commands and inputs, whatever the order of keys", () => {
+    const one = requestDigest([step({ a: 1, b: [1, 2] })], [])
+    expect(requestDigest([step({ b: [1, 2], a: 1, c: undefined })], [])).toBe(one)
+    expect(requestDigest([step({ b: [2, 1], a: 1 })], [])).not.toBe(one)
+    expect(requestDigest([{ command: logMetadata, input: { a: 1, b: [1, 2] } }], [])).not.toBe(one)
+    expect(requestDigest([step({ a: 1, b: [1, 2] }), step({})], [])).not.toBe(one)
+  })
+
+  it("leaves out what was looked up for one try", () => {
+    expect(requestDigest([step({ a: 1 }, { id: "x" })], [])).toBe(
+      requestDigest([step({ a: 1 }, { id: "y" })], []),
+    )
+  })
+
+  it("numbers fresh ids, so that a retry which drew others is the same request", () => {
+    const request = (id: string) =>
+      requestDigest([step({ target: id, values: { last: id } })], [id])
+    expect(request("X1")).toBe(request("X2"))
+    expect(request("X1")).not.toBe(requestDigest([step({ target: "X1", values: {} })], ["X1"]))
+    const two = (first: string, second: string) =>
+      requestDigest([step({ target: first }), step({ target: second })], [first, second])
+    expect(two("A", "B")).toBe(two("C", "D"))
+    expect(requestDigest([step({ target: "B" }), step({ target: "A" })], ["A", "B"])).not.toBe(
+      two("A", "B"),
+    )
+  })
+})

@@ -1,0 +1,66 @@
+/**
+ * A request: what waits in the inbox. One call is one request; a batch is one request of several
+ * steps, all or nothing.
+ */
+import type * as Deferred from "effect/Deferred"
+import type { AnyCommand } from "../command/command.js"
+import type { Failure, Refusal } from "../errors.js"
+import type { Context } from "../event/event.js"
+import { type Digest, digestOf } from "../model/digest.js"
+import { type Plain, pack } from "../model/msgpack.js"
+
+export interface Step {
+  readonly command: AnyCommand
+  /** Parsed. */
+  readonly input: unknown
+  /** What was drawn or looked up for this try; the decision gets it with the input. */
+  readonly observed?: object
+}
+
+export interface Reply {
+  /** Of the last event of the request; of the head when it made none. */
+  readonly position: number
+  /** Whether the request, now or when it first came, made an event that changed something. */
+  readonly changed: boolean
+  /** One a step. */
+  readonly results: ReadonlyArray<Plain>
+}
+
+export type Answer = Deferred.Deferred<Reply, Refusal | Failure>
+
+export interface Request {
+  readonly steps: ReadonlyArray<Step>
+  readonly context: Context
+  readonly key?: { readonly idempotencyKey: string; readonly digest: Digest }
+  readonly answer: Answer
+}
+
+const isMap = (value: object): value is { readonly [key: string]: unknown } =>
+  !Array.isArray(value) && !(value instanceof Uint8Array)
+
+/** Ids that a call drew afresh differ from try to try: each is replaced by its number. */
+const withoutFresh = (value: unknown, fresh: ReadonlyMap<string, number>): Plain => {
+  if (typeof value === "string") {
+    const number = fresh.get(value)
+    return number === undefined ? value : { "": "fresh", value: number }
+  }
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array)
+    return (value ?? null) as Plain
+  if (!isMap(value)) return (value as ReadonlyArray<unknown>).map((v) => withoutFresh(v, fresh))
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, member]) => member !== undefined)
+      .map(([key, member]) => [key, withoutFresh(member, fresh)]),
+  )
+}
+
+/** What makes two requests the same: the commands and their inputs, content by its digest. */
+export const requestDigest = (
+  steps: ReadonlyArray<Step>,
+  freshIds: ReadonlyArray<string>,
+): Digest => {
+  const fresh = new Map(freshIds.map((id, index) => [id, index]))
+  return digestOf(
+    pack(steps.map(({ command, input }) => [command.name, withoutFresh(input, fresh)])),
+  )
+}

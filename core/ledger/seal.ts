@@ -1,0 +1,48 @@
+/**
+ * Sealing: carries the Merkle tree's right edge along with every append, and writes it down beside
+ * the log from time to time, once everything that it covers is durable.
+ */
+import * as Effect from "effect/Effect"
+import type { LogFailure } from "../errors.js"
+import { sealEventCount } from "../limits.js"
+import type { EventLogShape } from "../log/event-log.js"
+import { appendLeaf, type Edge, leafHash } from "../proof/merkle.js"
+
+/** Writes a seal where the next opening finds it. */
+export type WriteSeal = (edge: Edge) => Effect.Effect<void, LogFailure>
+
+export class Sealer {
+  readonly #log: EventLogShape
+  readonly #write: WriteSeal
+  #edge: Edge
+  #sealed: number
+
+  constructor(log: EventLogShape, write: WriteSeal, edge: Edge, sealed: number) {
+    this.#log = log
+    this.#write = write
+    this.#edge = edge
+    this.#sealed = sealed
+  }
+
+  get edge(): Edge {
+    return this.#edge
+  }
+
+  /** Takes in what was appended; seals when enough has come together. */
+  readonly appended = (bodies: ReadonlyArray<Uint8Array>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      for (const body of bodies) this.#edge = appendLeaf(this.#edge, leafHash(body))
+      if (this.#edge.size - this.#sealed < sealEventCount) return Effect.void
+      // A seal that cannot be written now only makes the next opening read more of the log.
+      return Effect.ignore(this.seal())
+    })
+
+  /** Makes the log durable, then writes the seal. */
+  readonly seal = Effect.fnUntraced(function* (this: Sealer): Effect.fn.Return<void, LogFailure> {
+    const edge = this.#edge
+    if (edge.size === this.#sealed) return
+    yield* this.#log.flush
+    yield* this.#write(edge)
+    this.#sealed = edge.size
+  })
+}

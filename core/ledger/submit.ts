@@ -1,0 +1,159 @@
+/**
+ * Submitting: steps become a request with its context and key, and wait for the writer's reply.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { AnyCommand } from "../command/command.js"
+import type { DaybookError, Failure, Refusal } from "../errors.js"
+import type { Context } from "../event/event.js"
+import { idempotencyKeyBytesMax, nameBytesMax, reasonBytesMax } from "../limits.js"
+import { checkOptions, refuse, shaped, text } from "../model/input.js"
+import type { ParsedReference, ParsedTarget } from "../model/reference.js"
+import { strict } from "../model/schema.js"
+import { explaining } from "../query/explain.js"
+import { expandReference, expandTarget } from "../query/find.js"
+import { parsedInput } from "../query/input.js"
+import type { Moment } from "../query/query.js"
+import type { WriteOptions } from "./api.js"
+import { type Engine, presentMoment } from "./engine.js"
+import { type Reply, type Request, requestDigest, type Step } from "./request.js"
+
+/** A ledger as one caller sees it: its events carry a context. */
+export interface Session {
+  readonly engine: Engine
+  readonly context: Context
+  /** What every write must carry. */
+  readonly required: ReadonlyArray<keyof Context>
+}
+
+const contextSchema = strict(
+  Schema.Struct({
+    actor: Schema.optional(Schema.String),
+    reason: Schema.optional(Schema.String),
+    correlationId: Schema.optional(Schema.String),
+    causationId: Schema.optional(Schema.String),
+  }),
+)
+
+const bytesMax: Readonly<Record<keyof Context, number>> = {
+  actor: nameBytesMax,
+  reason: reasonBytesMax,
+  correlationId: nameBytesMax,
+  causationId: nameBytesMax,
+}
+
+/** Throws `InvalidInput`. */
+export const parseContext = (value: unknown): Context => {
+  const given = Object.entries(shaped(contextSchema, value, "context"))
+  const checked = given.flatMap(([key, member]) =>
+    member === undefined
+      ? []
+      : [[key, text(member, `context.${key}`, bytesMax[key as keyof Context])] as const],
+  )
+  return Object.fromEntries(checked)
+}
+
+/** Throws `InvalidInput` for names of what no context has. */
+export const checkRequired = (names: unknown): void => {
+  const at = "options.requireContext"
+  const given: ReadonlyArray<unknown> = Array.isArray(names) ? names : refuse(at, "is not a list")
+  for (const name of given)
+    if (typeof name !== "string" || !Object.hasOwn(bytesMax, name))
+      refuse(at, `can only name ${Object.keys(bytesMax).join(", ")}`)
+}
+
+const controls = /[\u0000-\u001f\u007f]/
+
+const parseKey = (value: unknown): string => {
+  const key = text(value, "options.idempotencyKey", idempotencyKeyBytesMax)
+  if (key === "" || controls.test(key))
+    return refuse("options.idempotencyKey", "is empty or contains a control character")
+  return key
+}
+
+/** Options that every write knows. */
+const writeKeys = ["idempotencyKey", "reason", "signal"] as const
+
+const parseOptions = (
+  { context, required }: Session,
+  options: Omit<WriteOptions, "signal">,
+): { readonly context: Context; readonly key?: string } => {
+  const { idempotencyKey, reason } = options
+  const own = reason === undefined ? context : { ...context, ...parseContext({ reason }) }
+  for (const name of required)
+    if (own[name] === undefined)
+      refuse(`context.${name}`, "is required by this ledger: give it by with() or in the options")
+  const key = idempotencyKey === undefined ? {} : { key: parseKey(idempotencyKey) }
+  return { context: own, ...key }
+}
+
+type Referring = {
+  readonly target?: ParsedTarget
+  readonly inputs?: ReadonlyArray<{ readonly reference: ParsedReference }>
+}
+
+/** Parts of ids become ids here, since a decision cannot list. */
+const expandStep = Effect.fnUntraced(function* (
+  moment: Moment,
+  step: Step,
+): Effect.fn.Return<Step, DaybookError> {
+  const { target, inputs } = step.input as Referring
+  if (target === undefined && (inputs === undefined || inputs.length === 0)) return step
+  const expanded = {
+    ...(target === undefined ? {} : { target: yield* expandTarget(moment, target) }),
+    ...(inputs === undefined
+      ? {}
+      : {
+          inputs: yield* Effect.forEach(inputs, (input) =>
+            Effect.map(expandReference(moment, input.reference), (reference) => ({
+              ...input,
+              reference,
+            })),
+          ),
+        }),
+  }
+  return { ...step, input: { ...(step.input as object), ...expanded } }
+})
+
+/** Parses an input for a command; the refusal of a bad one fails the effect. */
+export const stepOf = (command: AnyCommand, input: unknown): Effect.Effect<Step, Refusal> =>
+  Effect.map(
+    parsedInput(() => ({ parsed: command.parse(input) })),
+    ({ parsed }) => ({ command, input: parsed }),
+  ).pipe(
+    Effect.flatMap((step) =>
+      parsedInput(() => (step.input instanceof Error ? (step.input as never) : step)),
+    ),
+  )
+
+/** Hands the steps to the writer as one request and waits. `fresh` are ids drawn for this call. */
+export const submit = Effect.fnUntraced(function* (
+  session: Session,
+  steps: ReadonlyArray<Step>,
+  options: WriteOptions,
+  fresh: ReadonlyArray<string>,
+): Effect.fn.Return<Reply, Refusal | Failure> {
+  const { engine } = session
+  const moment = yield* presentMoment(engine)
+  const { context, key } = yield* parsedInput(() => parseOptions(session, options))
+  // The input of a caller's own command is its own business, whatever its parts are called.
+  const expanded = yield* Effect.forEach(steps, (step) =>
+    engine.commandsOwn.includes(step.command) ? Effect.succeed(step) : expandStep(moment, step),
+  )
+  const answer = Deferred.makeUnsafe<Reply, Refusal | Failure>()
+  const request: Request = {
+    steps: expanded,
+    context,
+    answer,
+    ...(key === undefined
+      ? {}
+      : { key: { idempotencyKey: key, digest: requestDigest(expanded, fresh) } }),
+  }
+  const explained = explaining(presentMoment(engine))
+  return yield* explained(engine.writer.submit(request))
+})
+
+/** Checks the options of a write, which may know `more`; throws `InvalidInput`. */
+export const checkWriteOptions = (options: object, more: ReadonlyArray<string> = []): object =>
+  checkOptions(options, [...writeKeys, ...more])

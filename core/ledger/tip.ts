@@ -1,0 +1,55 @@
+/**
+ * The tip: the last seal of the log, in a file beside LevelDB, so that a log that lost its tail or
+ * was swapped for another is noticed.
+ *
+ * Two lines: a JSON object with the ledger's id, the position, the Merkle root (RFC 6962) and the
+ * subtree hashes of the tree's right edge, largest first; then the SHA-256 of the first line.
+ */
+import * as Schema from "effect/Schema"
+import { InvalidInput } from "../errors.js"
+import { digestOf, fromDigest, toDigest } from "../model/digest.js"
+import type { Id } from "../model/names.js"
+import { Count, DigestSchema, IdSchema, parse } from "../model/schema.js"
+import { type Edge, rootOf } from "../proof/merkle.js"
+
+export interface Tip {
+  readonly ledger: Id
+  /** Covers the events from 1 to this position, all durable when it was written. */
+  readonly edge: Edge
+}
+
+const schema = Schema.toStandardSchemaV1(
+  Schema.Struct({
+    ledger: IdSchema,
+    position: Count,
+    root: DigestSchema,
+    edge: Schema.Array(DigestSchema),
+  }),
+)
+
+const checksum = (line: string): string => digestOf(Buffer.from(line, "utf8"))
+
+export const encodeTip = ({ ledger, edge }: Tip): string => {
+  const line = JSON.stringify({
+    ledger,
+    position: edge.size,
+    root: toDigest(rootOf(edge)),
+    edge: edge.hashes.map(toDigest),
+  })
+  return `${line}\n${checksum(line)}\n`
+}
+
+/** A tree of n leaves has a subtree at its right edge for every bit that is set in n. */
+const subtreeCount = (size: number): number =>
+  [...size.toString(2)].filter((bit) => bit === "1").length
+
+/** Undefined when the text is no tip, or not one that adds up. */
+export const decodeTip = (text: string): Tip | undefined => {
+  const [line = "", sum] = text.split("\n")
+  if (checksum(line) !== sum) return undefined
+  const tip = parse(schema, JSON.parse(line), "tip")
+  if (tip instanceof InvalidInput) return undefined
+  if (tip.edge.length !== subtreeCount(tip.position)) return undefined
+  const edge = { size: tip.position, hashes: tip.edge.map(fromDigest) }
+  return toDigest(rootOf(edge)) === tip.root ? { ledger: tip.ledger, edge } : undefined
+}

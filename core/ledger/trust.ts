@@ -1,0 +1,111 @@
+/**
+ * What opening proves before it hands out the ledger: this log belongs to this identity, holds all
+ * that was sealed, and every record after the seal is whole and in its place.
+ *
+ * The root is carried on from the right edge in the tip, so the cost does not grow with the log.
+ */
+import * as Effect from "effect/Effect"
+import { type LogFailure, RecordCorrupted, WrongLedger } from "../errors.js"
+import type { CoreRecorded } from "../event/catalog.js"
+import type { Codec } from "../event/codec.js"
+import { replayPageCount } from "../limits.js"
+import type { EventLogShape } from "../log/event-log.js"
+import { type Digest, toDigest } from "../model/digest.js"
+import type { Id } from "../model/names.js"
+import { appendLeaf, type Edge, emptyEdge, leafHash, rootOf } from "../proof/merkle.js"
+import { decodeRecords } from "../query/records.js"
+import type { Tip } from "./tip.js"
+
+/** What opening proved, and what it put right. */
+export interface Trust {
+  readonly ledger: Id
+  /** Position of the last event. */
+  readonly position: number
+  /** RFC 6962 root over all events. */
+  readonly root: Digest
+  /** The position of the last seal, and how many events after it were read and checked. */
+  readonly sealed: number
+  readonly checked: number
+  /** Sentences: views that were caught up or built anew. */
+  readonly repaired: ReadonlyArray<string>
+  /** Sentences: what is damaged. Empty, or the ledger would not have opened. */
+  readonly damaged: ReadonlyArray<string>
+}
+
+export interface Checked {
+  readonly edge: Edge
+  readonly lastTime: number
+}
+
+const checkFirst = (
+  event: CoreRecorded,
+  ledger: Id,
+  directory: string,
+): WrongLedger | undefined => {
+  const found = event.type === "ledger-created" ? event.data.ledger : `a ${event.type} event`
+  if (found === ledger) return undefined
+  return new WrongLedger({
+    message: `the log in ${directory} belongs to ${found}, not to ${ledger}: put its own back`,
+    directory,
+    expected: ledger,
+    found,
+  })
+}
+
+const checkTip = (tip: Tip, ledger: Id, head: number, directory: string) => {
+  const expected = tip.ledger === ledger ? `${tip.edge.size} events` : ledger
+  const found = tip.ledger === ledger ? `${head} events` : tip.ledger
+  if (tip.ledger === ledger && head >= tip.edge.size) return undefined
+  return new WrongLedger({
+    message: `the log in ${directory} is older than its seal: expected ${expected}, found ${found}`,
+    directory,
+    expected,
+    found,
+  })
+}
+
+/** What is to be proven about which log. */
+export interface Claim {
+  readonly log: EventLogShape
+  readonly codec: Codec
+  readonly id: Id
+  readonly tip: Tip | undefined
+  readonly directory: string
+}
+
+/** Proves the log; fails with what is wrong. */
+export const checkLog = Effect.fnUntraced(function* ({
+  log,
+  codec,
+  id: ledger,
+  tip,
+  directory,
+}: Claim): Effect.fn.Return<Checked, LogFailure | RecordCorrupted | WrongLedger> {
+  const head = yield* log.head
+  const [first] = yield* log.read(0, 1)
+  if (first === undefined)
+    return yield* new RecordCorrupted({
+      message: `the log in ${directory} is empty: its first event is missing, restore a backup`,
+      from: 1,
+      to: 1,
+    })
+  const [created] = yield* decodeRecords(codec, [first])
+  const wrong =
+    checkFirst(created as CoreRecorded, ledger, directory) ??
+    (tip === undefined ? undefined : checkTip(tip, ledger, head, directory))
+  if (wrong !== undefined) return yield* wrong
+  let edge = tip?.edge ?? emptyEdge
+  let lastTime = 0
+  // The sealed record itself is read again: the recorded time goes on from it.
+  for (let after = Math.max(0, edge.size - 1); after < head; ) {
+    const records = yield* log.read(after, replayPageCount)
+    for (const { position, body } of records)
+      if (position > edge.size) edge = appendLeaf(edge, leafHash(body))
+    const events = yield* decodeRecords(codec, records)
+    lastTime = events.at(-1)?.time ?? lastTime
+    after = events.at(-1)?.position ?? head
+  }
+  return { edge, lastTime }
+})
+
+export const printRoot = (edge: Edge): Digest => toDigest(rootOf(edge))

@@ -1,0 +1,247 @@
+/**
+ * The writer when storage fails: who hears what, what is stored then, and that nothing is decided
+ * against a state that may be another by now.
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { describe, expect, it } from "vitest"
+import { command } from "../command/command.js"
+import { LogFailure, type Outcome, ViewFailure } from "../errors.js"
+import { inboxCountMax } from "../limits.js"
+import { versions } from "../projection/versions.js"
+import type { LedgerApi } from "./api.js"
+import { MemoryPlace } from "./places.contract.js"
+
+type Api = LedgerApi<"effect">
+
+const words = { message: "the disk failed", operation: "append", reason: "io" } as const
+const logFailure = (outcome: Outcome) => new LogFailure({ ...words, outcome })
+const viewFailure = (outcome: Outcome) => new ViewFailure({ ...words, outcome })
+
+const failLog = (place: MemoryPlace, phase: "before" | "after", outcome: Outcome): void => {
+  place.fail.log = (operation, when) =>
+    operation === "append" && when === phase ? logFailure(outcome) : undefined
+}
+
+const failView = (place: MemoryPlace, phase: "before" | "after", outcome: Outcome): void => {
+  place.fail.view = (operation, when) =>
+    operation === "commit" && when === phase ? viewFailure(outcome) : undefined
+}
+
+const mend = (place: MemoryPlace): void => {
+  delete place.fail.log
+  delete place.fail.view
+}
+
+const keyed = (ledger: Api) => ledger.save("a", 1, { idempotencyKey: "k" })
+
+const stopped = { _tag: "LogFailure", reason: "stopped", outcome: "none" }
+
+const savesIn = (ledger: Api) =>
+  Effect.map(
+    Stream.runCollect(ledger.replay({ types: ["version-saved"] })),
+    (events) => events.length,
+  )
+
+/** Reopens the place and tries the keyed save again: one event, whatever the first try became. */
+const expectOneSave = (place: MemoryPlace): Promise<void> => {
+  mend(place)
+  return place.use(
+    Effect.fnUntraced(function* (ledger) {
+      const version = yield* keyed(ledger)
+      expect(yield* keyed(ledger)).toEqual(version)
+      expect(yield* savesIn(ledger)).toBe(1)
+      expect(yield* ledger.load(version)).toBe(1)
+      expect(ledger.position).toBe(place.records.length)
+    }),
+  )
+}
+
+describe("an append that fails", () => {
+  it("and stored nothing lets the next one through", async () => {
+    const place = new MemoryPlace(0)
+    await place.use(
+      Effect.fnUntraced(function* (ledger) {
+        failLog(place, "before", "none")
+        expect(yield* Effect.flip(keyed(ledger))).toMatchObject({
+          _tag: "LogFailure",
+          kind: "unavailable",
+          outcome: "none",
+        })
+        expect([ledger.position, place.records.length]).toEqual([1, 1])
+        mend(place)
+        expect((yield* keyed(ledger)).position).toBe(2)
+      }),
+    )
+    await expectOneSave(place)
+  })
+
+  it.each([
+    ["before", 1],
+    ["after", 2],
+  ] as const)("with unknown outcome, %s it was stored, stops the writer", async (phase, stored) => {
+    const place = new MemoryPlace(0)
+    await place.use(
+      Effect.fnUntraced(function* (ledger) {
+        failLog(place, phase, "unknown")
+        expect(yield* Effect.flip(keyed(ledger))).toMatchObject({ outcome: "unknown" })
+        mend(place)
+        expect(yield* Effect.flip(ledger.save("b", 1))).toMatchObject(stopped)
+        expect(yield* Effect.flip(keyed(ledger))).toMatchObject(stopped)
+        // What is readable is what was certain before.
+        expect(yield* ledger.find("a")).toBeUndefined()
+        expect(ledger.position).toBe(1)
+      }),
+    )
+    expect(place.records).toHaveLength(stored)
+    await expectOneSave(place)
+  })
+
+  it("although it stored everything stops the writer too", async () => {
+    const place = new MemoryPlace(0)
+    await place.use(
+      Effect.fnUntraced(function* (ledger) {
+        failLog(place, "after", "committed")
+        expect(yield* Effect.flip(keyed(ledger))).toMatchObject({ outcome: "committed" })
+        mend(place)
+        expect(yield* Effect.flip(ledger.save("b", 1))).toMatchObject(stopped)
+      }),
+    )
+    await expectOneSave(place)
+  })
+
+  it("is told to everyone whose answer may rest on it", async () => {
+    const place = new MemoryPlace(0)
+    await place.use(
+      Effect.fnUntraced(function* (ledger) {
+        yield* ledger.save("a", 0, { tags: "there" })
+        failLog(place, "before", "none")
+        const calls = [
+          ledger.tag("a", "new"),
+          ledger.logMetadata("a", { n: 1 }),
+          ledger.tag("a", "there"),
+        ]
+        const failures = yield* Effect.forEach(calls, Effect.flip, { concurrency: "unbounded" })
+        for (const failure of failures) expect(failure).toBeInstanceOf(LogFailure)
+        expect(place.records).toHaveLength(2)
+      }),
+    )
+  })
+})
+
+describe("a view commit that fails", () => {
+  it.each([
+    ["before", "none"],
+    ["before", "unknown"],
+    ["after", "unknown"],
+  ] as const)("%s it is stored, outcome %s, says that the events are", async (phase, outcome) => {
+    const place = new MemoryPlace(0)
+    await place.use(
+      Effect.fnUntraced(function* (ledger) {
+        failView(place, phase, outcome)
+        expect(yield* Effect.flip(keyed(ledger))).toMatchObject({
+          _tag: "ViewFailure",
+          outcome: "committed",
+        })
+        mend(place)
+        expect(place.records).toHaveLength(2)
+        expect(yield* Effect.flip(ledger.save("b", 1))).toMatchObject(stopped)
+      }),
+    )
+    await expectOneSave(place)
+    expect(place.records).toHaveLength(2)
+  })
+
+  it("leaves nothing half seen by readers", async () => {
+    const place = new MemoryPlace(0)
+    await place.use(
+      Effect.fnUntraced(function* (ledger) {
+        yield* ledger.save("a", 0)
+        failView(place, "after", "unknown")
+        yield* Effect.flip(ledger.save("a", 1, { tags: "new" }))
+        mend(place)
+        expect((yield* ledger.get("a")).version).toBe("1")
+        expect(yield* ledger.findTag("new")).toBeUndefined()
+        expect((yield* ledger.listVersions()).entries).toHaveLength(1)
+        expect(yield* Stream.runCollect(ledger.replay())).toHaveLength(2)
+      }),
+    )
+  })
+})
+
+const broken = command<null>({
+  name: "break",
+  parse: () => null,
+  decide: () => {
+    throw new Error("no such thing")
+  },
+})
+
+describe("a decision that throws", () => {
+  it("costs its own caller only", async () => {
+    const place = new MemoryPlace(0)
+    await place.use(
+      Effect.fnUntraced(function* (ledger) {
+        const calls = [
+          ledger.save("a", 1),
+          Effect.catchDefect(ledger.execute(broken, null), (defect) =>
+            Effect.succeed({ thrown: String(defect) }),
+          ),
+          ledger.save("a", 2),
+        ] as const
+        const [first, thrown, last] = yield* Effect.all(calls, { concurrency: "unbounded" })
+        expect(thrown).toEqual({ thrown: "Error: no such thing" })
+        expect([first.position, last.position, ledger.position]).toEqual([2, 3, 3])
+      }),
+      { commands: [broken] },
+    )
+  })
+
+  it("because a row is damaged is a failure of the views", async () => {
+    const place = new MemoryPlace(0)
+    await place.use(
+      Effect.fnUntraced(function* (ledger) {
+        const { id } = yield* ledger.save("a", 1)
+        const key = [...place.rows.keys()].find((row) => row.includes(`\u0000id\u0000${id}`))
+        place.rows.set(key ?? "", new Uint8Array(9))
+        const failure = yield* Effect.flip(ledger.tag(id, "t"))
+        expect(failure).toMatchObject({ _tag: "ViewFailure", outcome: "none" })
+        expect(ledger.view(versions)).toBeDefined()
+        expect((yield* ledger.tag("a", "t")).changed).toBe(true)
+      }),
+    )
+  })
+})
+
+describe("many callers", () => {
+  it("share their appends", async () => {
+    const place = new MemoryPlace(0)
+    let appends = 0
+    place.fail.log = (operation, phase) => {
+      if (operation === "append" && phase === "before") appends += 1
+      return undefined
+    }
+    await place.use(
+      Effect.fnUntraced(function* (ledger) {
+        yield* ledger.save("a", 1)
+        const calls = Array.from({ length: 1_000 }, (_, n) => ledger.logMetadata("a", { n }))
+        const receipts = yield* Effect.all(calls, { concurrency: "unbounded" })
+        expect(new Set(receipts.map(({ position }) => position)).size).toBe(1_000)
+        expect(appends).toBeLessThan(20)
+      }),
+    )
+  })
+
+  it("wait when the inbox is full, and all get their answer", async () => {
+    const place = new MemoryPlace(0)
+    await place.use(
+      Effect.fnUntraced(function* (ledger) {
+        yield* ledger.save("a", 1, { tags: "t" })
+        const calls = Array.from({ length: inboxCountMax + 100 }, () => ledger.tag("a", "t"))
+        const receipts = yield* Effect.all(calls, { concurrency: "unbounded" })
+        expect(receipts.every(({ changed }) => !changed)).toBe(true)
+        expect(ledger.position).toBe(2)
+      }),
+    )
+  })
+})

@@ -1,0 +1,244 @@
+/**
+ * The one writer: takes what waits in the inbox, decides it, appends the facts in one durable
+ * write, commits the views in one disposable write, replies. Group commit falls out of the shape.
+ *
+ * Knows neither what commands mean nor where records and rows stay.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Queue from "effect/Queue"
+import * as Semaphore from "effect/Semaphore"
+import { type Failure, LedgerClosed, LogFailure, type Refusal, ViewFailure } from "../errors.js"
+import type { Recorded } from "../event/event.js"
+import { batchCountMax, inboxCountMax } from "../limits.js"
+import type { EventLogShape } from "../log/event-log.js"
+import type { Plain } from "../model/msgpack.js"
+import { decodeRecords } from "../query/records.js"
+import type { Draft } from "../view/draft.js"
+import type { Views } from "../view/views.js"
+import { type Court, decide, type Moment, type Recording, type Verdict } from "./decide.js"
+import type { Folding } from "./folding.js"
+import type { Reply, Request } from "./request.js"
+
+export interface WriterParts {
+  readonly log: EventLogShape
+  readonly views: Views
+  readonly folding: Folding
+  readonly court: Court
+  /** Recorded time of the last event. */
+  readonly lastTime: number
+  /** Told about every durable batch, before the callers are. */
+  readonly onAppended: (bodies: ReadonlyArray<Uint8Array>) => Effect.Effect<void>
+}
+
+type Waiting = Verdict | { readonly kind: "failed"; readonly cause: unknown }
+
+export class Writer {
+  readonly #parts: WriterParts
+  readonly #inbox: Queue.Queue<Request>
+  readonly #turn = Semaphore.makeUnsafe(1)
+  #time: number
+  #stopped: LogFailure | ViewFailure | undefined
+
+  constructor(parts: WriterParts, inbox: Queue.Queue<Request>) {
+    this.#parts = parts
+    this.#inbox = inbox
+    this.#time = parts.lastTime
+  }
+
+  /** Starts the loop in the current scope; it ends with it, after what it has taken is answered. */
+  static readonly start = Effect.fnUntraced(function* (parts: WriterParts) {
+    const inbox = yield* Queue.bounded<Request>(inboxCountMax)
+    const writer = new Writer(parts, inbox)
+    const round = Effect.flatMap(Queue.takeBetween(inbox, 1, batchCountMax), (requests) =>
+      Effect.uninterruptible(writer.exclusively(writer.#survive(requests))),
+    )
+    // Runs after the loop has ended: whoever still waits hears that it is over.
+    yield* Effect.addFinalizer(() => writer.#end())
+    yield* Effect.forkScoped(Effect.forever(round))
+    return writer
+  })
+
+  get waitingCount(): number {
+    return Queue.sizeUnsafe(this.#inbox)
+  }
+
+  /** Why nothing can be written until the ledger is opened again, if that is so. */
+  get stopped(): LogFailure | ViewFailure | undefined {
+    return this.#stopped
+  }
+
+  /** Hands a request in and waits for its answer; waits for a place when the inbox is full. */
+  submit(request: Request): Effect.Effect<Reply, Refusal | Failure> {
+    return Effect.flatMap(Queue.offer(this.#inbox, request), (taken) =>
+      taken
+        ? Deferred.await(request.answer)
+        : Effect.fail(new LedgerClosed({ message: "the ledger is closed: open it again" })),
+    )
+  }
+
+  /** Runs an effect while no batch is under way and none begins. */
+  exclusively<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return this.#turn.withPermits(1)(effect)
+  }
+
+  #moment(position: number, clock: number): Moment {
+    const time = Math.max(clock, this.#time)
+    return time === clock ? { position, time } : { position, time, clock }
+  }
+
+  #decideAll(requests: ReadonlyArray<Request>, draft: Draft, head: number, clock: number) {
+    const recordings: Array<Recording> = []
+    const { folding, views } = this.#parts
+    const reached = new Map(
+      folding.own.map(({ name }) => [name, views.states.get(name)?.position ?? 0]),
+    )
+    const verdicts = requests.map((request): Waiting => {
+      const layer = draft.fork()
+      const moment = this.#moment(head + recordings.length + 1, clock)
+      try {
+        const verdict = decide(this.#parts.court, request, layer, moment)
+        if (verdict.kind !== "decided") return verdict
+        draft.merge(layer)
+        recordings.push(...verdict.recordings)
+        const events = verdict.recordings.map(({ event }) => event)
+        // At once, so that the next decision sees them in callers' views as in the ledger's own.
+        for (const own of folding.own)
+          reached.set(own.name, folding.foldOne(own, draft, events, reached.get(own.name) ?? 0))
+        return verdict
+      } catch (cause) {
+        // A defect costs its own caller only: its layer is dropped.
+        return { kind: "failed", cause }
+      }
+    })
+    return { verdicts, recordings, reached }
+  }
+
+  readonly #process = Effect.fnUntraced(function* (this: Writer, requests: ReadonlyArray<Request>) {
+    const { log, views } = this.#parts
+    if (this.#stopped !== undefined) return this.#failAll(requests, this.#refusing(this.#stopped))
+    const head = views.head
+    const draft = views.draft()
+    const clock = yield* Clock.currentTimeMillis
+    const { verdicts, recordings, reached } = this.#decideAll(requests, draft, head, clock)
+    if (recordings.length > 0) {
+      const bodies = recordings.map(({ body }) => body)
+      const appended = yield* Effect.exit(log.append(head, bodies))
+      if (Exit.isFailure(appended)) {
+        this.#parts.folding.forget(head)
+        return this.#fail(requests, appended)
+      }
+      const positions = new Map(reached)
+      for (const { name } of this.#parts.folding.core) positions.set(name, head + recordings.length)
+      const committed = yield* Effect.exit(views.commit(draft, positions))
+      if (Exit.isFailure(committed)) return this.#fail(requests, committed)
+      this.#time = recordings.at(-1)?.event.time ?? this.#time
+      yield* this.#parts.onAppended(bodies)
+    }
+    for (const [index, request] of requests.entries()) {
+      const verdict = verdicts[index]
+      if (verdict !== undefined) yield* this.#answer(request, verdict)
+    }
+  })
+
+  readonly #end = Effect.fnUntraced(function* (this: Writer) {
+    const waiting = yield* Queue.clear(this.#inbox)
+    yield* Queue.shutdown(this.#inbox)
+    this.#failAll(waiting, new LedgerClosed({ message: "the ledger was closed meanwhile" }))
+  })
+
+  /** A defect of the writer itself is told to the callers of the batch; the loop goes on. */
+  #survive(requests: ReadonlyArray<Request>): Effect.Effect<void> {
+    return Effect.catchCause(this.#process(requests), (cause) =>
+      Effect.sync(() => {
+        const defect = Effect.die(Cause.squash(cause))
+        for (const { answer } of requests) Deferred.doneUnsafe(answer, defect)
+      }),
+    )
+  }
+
+  #refusing(stopped: LogFailure | ViewFailure): LogFailure {
+    return new LogFailure({
+      message: "an earlier write failed, so nothing is written until the ledger is opened again",
+      operation: "append",
+      reason: "stopped",
+      outcome: "none",
+      cause: stopped,
+    })
+  }
+
+  #failAll(requests: ReadonlyArray<Request>, failure: Failure): void {
+    for (const { answer } of requests) Deferred.doneUnsafe(answer, Effect.fail(failure))
+  }
+
+  /** The log or the views failed: everyone in the batch hears it, for any answer may rest on it. */
+  #fail(
+    requests: ReadonlyArray<Request>,
+    exit: Exit.Failure<void, LogFailure | ViewFailure>,
+  ): void {
+    const error = Exit.findErrorOption(exit)
+    const failure = error._tag === "Some" ? error.value : undefined
+    if (failure === undefined) {
+      const defect = Cause.squash(exit.cause)
+      for (const { answer } of requests) Deferred.doneUnsafe(answer, Effect.die(defect))
+      return
+    }
+    const durable = failure instanceof ViewFailure
+    // Events that are stored but not folded would be decided against without being seen.
+    if (durable || failure.outcome !== "none") this.#stopped = failure
+    this.#failAll(requests, durable ? committed(failure) : failure)
+  }
+
+  #answer(request: Request, verdict: Waiting): Effect.Effect<void> {
+    const { answer } = request
+    switch (verdict.kind) {
+      case "refused":
+        return Effect.asVoid(Deferred.fail(answer, verdict.refusal))
+      case "failed":
+        return Effect.asVoid(
+          verdict.cause instanceof ViewFailure
+            ? Deferred.fail(answer, verdict.cause)
+            : Deferred.die(answer, verdict.cause),
+        )
+      case "known":
+        return Effect.asVoid(Deferred.completeWith(answer, this.#recall(request, verdict)))
+      case "decided": {
+        const position = verdict.recordings.at(-1)?.event.position ?? this.#parts.views.head
+        const { changed, results } = verdict
+        return Effect.asVoid(Deferred.succeed(answer, { position, changed, results }))
+      }
+    }
+  }
+
+  /** The first answer again, out of the events that were recorded for it. */
+  readonly #recall = Effect.fnUntraced(function* (
+    this: Writer,
+    { steps }: Request,
+    { first, last }: { readonly first: number; readonly last: number },
+  ): Effect.fn.Return<Reply, Failure> {
+    const { log, court } = this.#parts
+    const records = yield* log.read(first - 1, last - first + 1)
+    const events = yield* decodeRecords(court.codec, records)
+    const results = steps.map(({ command }, index): Plain => {
+      const own = events.filter((event) => (event.step ?? 0) === index)
+      const settled = own.find(({ type }) => type === "request-settled")
+      return settled === undefined ? (command.recall?.(own) ?? null) : resultOf(settled)
+    })
+    const changed = events.some(({ type }) => type !== "request-settled")
+    return { position: last, changed, results }
+  })
+}
+
+const resultOf = ({ data }: Recorded): Plain => (data as { readonly result: Plain }).result
+
+const committed = (failure: ViewFailure): ViewFailure =>
+  new ViewFailure({
+    message: "the events are stored, but the views are not: open the ledger again",
+    operation: failure.operation,
+    reason: failure.reason,
+    outcome: "committed",
+    cause: failure,
+  })
