@@ -1,0 +1,133 @@
+/**
+ * What the README shows happens as it says: each part of the tour on a ledger with penguins in it.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { ArtifactVersion, Ledger } from "daybook"
+import { strFromU8, unzipSync } from "fflate"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { greet } from "./effect.js"
+import { extended, Model, stations } from "./extend.js"
+import * as tour from "./tour.js"
+
+const rows = [
+  { species: "Adelie", birds: 152 },
+  { species: "Gentoo", birds: 124 },
+]
+
+let directory: string
+let ledger: Ledger
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), "daybook-tour-"))
+  ledger = await tour.inMemory()
+  const ann = ledger.with({ actor: "ann" })
+  await ann.save("penguins", rows)
+  await ann.save("penguins", rows.slice(0, 1))
+})
+
+afterEach(async () => {
+  await ledger.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+describe("tour", () => {
+  it("keeps values of many kinds, and gives them back", async () => {
+    const path = join(directory, "recording.bin")
+    writeFileSync(path, Buffer.alloc(100_000, 7))
+    expect(await tour.values(ledger, path)).toEqual(new Map([[7n, new Date(0)]]))
+    expect(await ledger.load("note")).toBe("any text")
+    expect(await ledger.load("settings")).toEqual({ depth: 4, rate: 0.1 })
+    expect(await ledger.load("weights")).toEqual(new Float32Array([0.5, -1.25]))
+    expect(await ledger.load("recording")).toEqual(new Uint8Array(100_000).fill(7))
+  })
+
+  it("writes a batch as one", async () => {
+    const { model, tagged } = await tour.batch(ledger)
+    expect(model).toMatchObject({ name: "model", version: "1", type: "model" })
+    expect(tagged).toMatchObject({ changed: true, position: ledger.position })
+    const { id, tags } = await ledger.get("model")
+    expect(tags).toEqual(["candidate"])
+    expect((await ledger.artifact("penguins")).metadata).toEqual({ newest_model: id })
+  })
+
+  it("lists versions by filters, and every artifact", async () => {
+    await ledger.save("puffins", rows, { tags: "rejected" })
+    await ledger.save("penguins", "wrong", { tags: "rejected" })
+    const { page, names } = await tour.list(ledger)
+    expect(page.entries.map(({ version }) => version)).toEqual(["1", "2"])
+    expect(page.next).toBeUndefined()
+    expect(names).toEqual(["penguins", "puffins"])
+  })
+
+  it("says what there is when a name is mistyped", async () => {
+    expect(await tour.mistakes(ledger)).toEqual(["missing", "penguins"])
+  })
+
+  it("answers a retry with the first result", async () => {
+    const { first, second } = await tour.retries(ledger)
+    expect(second).toEqual(first)
+    expect(first.version).toBe("1")
+    expect(ledger.position).toBe(first.position)
+  })
+
+  it("counts versions on from the highest number", async () => {
+    expect(await tour.labels(ledger)).toEqual({ version: "45", isTaken: true })
+    expect(await ledger.load("report@final")).toBe("final")
+  })
+
+  it("does not delete what is in use, and restores what was deleted", async () => {
+    await tour.batch(ledger)
+    const before = ledger.position
+    expect(await tour.deletion(ledger)).toEqual(["model@1"])
+    expect(await ledger.asOf(before + 1).find("penguins@1")).toBeUndefined()
+    expect((await ledger.get("penguins@1")).version).toBe("1")
+  })
+
+  it("knows an archive before it sends it", async () => {
+    const { headers, body, filename } = await tour.archive(ledger)
+    expect(body).toHaveLength(Number(headers["content-length"]))
+    expect(headers.etag).toMatch(/^".+"$/)
+    expect(filename).toBe("penguins-2.zip")
+    const files = unzipSync(body)
+    expect(strFromU8(files["table.jsonl"] ?? new Uint8Array(0))).toBe(
+      `${JSON.stringify(rows[0])}\n`,
+    )
+  })
+
+  it("tells the history of a version, its deletion included", async () => {
+    await ledger.with({ actor: "ben" }).delete("penguins@1", { reason: "superseded" })
+    expect(await tour.history(ledger)).toEqual([
+      expect.stringMatching(/^ann saved version 1 of penguins/),
+      "ben deleted version 1 of penguins: superseded",
+    ])
+  })
+
+  it("tells what somebody did", async () => {
+    await ledger.with({ actor: "ben" }).save("penguins", "other")
+    expect(await tour.story(ledger)).toEqual([
+      expect.stringMatching(/^2 ann saved version 1 of penguins/),
+      expect.stringMatching(/^3 ann saved version 2 of penguins/),
+    ])
+  })
+
+  it("takes a program's own classes, events, commands and projections", async () => {
+    const path = join(directory, "ledger")
+    const { ledger: own, position } = await extended(path)
+    expect(await own.load("model")).toEqual(new Model([0.5, 2]))
+    const { metadata, materializer }: ArtifactVersion = await own.get("model")
+    expect({ ...metadata, materializer }).toMatchObject({
+      weights: 2,
+      materializer: "linear-model@1",
+    })
+    expect(await own.view(stations).get(["total", "Dream"])).toBe(124)
+    const before = own.asOf(position - 1).view(stations)
+    expect(await before.get(["total", "Dream"])).toBe(68)
+    await own.close()
+  })
+
+  it("is a service for users of Effect", async () => {
+    expect(await greet(join(directory, "greetings"))).toEqual({ hello: "world" })
+  })
+})

@@ -1,0 +1,121 @@
+/**
+ * What the README shows, one function each, on whatever ledger it is given. The marked regions are
+ * the README's code blocks, word for word.
+ */
+import { createReadStream } from "node:fs"
+import { ArtifactMissing, InUse, type Ledger, openLedger, VersionExists } from "daybook"
+
+export const inMemory = async () => {
+  // #region memory
+  const ledger = await openLedger({ memory: true })
+  // #endregion
+  return ledger
+}
+
+export const values = async (ledger: Ledger, path: string) => {
+  // #region values
+  await ledger.save("note", "any text")
+  await ledger.save("settings", { depth: 4, rate: 0.1 })
+  await ledger.save("weights", new Float32Array([0.5, -1.25]))
+  await ledger.save("seen", new Map([[7n, new Date(0)]]))
+  await ledger.save("recording", createReadStream(path)) // streamed, never held whole
+  // #endregion
+  return ledger.load("seen")
+}
+
+export const batch = async (ledger: Ledger) => {
+  // #region batch
+  const [model, tagged] = await ledger.batch((b) => {
+    const { id } = b.save("model", { bias: 0.5 }, { inputs: ["penguins@2"], type: "model" })
+    b.tag({ id }, "candidate")
+    b.logMetadata({ artifact: "penguins" }, { newest_model: id })
+  })
+  // #endregion
+  return { model, tagged }
+}
+
+export const list = async (ledger: Ledger) => {
+  // #region list
+  const page = await ledger.listVersions({
+    name: { startsWith: "peng" },
+    tags: { none: ["rejected"] },
+    sort: { by: "size", order: "desc" },
+    limit: 10,
+  }) // { entries, next }: hand `next` in as `cursor` for the page behind it
+
+  const names: Array<string> = []
+  for await (const artifact of ledger.artifacts()) names.push(artifact.name)
+  // #endregion
+  return { page, names }
+}
+
+export const mistakes = async (ledger: Ledger) => {
+  const said: Array<string> = []
+  // #region errors
+  try {
+    await ledger.load("pengiuns")
+  } catch (error) {
+    if (!(error instanceof ArtifactMissing)) throw error
+    said.push(error.kind, ...error.candidates) // "missing", "penguins"
+  }
+  // #endregion
+  return said
+}
+
+export const retries = async (ledger: Ledger) => {
+  const rows = [{ island: "Dream", birds: 124 }]
+  // #region retry
+  const save = () =>
+    ledger.save("census", rows, { expect: { latest: null }, idempotencyKey: "census of 2023" })
+  const first = await save()
+  const second = await save() // the first answer again: nothing was written
+  // #endregion
+  return { first, second }
+}
+
+export const labels = async (ledger: Ledger) => {
+  // #region labels
+  await ledger.save("report", "draft") // version 1
+  await ledger.save("report", "final", { version: "final" })
+  await ledger.save("report", "next", { version: 44 })
+  const { version } = await ledger.save("report", "after") // "45"
+  const taken = await ledger.save("report", "again", { version: "final" }).catch((e) => e)
+  // #endregion
+  return { version, isTaken: taken instanceof VersionExists }
+}
+
+export const deletion = async (ledger: Ledger) => {
+  // #region delete
+  const refused = await ledger.delete("penguins@2").catch((error) => error) // InUse: by model@1
+  await ledger.delete("penguins@1", { reason: "superseded" }) // hidden, its label stays taken
+  await ledger.restore("penguins@1")
+  // #endregion
+  return refused instanceof InUse ? refused.consumers : []
+}
+
+export const archive = async (ledger: Ledger) => {
+  // #region zip
+  const zip = await ledger.zip("penguins@2")
+  const headers = { "content-length": String(zip.size), etag: zip.etag }
+  const body: Array<Uint8Array> = []
+  for await (const bytes of zip.stream({ start: 0, end: zip.size })) body.push(bytes)
+  // #endregion
+  return { headers, body: Buffer.concat(body), filename: zip.filename }
+}
+
+export const history = async (ledger: Ledger) => {
+  const sentences: Array<string> = []
+  // #region history
+  for await (const event of ledger.history("penguins@1")) sentences.push(ledger.formatEvent(event))
+  // #endregion
+  return sentences
+}
+
+export const story = async (ledger: Ledger) => {
+  const sentences: Array<string> = []
+  // #region replay
+  for await (const event of ledger.replay({ actor: "ann", types: ["version-saved"] }))
+    sentences.push(`${event.position} ${ledger.formatEvent(event)}`)
+  // #endregion
+  return sentences
+}
