@@ -13,7 +13,7 @@ import type { RoleRow } from "./index-level.js"
 import type { BlobRow, Place, Row } from "./index-row.js"
 import { frameHeaderBytes, packHeaderBytes } from "./pack.js"
 import { packPath, readAt, syncDirectory, unfinishedPath, writeAt } from "./pack-files.js"
-import { damagedRow, loadRecipe, type PackStore } from "./pack-store.js"
+import { damagedRow, loadRecipe, type PackStore, recipeInRow } from "./pack-store.js"
 import { nameOf } from "./pack-writer.js"
 import { chunksOf } from "./recipe.js"
 
@@ -34,11 +34,9 @@ const gapOf = ({ offset, storedSize }: Place): Gap => ({
   end: offset + frameHeaderBytes + storedSize,
 })
 
-/** Shows the names of a blob's chunks. Only a blob of several has its recipe read for it. */
+/** Shows the names of a blob's chunks. Only a blob of many has its recipe read for it. */
 const eachChunk = async (store: PackStore, row: BlobRow, see: (name: string) => void) => {
-  if (row.count === 1) see(nameOf({ kind: "chunk", digest: row.digest }))
-  if (row.count <= 1) return
-  const recipe = await loadRecipe(store, row)
+  const recipe = recipeInRow(row) ?? (await loadRecipe(store, row))
   for (let from = 0; from < recipe.count; from += chunkPageCount)
     for (const { digest } of chunksOf(recipe, from, Math.min(from + chunkPageCount, recipe.count)))
       see(nameOf({ kind: "chunk", digest }))

@@ -19,6 +19,7 @@ import {
   markKey,
   type Place,
   rowKey,
+  rowOfRecipe,
   samePlace,
 } from "./index-row.js"
 
@@ -37,7 +38,7 @@ const chunkRow: fc.Arbitrary<ChunkRow> = fc.record({
 const blobRow: fc.Arbitrary<BlobRow> = fc
   .record({
     ...place,
-    count: u32,
+    count: fc.oneof(fc.nat(12), u32),
     stat: fc.record({
       digest,
       size: u48,
@@ -47,7 +48,10 @@ const blobRow: fc.Arbitrary<BlobRow> = fc
       storedDigest: digest,
     }),
   })
-  .map((row) => ({ kind: "recipe", digest: row.stat.digest, ...row }))
+  .map(({ stat, count, ...where }) => {
+    const entries = Buffer.alloc(count <= 12 ? count * 40 : 0, count)
+    return { ...rowOfRecipe({ stat, count, entries }), ...where }
+  })
 
 const row = fc.oneof(chunkRow, blobRow)
 
@@ -76,6 +80,18 @@ describe("rows", () => {
           expect(decodeRow(rowKey(other.kind, other.digest), encodeRow(one))).toBeUndefined()
       }),
     ))
+
+  it("of blobs hold the recipe where it is short", () => {
+    const stat = { digest: digestOf(), size: 1, crc32: 2, deflatedSize: 3, raw: true }
+    const recipe = (count: number) => ({
+      stat: { ...stat, storedDigest: digestOf() },
+      count,
+      entries: Buffer.alloc(count * 40),
+    })
+    expect(rowOfRecipe(recipe(0)).entries).toHaveLength(0)
+    expect(rowOfRecipe(recipe(8)).entries).toHaveLength(320)
+    expect(rowOfRecipe(recipe(9)).entries).toBeUndefined()
+  })
 
   it("know their place", () => {
     const one: Place = { pack: 1, offset: 12, storedSize: 5 }

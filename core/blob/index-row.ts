@@ -9,6 +9,7 @@ import { crc32 } from "node:zlib"
 import { type Digest, fromDigest, toDigest } from "../model/digest.js"
 import type { BlobStat } from "./blob-store.js"
 import type { FrameKind } from "./pack.js"
+import { entryBytes, type Recipe } from "./recipe.js"
 
 /** Where a frame lies. */
 export interface Place {
@@ -32,7 +33,21 @@ export interface BlobRow extends Place {
   readonly stat: BlobStat
   /** Number of chunks. */
   readonly count: number
+  /** The recipe's, if they are few: most blobs are then read without reading their recipe. */
+  readonly entries: Uint8Array | undefined
 }
+
+// 320 bytes in a row, against one more trip to the disk for each read.
+const entriesCountMax = 8
+
+/** What the row of a blob says of its recipe. */
+export const rowOfRecipe = ({ stat, count, entries }: Recipe) => ({
+  kind: "recipe" as const,
+  digest: stat.digest,
+  stat,
+  count,
+  entries: count <= entriesCountMax ? entries : undefined,
+})
 
 export type Row = ChunkRow | BlobRow
 
@@ -93,16 +108,19 @@ const sealed = (key: Uint8Array, value: Buffer): Buffer => {
   return value
 }
 
-const isSealed = (key: Uint8Array, value: Buffer, bytes: number): boolean =>
-  value.length === bytes && value.readUInt32BE(0) === crc32(value.subarray(4), crc32(key))
+const isSealed = (key: Uint8Array, value: Buffer): boolean =>
+  value.length > 4 && value.readUInt32BE(0) === crc32(value.subarray(4), crc32(key))
 
 const placeBytes = 18
 const chunkBytes = placeBytes + 32
 const blobBytes = placeBytes + 53
 
+const entriesBytes = (count: number): number => (count <= entriesCountMax ? count * entryBytes : 0)
+
 /** The value of a row under either of its keys: its checksum is over `rowKey`. */
 export const encodeRow = (row: Row): Buffer => {
-  const value = Buffer.allocUnsafe(row.kind === "chunk" ? chunkBytes : blobBytes)
+  const bytes = row.kind === "chunk" ? chunkBytes : blobBytes + entriesBytes(row.count)
+  const value = Buffer.allocUnsafe(bytes)
   value.writeUInt32BE(row.pack, 4)
   value.writeUIntBE(row.offset, 8, 6)
   value.writeUInt32BE(row.storedSize, 14)
@@ -114,31 +132,40 @@ export const encodeRow = (row: Row): Buffer => {
     value.writeUIntBE(row.stat.deflatedSize, placeBytes + 14, 6)
     value[placeBytes + 20] = row.stat.raw ? 1 : 0
     value.set(fromDigest(row.stat.storedDigest), placeBytes + 21)
+    if (row.entries !== undefined) value.set(row.entries, blobBytes)
   }
   return sealed(rowKey(row.kind, row.digest), value)
 }
 
-/** The row in a value, or undefined when it is damaged. `key` is that of `rowKey`. */
-export const decodeRow = (key: Uint8Array, value: Buffer): Row | undefined => {
-  const kind = key[0] === prefixes.chunk ? "chunk" : "recipe"
-  if (!isSealed(key, value, kind === "chunk" ? chunkBytes : blobBytes)) return undefined
-  const digest = digestOfKey(key)
-  const place = {
-    pack: value.readUInt32BE(4),
-    offset: value.readUIntBE(8, 6),
-    storedSize: value.readUInt32BE(14),
-  }
-  if (kind === "chunk")
-    return { kind, digest, ...place, storedDigest: toDigest(value.subarray(placeBytes)) }
+const decodeBlob = (digest: Digest, place: Place, value: Buffer): BlobRow | undefined => {
+  if (value.length < blobBytes) return undefined
+  const count = value.readUInt32BE(placeBytes)
+  if (value.length !== blobBytes + entriesBytes(count)) return undefined
   const stat: BlobStat = {
     digest,
     size: value.readUIntBE(placeBytes + 4, 6),
     crc32: value.readUInt32BE(placeBytes + 10),
     deflatedSize: value.readUIntBE(placeBytes + 14, 6),
     raw: value[placeBytes + 20] === 1,
-    storedDigest: toDigest(value.subarray(placeBytes + 21)),
+    storedDigest: toDigest(value.subarray(placeBytes + 21, blobBytes)),
   }
-  return { kind, digest, ...place, stat, count: value.readUInt32BE(placeBytes) }
+  const entries = count <= entriesCountMax ? value.subarray(blobBytes) : undefined
+  return { kind: "recipe", digest, ...place, stat, count, entries }
+}
+
+/** The row in a value, or undefined when it is damaged. `key` is that of `rowKey`. */
+export const decodeRow = (key: Uint8Array, value: Buffer): Row | undefined => {
+  if (!isSealed(key, value) || value.length < chunkBytes) return undefined
+  const digest = digestOfKey(key)
+  const place = {
+    pack: value.readUInt32BE(4),
+    offset: value.readUIntBE(8, 6),
+    storedSize: value.readUInt32BE(14),
+  }
+  if (key[0] !== prefixes.chunk) return decodeBlob(digest, place, value)
+  if (value.length !== chunkBytes) return undefined
+  const storedDigest = toDigest(value.subarray(placeBytes))
+  return { kind: "chunk", digest, ...place, storedDigest }
 }
 
 /** The key under which a copy's row is sealed. */
@@ -154,7 +181,7 @@ export const encodeMark = (mark: Mark): Buffer => {
 }
 
 export const decodeMark = (key: Buffer, value: Buffer): Mark | undefined => {
-  if (!isSealed(key, value, markBytes)) return undefined
+  if (!isSealed(key, value) || value.length !== markBytes) return undefined
   const flags = value[10] ?? 0
   return {
     pack: key.readUInt32BE(1),

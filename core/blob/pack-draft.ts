@@ -8,25 +8,18 @@
 import * as Effect from "effect/Effect"
 import type { BlobFailure } from "../errors.js"
 import type { Digest } from "../model/digest.js"
+import { rowOfRecipe } from "./index-row.js"
 import type { BlobDraft } from "./intake.js"
 import { encodeFrame, type Frame, type FrameKind } from "./pack.js"
 import type { PackStore } from "./pack-store.js"
 import { type Claim, type Handed, nameOf, type Unplaced } from "./pack-writer.js"
-import { type Recipe, recipeFrame } from "./recipe.js"
+import { recipeFrame } from "./recipe.js"
 
 const chunkRow = ({ digest, storedSize, storedDigest }: Frame): Unplaced => ({
   kind: "chunk",
   digest,
   storedSize,
   storedDigest,
-})
-
-const recipeRow = ({ stat, count }: Recipe, { storedSize }: Frame): Unplaced => ({
-  kind: "recipe",
-  digest: stat.digest,
-  storedSize,
-  stat,
-  count,
 })
 
 class PackDraft implements BlobDraft {
@@ -85,7 +78,8 @@ class PackDraft implements BlobDraft {
         for (const frame of chunks) this.#hand(handed, frame, chunkRow(frame))
         if (recipe !== undefined) {
           const frame = recipeFrame(recipe)
-          this.#hand(handed, frame, recipeRow(recipe, frame))
+          const { storedSize } = frame
+          this.#hand(handed, frame, { ...rowOfRecipe(recipe), storedSize })
           this.#mended.push(nameOf({ kind: "recipe", digest: recipe.stat.digest }))
         }
         if (handed.length === 0 && this.#waiting().length === 0) return Effect.void

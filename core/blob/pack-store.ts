@@ -15,7 +15,7 @@ import type { Frame, FrameKind } from "./pack.js"
 import type { PackReader } from "./pack-reader.js"
 import type { PackWriter } from "./pack-writer.js"
 import { nameOf } from "./pack-writer.js"
-import { type Recipe, type RecipeChunk, readRecipe, shortRecipe } from "./recipe.js"
+import { type Recipe, type RecipeChunk, readRecipe } from "./recipe.js"
 import { absent, blobFailure, corrupted, storageError } from "./rules.js"
 import type { LoadChunks } from "./send.js"
 
@@ -31,6 +31,8 @@ export interface PackStore {
   readonly leases: Map<string, number>
 }
 
+type Failure = BlobFailure | BlobCorrupted
+
 /** Nothing is lost: the index is derived. */
 export const damagedRow = (digest: Digest): BlobCorrupted =>
   corrupted(digest, "has a damaged row in the index", "remove the index, opening makes it anew")
@@ -39,8 +41,8 @@ export const damagedRow = (digest: Digest): BlobCorrupted =>
 export const findRow = (
   { index }: PackStore,
   digest: Digest,
-): Effect.Effect<BlobRow | undefined, BlobFailure | BlobCorrupted> =>
-  Effect.suspend((): Effect.Effect<BlobRow | undefined, BlobFailure | BlobCorrupted> => {
+): Effect.Effect<BlobRow | undefined, Failure> =>
+  Effect.suspend((): Effect.Effect<BlobRow | undefined, Failure> => {
     try {
       const row = index.blob(digest)
       return row === "damaged" ? Effect.fail(damagedRow(digest)) : Effect.succeed(row)
@@ -78,6 +80,8 @@ const findFrame = async <A>(
   }
 }
 
+const directCountMax = 4
+
 const isOf = (chunk: RecipeChunk, frame: Frame | undefined): frame is Frame =>
   frame?.kind === "chunk" &&
   frame.digest === chunk.digest &&
@@ -89,11 +93,12 @@ export const loadChunks =
   (store: PackStore): LoadChunks =>
   async ({ stat: { digest } }, chunks) => {
     const { index, reader, damaged } = store
-    const [only] = chunks
+    const digests = chunks.map((chunk) => chunk.digest)
+    // A trip to the index's thread costs as much as looking a few up.
     const rows =
-      only !== undefined && chunks.length === 1
-        ? [index.chunk(only.digest)]
-        : await index.chunks(chunks.map((chunk) => chunk.digest))
+      digests.length <= directCountMax
+        ? digests.map((one) => index.chunk(one))
+        : await index.chunks(digests)
     const found = await reader.frames(rows.filter((row) => row !== undefined))
     const frames: Array<Frame> = []
     let at = 0
@@ -125,20 +130,19 @@ export const loadRecipe = async (store: PackStore, { digest, stat }: BlobRow): P
   throw corrupted(digest, "has a damaged recipe")
 }
 
-/** The recipe of a row; that of a blob of one chunk costs nothing. */
-export const recipeOfRow = (
-  store: PackStore,
-  row: BlobRow,
-): Effect.Effect<Recipe, BlobFailure | BlobCorrupted> =>
-  row.count <= 1
-    ? Effect.succeed(shortRecipe(row.stat, row.count === 0 ? 0 : 1))
-    : Effect.tryPromise({ try: () => loadRecipe(store, row), catch: storageError("read") })
+/** The recipe in a row, where there is room for it. */
+export const recipeInRow = ({ stat, count, entries }: BlobRow): Recipe | undefined =>
+  entries === undefined ? undefined : { stat, count, entries }
 
 /** The recipe of a blob that must be there. */
 export const findRecipe = (
   store: PackStore,
   digest: Digest,
-): Effect.Effect<Recipe, BlobFailure | BlobCorrupted> =>
-  Effect.flatMap(findRow(store, digest), (row) =>
-    row === undefined ? Effect.fail(absent(digest)) : recipeOfRow(store, row),
-  )
+): Effect.Effect<Recipe, Failure> =>
+  Effect.flatMap(findRow(store, digest), (row): Effect.Effect<Recipe, Failure> => {
+    if (row === undefined) return Effect.fail(absent(digest))
+    const recipe = recipeInRow(row)
+    return recipe === undefined
+      ? Effect.tryPromise({ try: () => loadRecipe(store, row), catch: storageError("read") })
+      : Effect.succeed(recipe)
+  })

@@ -14,7 +14,6 @@ import {
   recipeFrame,
   type Sent,
   sentBytes,
-  shortRecipe,
 } from "./recipe.js"
 
 const digests = [0, 1, 2, 3].map((seed) => digestOf(Buffer.of(seed)))
@@ -77,21 +76,6 @@ describe("a recipe", () => {
       fromDigest(digestOf(fromDigest(digestOf(Buffer.of(0, 1))))),
     ])
     expect(bytes.toString("hex")).toBe(expected.toString("hex"))
-  })
-
-  it("of at most one chunk follows from the stat", () => {
-    const blob = digestOf(Buffer.from("blob"))
-    for (const [size, storedSize] of [
-      [100, 100],
-      [70_000, 70_000],
-      [500, 40],
-    ] as const) {
-      const draft = recipeDraft()
-      draft.add({ digest: blob, size, storedSize }, digestOf())
-      const { stat, entries } = draft.finish(blob, 1)
-      expect(Buffer.from(shortRecipe(stat, 1).entries)).toEqual(Buffer.from(entries))
-    }
-    expect(shortRecipe(recipeOf().stat, 0)).toMatchObject({ count: 0 })
   })
 })
 

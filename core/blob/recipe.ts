@@ -20,7 +20,8 @@ export interface RecipeChunk {
   readonly storedSize: number
 }
 
-const entryBytes = 40
+/** Bytes of one entry of a recipe. */
+export const entryBytes = 40
 
 export interface Recipe {
   readonly stat: BlobStat
@@ -103,21 +104,6 @@ export const recipeDraft = (): RecipeDraft => {
       return recipe
     },
   }
-}
-
-/**
- * The recipe of a blob of at most one chunk, whose chunk is named like the blob and of the same
- * size: it follows from the stat, so that small blobs are read without reading their recipe.
- */
-export const shortRecipe = (stat: BlobStat, count: 0 | 1): Recipe => {
-  const storedSize = stat.raw ? stat.size : stat.deflatedSize
-  const entries = Buffer.alloc(count * entryBytes)
-  if (count === 1) {
-    entries.set(fromDigest(stat.digest), 0)
-    entries.writeUInt32BE(stat.size, 32)
-    entries.writeUInt32BE(storedSize, 36)
-  }
-  return { stat, count, entries }
 }
 
 /** The frame of a recipe. Always raw: it is mostly digests. */

@@ -9,7 +9,7 @@ import { open } from "node:fs/promises"
 import { BlobFailure } from "../errors.js"
 import type { Digest } from "../model/digest.js"
 import type { BlobIndex } from "./index-level.js"
-import type { Mark, Row } from "./index-row.js"
+import { type Mark, type Row, rowOfRecipe } from "./index-row.js"
 import {
   type FrameHeader,
   frameHeaderBytes,
@@ -61,15 +61,7 @@ const chunkRow = (header: FrameHeader, pack: number, offset: number): Row => ({
   storedDigest: header.storedDigest,
 })
 
-const blobRow = ({ recipe, pack, offset, storedSize }: FoundRecipe): Row => ({
-  kind: "recipe",
-  digest: recipe.stat.digest,
-  pack,
-  offset,
-  storedSize,
-  stat: recipe.stat,
-  count: recipe.count,
-})
+const blobRow = ({ recipe, ...place }: FoundRecipe): Row => ({ ...rowOfRecipe(recipe), ...place })
 
 class Recovery {
   readonly findings: Array<Finding> = []

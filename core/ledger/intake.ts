@@ -136,7 +136,7 @@ export const printMaterializer = ({ name, revision }: AnyMaterializer): string =
   `${name}@${revision}`
 
 const isMaterializer = (asked: unknown): boolean =>
-  readable("options.materializer", () => {
+  readable("materializer", () => {
     const { accepts, save } = members(asked)
     return typeof accepts === "function" && typeof save === "function"
   })
@@ -148,7 +148,7 @@ export const chooseMaterializer = (
   asked: Materializer<never, unknown> | string | undefined,
 ): AnyMaterializer => {
   if (asked !== undefined && typeof asked !== "string" && !isMaterializer(asked))
-    return refuse("options.materializer", "is neither a materializer nor the name of one")
+    return refuse("materializer", "is neither a materializer nor the name of one")
   const chosen =
     typeof asked === "string"
       ? all.find(({ name }) => name === asked)
@@ -159,7 +159,7 @@ export const chooseMaterializer = (
   }
   if (typeof asked === "string")
     return refuse(
-      "options.materializer",
+      "materializer",
       `${asked.slice(0, nameBytesMax)} is not known: known are ${all.map(({ name }) => name)}`,
     )
   throw refusalOf(value)
