@@ -9,7 +9,7 @@ import { Level } from "level"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { type Digest, digestOf } from "../model/digest.js"
 import { type BlobIndex, openIndex } from "./index-level.js"
-import { type BlobRow, type ChunkRow, rowKey } from "./index-row.js"
+import { type BlobRow, type ChunkRow, rowKey, rowOfRecipe } from "./index-row.js"
 import { diskError, dropIndex, temporaryDirectory, useBlobs } from "./packs.contract.js"
 import { collect, expectBytes } from "./samples.contract.js"
 
@@ -31,15 +31,8 @@ const chunk = (text: string, pack: number, offset: number): ChunkRow => ({
 const blob = (text: string, pack: number, offset: number): BlobRow => {
   const digest = name(text)
   const sizes = { size: 1, crc32: 2, deflatedSize: 3, raw: true, storedDigest: name("stored") }
-  return {
-    kind: "recipe",
-    digest,
-    pack,
-    offset,
-    storedSize: 9,
-    stat: { digest, ...sizes },
-    count: 2,
-  }
+  const recipe = { stat: { digest, ...sizes }, count: 2, entries: Buffer.alloc(80, text) }
+  return { ...rowOfRecipe(recipe), pack, offset, storedSize: 9 }
 }
 
 const mark = (pack: number, end = 100) => ({ pack, end, whole: true, ahead: false })

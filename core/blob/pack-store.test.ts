@@ -10,6 +10,7 @@ import { describe, expect, it } from "vitest"
 import { BlobCorrupted } from "../errors.js"
 import { digestOf } from "../model/digest.js"
 import type { BlobStoreShape } from "./blob-store.js"
+import { rowOfRecipe } from "./index-row.js"
 import { encodeFrame, type Frame, frameHeaderBytes } from "./pack.js"
 import { findRecipe, loadChunks } from "./pack-store.js"
 import type { Handed, Unplaced } from "./pack-writer.js"
@@ -31,7 +32,8 @@ const directory = temporaryDirectory()
 
 // Raw chunks, so that their bytes can be found in the pack.
 const [small, other] = [noise(1_000, 1), noise(2_000, 2)]
-const large = noise(400_000, 3)
+// More chunks than the index keeps itself.
+const large = noise(1_000_000, 3)
 
 const putAll = (blobs: BlobStoreShape) =>
   Effect.forEach([small, large, other], (content) => blobs.put(content))
@@ -77,7 +79,7 @@ describe("a flipped bit", () => {
   it("in a chunk of many lets the chunks before it leave, and nothing behind", async () => {
     await use(putAll)
     const path = packFile(directory(), 1)
-    flipBit(path, offsetOf(path, large.subarray(399_900)))
+    flipBit(path, offsetOf(path, large.subarray(999_900)))
     await use((blobs) =>
       Effect.gen(function* () {
         yield* expectDamage(blobs, large)
@@ -200,10 +202,11 @@ describe("copies of a frame", () => {
 describe("the index", () => {
   it("that names a blob with the recipe of another does not get it", async () => {
     const store = await openParts(directory())
-    const { stat } = recipeOf([frameOf(small), frameOf(other)])
-    const frame = recipeFrame(recipeOf([frameOf(other), frameOf(small)]))
-    const { storedSize } = frame
-    const row = { kind: "recipe", digest: stat.digest, storedSize, stat, count: 2 } as const
+    const frames = Array.from({ length: 10 }, (_, index) => frameOf(noise(10, index)))
+    const recipe = recipeOf(frames)
+    const { stat } = recipe
+    const frame = recipeFrame(recipeOf(frames.reverse()))
+    const row = { ...rowOfRecipe(recipe), storedSize: frame.storedSize }
     await store.writer.append([handed(row, frame)], [], true)
     const failure = await Effect.runPromise(Effect.flip(findRecipe(store, stat.digest)))
     expect(failure).toMatchObject({ _tag: "BlobCorrupted", digest: stat.digest })

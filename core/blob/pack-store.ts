@@ -135,10 +135,7 @@ export const recipeInRow = ({ stat, count, entries }: BlobRow): Recipe | undefin
   entries === undefined ? undefined : { stat, count, entries }
 
 /** The recipe of a blob that must be there. */
-export const findRecipe = (
-  store: PackStore,
-  digest: Digest,
-): Effect.Effect<Recipe, Failure> =>
+export const findRecipe = (store: PackStore, digest: Digest): Effect.Effect<Recipe, Failure> =>
   Effect.flatMap(findRow(store, digest), (row): Effect.Effect<Recipe, Failure> => {
     if (row === undefined) return Effect.fail(absent(digest))
     const recipe = recipeInRow(row)

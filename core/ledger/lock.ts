@@ -4,7 +4,7 @@
  * Node offers no flock, LevelDB takes one: an empty database is opened for its lock alone, which
  * the operating system gives back when the process ends, however it ends.
  */
-import { access, constants, writeFile } from "node:fs/promises"
+import { access, constants, realpath, writeFile } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Level } from "level"
@@ -28,6 +28,13 @@ const obstacle = async (directory: string, error: unknown): Promise<unknown> => 
   }
 }
 
+const locked = (directory: string, pid: number | undefined): LedgerLocked =>
+  new LedgerLocked({
+    message: `${directory} is open in ${pid === undefined ? "another process" : `process ${pid}`}: close it there first`,
+    directory,
+    ...(pid === undefined ? {} : { pid }),
+  })
+
 const refusal = async (directory: string, error: unknown): Promise<LedgerLocked | LogFailure> => {
   if (!isLocked(error))
     return new LogFailure({
@@ -38,16 +45,22 @@ const refusal = async (directory: string, error: unknown): Promise<LedgerLocked 
       cause: error,
     })
   const owner = Number(await readIfThere(layoutOf(directory).owner).catch(() => undefined))
-  const known = Number.isSafeInteger(owner) && owner > 0
-  const who = known ? `process ${owner}` : "another process"
-  return new LedgerLocked({
-    message: `${directory} is open in ${who}: close it there first`,
-    directory,
-    ...(known ? { pid: owner } : {}),
-  })
+  return locked(directory, Number.isSafeInteger(owner) && owner > 0 ? owner : undefined)
 }
 
-const acquire = async (directory: string): Promise<Level> => {
+/**
+ * What this process holds, by real path. LevelDB must not be asked for it again: it would open the
+ * file LOCK, find itself the holder and close it, and the system drops a process's locks on a file
+ * with the first descriptor of it that is closed (fcntl(2)).
+ */
+const held = new Set<string>()
+
+interface Held {
+  readonly database: Level
+  readonly place: string
+}
+
+const open = async (directory: string): Promise<Level> => {
   const { lock: path, owner } = layoutOf(directory)
   const database = new Level(path)
   try {
@@ -60,7 +73,24 @@ const acquire = async (directory: string): Promise<Level> => {
   }
 }
 
-const take = (directory: string): Effect.Effect<Level, LedgerLocked | LogFailure> =>
+const acquire = async (directory: string): Promise<Held> => {
+  const place = await realpath(directory)
+  if (held.has(place)) throw locked(directory, process.pid)
+  held.add(place)
+  try {
+    return { database: await open(directory), place }
+  } catch (error) {
+    held.delete(place)
+    throw error
+  }
+}
+
+const release = async ({ database, place }: Held): Promise<void> => {
+  await database.close()
+  held.delete(place)
+}
+
+const take = (directory: string): Effect.Effect<Held, LedgerLocked | LogFailure> =>
   Effect.tryPromise({
     try: () => acquire(directory),
     catch: (thrown) => thrown as LedgerLocked | LogFailure,
@@ -69,5 +99,5 @@ const take = (directory: string): Effect.Effect<Level, LedgerLocked | LogFailure
 /** Holds the lock until the scope closes. */
 export const lock = (
   directory: string,
-): Effect.Effect<Level, LedgerLocked | LogFailure, Scope.Scope> =>
-  Effect.acquireRelease(take(directory), (database) => Effect.promise(() => database.close()))
+): Effect.Effect<void, LedgerLocked | LogFailure, Scope.Scope> =>
+  Effect.asVoid(Effect.acquireRelease(take(directory), (own) => Effect.promise(() => release(own))))
