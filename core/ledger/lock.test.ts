@@ -1,14 +1,34 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs"
+/**
+ * The lock: who holds it, who is told so, and that nothing but its holder's end lets go of it.
+ */
+import { readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, onTestFinished } from "vitest"
 import { layoutOf } from "./layout.js"
 import { lock } from "./lock.js"
-import { temporary } from "./places.contract.js"
+import { Running, temporary } from "./places.contract.js"
 
 const holding = <A, E>(directory: string, body: Effect.Effect<A, E>) =>
   Effect.runPromise(Effect.scoped(Effect.andThen(lock(directory), body)))
 
 const second = (directory: string) => Effect.scoped(Effect.flip(lock(directory)))
+
+/** Another process that opens the same LevelDB, tells how that went, and stays until it is told. */
+const stranger = async (directory: string): Promise<Running> => {
+  const level = createRequire(import.meta.url).resolve("level")
+  const script = `
+    const { Level } = require(${JSON.stringify(level)})
+    const tell = (value) => console.log(JSON.stringify(value))
+    new Level(${JSON.stringify(layoutOf(directory).lock)}).open().then(
+      () => tell("open"), (error) => tell(error.cause.code))
+    process.stdin.resume()`
+  const running = new Running(process.execPath, ["-e", script])
+  onTestFinished(() => running.kill())
+  await running.line(0)
+  return running
+}
 
 describe("the lock", () => {
   it("names the process that holds it, and gives way when it lets go", async () => {
@@ -26,31 +46,43 @@ describe("the lock", () => {
     await expect(holding(directory, Effect.succeed("mine"))).resolves.toBe("mine")
   })
 
-  it("stays with its holder when a second one is refused", async () => {
+  it("stays with its holder when a second one in its process is refused, by any path", async () => {
     const directory = temporary()
-    const twice = Effect.all([second(directory), second(directory)])
-    const refusals = await holding(directory, twice)
+    const alias = join(temporary(), "alias")
+    symlinkSync(directory, alias, "junction")
+    const twice = Effect.all([second(directory), second(alias)])
+    const refusals = await holding(
+      directory,
+      Effect.tap(twice, () =>
+        Effect.promise(async () =>
+          expect((await stranger(directory)).lines).toEqual(["LEVEL_LOCKED"]),
+        ),
+      ),
+    )
     expect(refusals.map(({ _tag }) => _tag)).toEqual(["LedgerLocked", "LedgerLocked"])
+    expect((await stranger(directory)).lines).toEqual(["open"])
   })
 
-  it.each(["", "not a number", "-4", "1.5"])("makes up no owner out of %j", async (text) => {
+  it("is let go by the system when its holder is killed", async () => {
     const directory = temporary()
-    const spoilt = Effect.suspend(() => {
-      writeFileSync(layoutOf(directory).owner, text)
-      return second(directory)
-    })
-    const refusal = await holding(directory, spoilt)
-    expect(refusal._tag).toBe("LedgerLocked")
-    expect(refusal).not.toHaveProperty("pid")
+    const other = await stranger(directory)
+    writeFileSync(layoutOf(directory).owner, `${other.process.pid}\n`)
+    const refusal = await Effect.runPromise(second(directory))
+    expect(refusal).toMatchObject({ _tag: "LedgerLocked", pid: other.process.pid })
+    await other.kill()
+    await expect(holding(directory, Effect.succeed("mine"))).resolves.toBe("mine")
   })
 
-  it("is not taken from a process whose note is gone", async () => {
+  it("makes up no owner out of a note that names none", async () => {
     const directory = temporary()
-    const erased = Effect.suspend(() => {
-      rmSync(layoutOf(directory).owner)
-      return second(directory)
-    })
-    expect((await holding(directory, erased))._tag).toBe("LedgerLocked")
+    await stranger(directory)
+    for (const note of ["", "not a number", "-4", "1.5", undefined]) {
+      if (note === undefined) rmSync(layoutOf(directory).owner)
+      else writeFileSync(layoutOf(directory).owner, note)
+      const refusal = await Effect.runPromise(second(directory))
+      expect(refusal._tag).toBe("LedgerLocked")
+      expect(refusal).not.toHaveProperty("pid")
+    }
   })
 
   it("says what is in its way when it cannot be taken at all", async () => {

@@ -28,12 +28,14 @@ const obstacle = async (directory: string, error: unknown): Promise<unknown> => 
   }
 }
 
-const locked = (directory: string, pid: number | undefined): LedgerLocked =>
-  new LedgerLocked({
-    message: `${directory} is open in ${pid === undefined ? "another process" : `process ${pid}`}: close it there first`,
+const locked = (directory: string, pid: number | undefined): LedgerLocked => {
+  const who = pid === undefined ? "another process" : `process ${pid}`
+  return new LedgerLocked({
+    message: `${directory} is open in ${who}: close it there first`,
     directory,
     ...(pid === undefined ? {} : { pid }),
   })
+}
 
 const refusal = async (directory: string, error: unknown): Promise<LedgerLocked | LogFailure> => {
   if (!isLocked(error))

@@ -117,7 +117,7 @@ export interface Stage {
   readonly openLedger: typeof openLedger
   /** Sends a value to the test, at once: it is in the pipe when this returns. */
   readonly tell: (value: unknown) => void
-  /** The next line from the test. */
+  /** The one line that the test says. */
   readonly told: () => Promise<string>
 }
 
@@ -212,7 +212,7 @@ export const programOf = <Args extends ReadonlyArray<unknown>>(
     import { openLedger } from ${JSON.stringify(pathToFileURL(door).href)}
     const tell = (value) => void writeSync(1, JSON.stringify(value) + "\\n")
     const told = () => new Promise((resolve) => process.stdin.once("data", (line) => {
-      process.stdin.pause()
+      process.stdin.destroy()
       resolve(String(line).trim())
     }))
     await (${main.toString()})({ openLedger, tell, told }, ...${JSON.stringify(args)})`

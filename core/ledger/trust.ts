@@ -53,11 +53,17 @@ const checkFirst = (
 }
 
 const checkTip = (tip: Tip, ledger: Id, head: number, directory: string) => {
-  const expected = tip.ledger === ledger ? `${tip.edge.size} events` : ledger
-  const found = tip.ledger === ledger ? `${head} events` : tip.ledger
-  if (tip.ledger === ledger && head >= tip.edge.size) return undefined
+  if (tip.ledger !== ledger)
+    return new WrongLedger({
+      message: `the seal in ${directory} is of ${tip.ledger}, not of ${ledger}: put its own back`,
+      directory,
+      expected: ledger,
+      found: tip.ledger,
+    })
+  if (head >= tip.edge.size) return undefined
+  const [expected, found] = [`${tip.edge.size} events`, `${head} events`]
   return new WrongLedger({
-    message: `the log in ${directory} is older than its seal: expected ${expected}, found ${found}`,
+    message: `the log in ${directory} has ${found}, ${expected} are sealed: put the newer back`,
     directory,
     expected,
     found,

@@ -1,0 +1,285 @@
+/**
+ * Disks that are full, read-only or forbidden, and other processes in the way: opening and writing
+ * fail by name, and everything that was acknowledged is there when the obstacle is gone.
+ */
+import { execFileSync } from "node:child_process"
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
+import { bundle, opened, programOf, Running, type Stage, start } from "./places.contract.js"
+import { openLedger } from "./promise.js"
+
+// Others must be able to reach what a program without rights opens.
+const home = mkdtempSync(join(tmpdir(), "daybook-disk-"))
+let door = ""
+beforeAll(() => {
+  chmodSync(home, 0o755)
+  door = bundle(home)
+})
+afterAll(() => rmSync(home, { recursive: true, force: true }))
+
+let count = 0
+const place = (): string => {
+  count += 1
+  return join(home, `ledger ${count}`)
+}
+
+const made = async (): Promise<string> => {
+  const directory = place()
+  const ledger = await openLedger(directory)
+  await ledger.save("a", 1)
+  await ledger.close()
+  return directory
+}
+
+/** Opens a ledger, tells how that went, and holds it until it is told to go. */
+const hold = async (stage: Stage, directory: string): Promise<void> => {
+  try {
+    const ledger = await stage.openLedger(directory)
+    stage.tell({ position: ledger.position })
+    await stage.told()
+    await ledger.close()
+  } catch (error) {
+    const { _tag, kind, pid, message, reason } = error as Readonly<Record<string, unknown>>
+    stage.tell({ _tag, kind, pid, message, reason })
+  }
+}
+
+/** The same, without the rights of an administrator, whom no mode keeps out. */
+const holdAsNobody = async (stage: Stage, directory: string): Promise<void> => {
+  if (process.getuid?.() === 0) {
+    process.setgid?.(65_534)
+    process.setuid?.(65_534)
+  }
+  try {
+    const ledger = await stage.openLedger(directory)
+    stage.tell({ position: ledger.position })
+  } catch (error) {
+    const { _tag, kind, message, reason } = error as Readonly<Record<string, unknown>>
+    stage.tell({ _tag, kind, message, reason })
+  }
+}
+
+const running = (program: Running): Running => {
+  onTestFinished(() => program.kill())
+  return program
+}
+
+describe("another process", () => {
+  it("that has the ledger open is named; the second opener leaves it alone", async () => {
+    const directory = await made()
+    const first = running(start(door, hold, directory))
+    expect(await first.line(0)).toEqual({ position: 2 })
+    const { pid } = first.process
+    const locked = { _tag: "LedgerLocked", kind: "unavailable", directory, pid }
+    await expect(openLedger(directory)).rejects.toMatchObject(locked)
+    const third = running(start(door, hold, directory))
+    expect(await third.line(0)).toMatchObject({ _tag: "LedgerLocked", pid })
+    first.say("go")
+    expect(await first.ended).toBe(0)
+    expect((await opened(directory)).position).toBe(2)
+  })
+
+  it("that is killed leaves the ledger free", async () => {
+    const directory = await made()
+    const first = running(start(door, hold, directory))
+    await first.line(0)
+    await first.kill()
+    expect((await opened(directory)).position).toBe(2)
+  })
+
+  it("that is refused by this one does not let go of its lock", async () => {
+    const directory = await made()
+    await opened(directory)
+    await expect(openLedger(directory)).rejects.toMatchObject({ pid: process.pid })
+    const other = running(start(door, hold, directory))
+    expect(await other.line(0)).toMatchObject({ _tag: "LedgerLocked", pid: process.pid })
+  })
+})
+
+/** Makes ledgers, one after the other, until it is killed. */
+const make = async (stage: Stage, folder: string): Promise<void> => {
+  stage.tell("loaded")
+  await stage.told()
+  for (let turn = 0; ; turn += 1) {
+    const ledger = await stage.openLedger(`${folder}/${turn}`)
+    stage.tell(turn)
+    await ledger.close()
+  }
+}
+
+describe("a kill while a ledger is made", () => {
+  it("leaves a whole ledger or none", async () => {
+    for (let round = 0; round < 8; round += 1) {
+      const folder = place()
+      const program = running(start(door, make, folder))
+      await program.line(0)
+      program.say("begin")
+      await program.line(1 + (round % 3))
+      // Somewhere in the making of the next one.
+      for (let turn = 0; turn < round * 3; turn += 1) await new Promise(setImmediate)
+      await program.kill()
+      const made = program.lines.slice(1)
+      const found = readdirSync(folder).filter((name) => !name.startsWith("."))
+      expect(found.map(Number)).toEqual(expect.arrayContaining(made as Array<number>))
+      for (const name of [...found, "next"]) {
+        const ledger = await openLedger(join(folder, name))
+        expect(ledger.position).toBe(1)
+        await ledger.close()
+      }
+    }
+  })
+})
+
+describe("a directory that may not be written", () => {
+  it("is refused for a ledger that is there, and for one to be made", async () => {
+    const directory = await made()
+    const folder = place()
+    cpSync(directory, join(folder, "there"), { recursive: true })
+    chmodSync(folder, 0o555)
+    for (const path of [directory, join(folder, "there"), join(folder, "new")]) {
+      if (path !== join(folder, "new")) chmodSync(path, 0o555)
+      const program = running(start(door, holdAsNobody, path))
+      const refused = await program.line(0)
+      expect(refused).toMatchObject({
+        _tag: "LogFailure",
+        kind: "unavailable",
+        reason: "permission",
+        message: expect.stringContaining(path),
+      })
+      await program.ended
+    }
+    chmodSync(folder, 0o755)
+    expect(readdirSync(folder)).toEqual(["there"])
+    chmodSync(directory, 0o755)
+    const ledger = await opened(directory)
+    expect(await ledger.load("a")).toBe(1)
+  })
+})
+/** Whether this process may mount: then disks of any size and kind are at hand. */
+const mount = (...args: ReadonlyArray<string>): boolean => {
+  try {
+    execFileSync("mount", args, { stdio: "ignore" })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A disk of its own for a ledger, of that many bytes; undefined where nothing may be mounted. */
+const disk = (bytes: number): string | undefined => {
+  const folder = place()
+  mkdirSync(folder)
+  if (!mount("-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", folder)) return undefined
+  onTestFinished(() => void execFileSync("umount", ["--lazy", folder]))
+  return folder
+}
+
+describe("a disk that is read-only", () => {
+  it("is refused by name, and works again when it is not", async () => {
+    const folder = disk(32 * 2 ** 20)
+    // Where nothing may be mounted, the modes above are the only way to forbid writing.
+    if (folder === undefined) return expect(process.getuid?.()).not.toBe(0)
+    const directory = join(folder, "ledger")
+    const ledger = await openLedger(directory)
+    await ledger.save("a", 1)
+    await ledger.close()
+    mount("-o", "remount,ro", folder)
+    const readOnly = { _tag: "LogFailure", reason: "read-only", outcome: "none" }
+    await expect(openLedger(directory)).rejects.toMatchObject(readOnly)
+    await expect(openLedger(join(folder, "new"))).rejects.toMatchObject(readOnly)
+    mount("-o", "remount,rw", folder)
+    expect(readdirSync(folder)).toEqual(["ledger"])
+    expect(await (await opened(directory)).load("a")).toBe(1)
+  })
+})
+
+/** Writes until it cannot, once more after that, and closes. */
+const fill = async (stage: Stage, directory: string, what: string): Promise<void> => {
+  const ledger = await stage.openLedger(directory)
+  const noise = (): Uint8Array => crypto.getRandomValues(new Uint8Array(60_000))
+  const text = (): string => Buffer.from(noise()).toString("hex").slice(0, 12_000)
+  const write = (n: number): Promise<{ readonly position: number }> =>
+    what === "content"
+      ? ledger.save(`noise ${n}`, noise())
+      : ledger.logMetadata({ artifact: "a" }, { n, text: text() })
+  for (let n = 1; n <= 2; n += 0) {
+    try {
+      const { position } = await write(ledger.position)
+      stage.tell({ position })
+    } catch (error) {
+      const { _tag, kind, outcome } = error as Readonly<Record<string, unknown>>
+      stage.tell({ _tag, kind, outcome })
+      n += 1
+    }
+  }
+  await ledger.close()
+}
+
+const fullDisks = {
+  "limits files to 1 MiB": (directory: string, what: string) => {
+    const limited = 'trap "" XFSZ; ulimit -f 2048; exec "$0" "$@"'
+    const program = programOf(door, fill, directory, what)
+    return {
+      directory,
+      program: new Running("sh", ["-c", limited, process.execPath, ...program]),
+      makeRoom: () => undefined,
+    }
+  },
+  "has 5 MiB": (directory: string, what: string) => {
+    const folder = disk(5 * 2 ** 20)
+    if (folder === undefined) return undefined
+    const there = join(folder, "ledger")
+    cpSync(directory, there, { recursive: true })
+    return {
+      directory: there,
+      program: start(door, fill, there, what),
+      makeRoom: () => mount("-o", `remount,size=${2 ** 26}`, folder),
+    }
+  },
+}
+
+describe.each(Object.entries(fullDisks))("a disk that %s", (name, prepare) => {
+  it.each(["content", "events"])(
+    "and is full of %s loses nothing of what it took",
+    async (what) => {
+      const full = prepare(await made(), what)
+      if (full === undefined) return expect(name).toBe("has 5 MiB")
+      const program = running(full.program)
+      expect(await program.ended).toBe(0)
+      const lines = program.lines as ReadonlyArray<Readonly<Record<string, unknown>>>
+      const acknowledged = lines.flatMap(({ position }) =>
+        position === undefined ? [] : [position],
+      )
+      expect(acknowledged.length).toBeGreaterThan(5)
+      for (const failure of lines.filter(({ position }) => position === undefined))
+        expect(failure).toMatchObject({
+          _tag: expect.stringMatching(/^(Log|View|Blob)Failure$/),
+          kind: "unavailable",
+        })
+      full.makeRoom()
+      const ledger = await opened(full.directory)
+      expect(ledger.trust.damaged).toEqual([])
+      expect(ledger.position).toBeGreaterThanOrEqual(Number(acknowledged.at(-1)))
+      for await (const version of ledger.versions())
+        expect(await ledger.load(version)).toBeDefined()
+      const { position } = await ledger.save("a", 2)
+      expect(position).toBe(ledger.position)
+    },
+  )
+})
+
+/** Opens a ledger, does nothing more with it, and does not close it. */
+const idle = async (stage: Stage, directory: string): Promise<void> => {
+  const ledger = await stage.openLedger(directory)
+  stage.tell(await ledger.load("a"))
+}
+
+describe("a program that leaves its ledger open", () => {
+  it("ends when it has nothing more to do", async () => {
+    const program = running(start(door, idle, await made()))
+    expect(await program.ended).toBe(0)
+    expect(program.lines).toEqual([1])
+  })
+})
