@@ -38,15 +38,23 @@ describe("statistics", () => {
     const largest = Number.MAX_VALUE
     expect(statistics([largest, largest])).toEqual({ min: largest, max: largest })
     const spread = statistics([largest, -largest])
-    expect(spread).toEqual({ min: -largest, max: largest, mean: 0 })
+    expect(spread).toEqual({ min: -largest, max: largest, mean: 0, std: largest })
+  })
+
+  it("does not lose deviations whose squares are too small or too large for a number", () => {
+    expect(statistics([0, 2e-200])).toMatchObject({ mean: 1e-200, std: 1e-200 })
+    expect(statistics([0, 1.221910954911301e-160]).std).toBe(1.221910954911301e-160 / 2)
+    expect(statistics([0, 2 * Number.MIN_VALUE]).std).toBe(Number.MIN_VALUE)
+    expect(statistics([-1e200, 1e200])).toMatchObject({ mean: 0, std: 1e200 })
   })
 
   it("keeps the mean between the extremes, and the deviation of equal values at 0", () => {
-    const bounded = fc.double({ noNaN: true, min: -1e100, max: 1e100 })
+    const bounded = fc.double({ noNaN: true, min: -1e300, max: 1e300 })
     fc.assert(
       fc.property(fc.array(bounded, { minLength: 1 }), (values) => {
         const { min, max, mean, std } = statistics(values)
-        const slack = 1e-12 * Math.max(Math.abs(Number(min)), Math.abs(Number(max)))
+        const largest = Math.max(Math.abs(Number(min)), Math.abs(Number(max)))
+        const slack = Math.max(1e-12 * largest, Number.MIN_VALUE)
         expect(mean).toBeGreaterThanOrEqual(Number(min) - slack)
         expect(mean).toBeLessThanOrEqual(Number(max) + slack)
         expect(std).toBeLessThanOrEqual((Number(max) - Number(min)) / 2 + slack)

@@ -34,23 +34,29 @@ const extent = (values: Numbers): Extent<number> => {
   return { count, min, max, nan, infinite: values.length - count - nan, sum }
 }
 
+/** The power of two that brings a range near 1: multiplying by it and back rounds nothing. */
+const scaleOf = (range: number): number =>
+  range === 0 ? 1 : 2 ** -Math.max(-1022, Math.min(1022, Math.floor(Math.log2(range))))
+
 /**
  * The corrected two-pass algorithm (Chan, Golub, LeVeque 1983): the sum of the differences, which
- * would be 0 without rounding, mends both the mean and the sum of squares.
+ * would be 0 without rounding, mends both the mean and the sum of squares. Differences are scaled
+ * by their range, since squares of tiny ones would vanish and those of huge ones overflow.
  */
-const moments = (values: Numbers | BigNumbers, count: number, sum: number) => {
+const moments = (values: Numbers | BigNumbers, count: number, sum: number, range: number) => {
   const mean = sum / count
+  const scale = scaleOf(range)
   let [squares, drift] = [0, 0]
   for (let index = 0; index < values.length; index += 1) {
     const number = Number(values[index])
     if (Number.isFinite(number)) {
-      const difference = number - mean
+      const difference = (number - mean) * scale
       squares += difference * difference
       drift += difference
     }
   }
   const variance = Math.max(0, (squares - (drift * drift) / count) / count)
-  return { mean: mean + drift / count, std: Math.sqrt(variance) }
+  return { mean: mean + drift / count / scale, std: Math.sqrt(variance) / scale }
 }
 
 const finiteOnly = (figures: Readonly<Record<string, number>>): Metadata =>
@@ -62,7 +68,7 @@ const counted = (name: string, count: number): Metadata => (count > 0 ? { [name]
 export const statistics = (values: Numbers): Metadata => {
   const { count, min, max, nan, infinite, sum } = extent(values)
   return {
-    ...(count > 0 ? finiteOnly({ min, max, ...moments(values, count, sum) }) : {}),
+    ...(count > 0 ? finiteOnly({ min, max, ...moments(values, count, sum, max - min) }) : {}),
     ...counted("nan_count", nan),
     ...counted("infinite_count", infinite),
   }
@@ -82,7 +88,7 @@ export const bigStatistics = (values: BigNumbers): Metadata => {
     if (value < min) min = value
     if (value > max) max = value
   }
-  const figures = finiteOnly(moments(values, values.length, sum))
+  const figures = finiteOnly(moments(values, values.length, sum, Number(max - min)))
   return { min: numberIfSafe(min), max: numberIfSafe(max), ...figures }
 }
 
