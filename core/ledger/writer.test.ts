@@ -152,6 +152,24 @@ describe("a view commit that fails", () => {
     expect(place.records).toHaveLength(2)
   })
 
+  it("as a defect does, stops the writer all the same", async () => {
+    const place = new MemoryPlace(0)
+    await place.use(
+      Effect.fnUntraced(function* (ledger) {
+        place.fail.view = (operation) => {
+          if (operation === "commit") throw new Error("no such row")
+          return undefined
+        }
+        const died = Effect.catchDefect(keyed(ledger), (defect) => Effect.succeed(String(defect)))
+        expect(yield* died).toBe("Error: no such row")
+        mend(place)
+        expect(place.records).toHaveLength(2)
+        expect(yield* Effect.flip(ledger.save("b", 1))).toMatchObject(stopped)
+      }),
+    )
+    await expectOneSave(place)
+  })
+
   it("leaves nothing half seen by readers", async () => {
     const place = new MemoryPlace(0)
     await place.use(

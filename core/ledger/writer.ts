@@ -129,12 +129,12 @@ export class Writer {
       const appended = yield* Effect.exit(log.append(head, bodies))
       if (Exit.isFailure(appended)) {
         this.#parts.folding.forget(head)
-        return this.#fail(requests, appended)
+        return this.#fail(requests, appended, false)
       }
       const positions = new Map(reached)
       for (const { name } of this.#parts.folding.core) positions.set(name, head + recordings.length)
-      const committed = yield* Effect.exit(views.commit(draft, positions))
-      if (Exit.isFailure(committed)) return this.#fail(requests, committed)
+      const stored = yield* Effect.exit(views.commit(draft, positions))
+      if (Exit.isFailure(stored)) return this.#fail(requests, stored, true)
       this.#time = recordings.at(-1)?.event.time ?? this.#time
       yield* this.#parts.onAppended(bodies)
     }
@@ -174,22 +174,26 @@ export class Writer {
     for (const { answer } of requests) Deferred.doneUnsafe(answer, Effect.fail(failure))
   }
 
-  /** The log or the views failed: everyone in the batch hears it, for any answer may rest on it. */
+  /**
+   * The log or the views failed: everyone in the batch hears it, for any answer may rest on it.
+   * `durable` says whether the events are stored.
+   */
   #fail(
     requests: ReadonlyArray<Request>,
     exit: Exit.Failure<void, LogFailure | ViewFailure>,
+    durable: boolean,
   ): void {
     const error = Exit.findErrorOption(exit)
     const failure = error._tag === "Some" ? error.value : undefined
     if (failure === undefined) {
       const defect = Cause.squash(exit.cause)
+      if (durable) this.#stopped = committed("io", defect)
       for (const { answer } of requests) Deferred.doneUnsafe(answer, Effect.die(defect))
       return
     }
-    const durable = failure instanceof ViewFailure
     // Events that are stored but not folded would be decided against without being seen.
     if (durable || failure.outcome !== "none") this.#stopped = failure
-    this.#failAll(requests, durable ? committed(failure) : failure)
+    this.#failAll(requests, durable ? committed(failure.reason, failure) : failure)
   }
 
   #answer(request: Request, verdict: Waiting): Effect.Effect<void> {
@@ -234,11 +238,11 @@ export class Writer {
 
 const resultOf = ({ data }: Recorded): Plain => (data as { readonly result: Plain }).result
 
-const committed = (failure: ViewFailure): ViewFailure =>
+const committed = (reason: ViewFailure["reason"], cause: unknown): ViewFailure =>
   new ViewFailure({
     message: "the events are stored, but the views are not: open the ledger again",
-    operation: failure.operation,
-    reason: failure.reason,
+    operation: "commit",
+    reason,
     outcome: "committed",
-    cause: failure,
+    cause,
   })
