@@ -214,6 +214,15 @@ describe("everything else", () => {
     await check({ with: call("with", context) })
   })
 
+  it("an event that cannot be read has no sentence", async () => {
+    await check({
+      null: call("formatEvent", null),
+      "nothing at all": call("formatEvent"),
+      "a hostile proxy": call("formatEvent", hostile()),
+      "one of a known type without data": call("formatEvent", { type: "tags-added", revision: 1 }),
+    })
+  })
+
   it("a batch that is none is refused", async () => {
     await check({
       "no function": call("batch", 5),

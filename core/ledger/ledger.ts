@@ -15,6 +15,7 @@ import { makeCodec } from "../event/codec.js"
 import type { Context as EventContext } from "../event/event.js"
 import { formatEvent } from "../event/sentence.js"
 import { EventLog } from "../log/event-log.js"
+import { readable } from "../model/input.js"
 import type { Id } from "../model/names.js"
 import { strict } from "../model/schema.js"
 import { projections } from "../projection/all.js"
@@ -141,7 +142,8 @@ const makeApi = (session: Session, close: Effect.Effect<void, LogFailure>): Ledg
     ...makeWrites(session),
     batch: makeBatch(session),
     asOf: (moment: number | Date) => operations(makeReader(engine, pastMoment(engine, moment))),
-    formatEvent: (event: Parameters<typeof formatEvent>[1]) => formatEvent(engine.codec, event),
+    formatEvent: (event: Parameters<typeof formatEvent>[1]) =>
+      readable("event", () => formatEvent(engine.codec, event)),
     rebuild: () => rebuild(engine),
     stats: () => stats(engine),
     with: (context: EventContext) =>
