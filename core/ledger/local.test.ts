@@ -87,6 +87,55 @@ describe("openLedger", () => {
   })
 })
 
+describe("closing", () => {
+  it("through a ledger with another context closes the one ledger there is", async () => {
+    const directory = join(temporary(), "ledger")
+    const ledger = await openLedger(directory)
+    const ann = ledger.with({ actor: "ann" })
+    await ann.save("a", 1)
+    await ann.close()
+    await expect(ledger.get("a")).rejects.toMatchObject({ _tag: "LedgerClosed" })
+    expect((await (await opened(directory)).get("a")).actor).toBe("ann")
+  })
+
+  it("comes after what was only half read", async () => {
+    const ledger = await openLedger(join(temporary(), "ledger"))
+    await ledger.save("a", randomBytes(1_000_000))
+    await ledger.save("b", 1)
+    const archive = await ledger.zip("a")
+    const readings = [ledger.replay(), ledger.open("a"), archive.stream(), ledger.versions()]
+    for (const reading of readings) {
+      let count = 0
+      for await (const one of reading) {
+        expect(one).toBeDefined()
+        count += 1
+        if (count === 1) break
+      }
+      expect(await reading[Symbol.asyncIterator]().next()).toEqual({ done: true, value: undefined })
+    }
+    await ledger.close()
+  })
+
+  it("ends a save whose content never ends", async () => {
+    const ledger = await openLedger({ memory: true })
+    let returned = false
+    const endless = (async function* () {
+      try {
+        for (;;) yield await Promise.resolve(new Uint8Array(1_000))
+      } finally {
+        returned = true
+      }
+    })()
+    const saving = ledger.save("a", endless)
+    await ledger.save("b", 1)
+    await Promise.all([
+      expect(saving).rejects.toMatchObject({ _tag: "LedgerClosed" }),
+      ledger.close(),
+    ])
+    expect(returned).toBe(true)
+  })
+})
+
 describe("durability", () => {
   it.each(["synced", "buffered"] as const)(
     "%s: what was acknowledged is there again",
