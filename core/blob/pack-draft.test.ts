@@ -61,6 +61,17 @@ describe("what a draft knows", () => {
     expect(store.leases.size).toBe(0)
   })
 
+  it("is asked again when frames are handed in: another put may have been faster", async () => {
+    const [slow, fast] = [beginDraft(store), beginDraft(store)]
+    expect(slow.chunk(a.digest)).toBeUndefined()
+    await run(fast.commit([a], recipeOf([a])))
+    await run(slow.append([a]))
+    await run(slow.commit([b], recipeOf([a, b])))
+    const stored = await store.index.select((row) => row.kind === "chunk")
+    expect(stored.map(({ row }) => row.digest).sort()).toEqual([a.digest, b.digest].sort())
+    for (const draft of [slow, fast]) draft.close()
+  })
+
   it("is what another put has handed in", async () => {
     const one = beginDraft(store)
     const appended = run(one.append([a]))

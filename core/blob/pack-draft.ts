@@ -107,8 +107,15 @@ class PackDraft implements BlobDraft {
   /** Adds a frame to what is handed in, unless another put was faster. */
   #hand(handed: Array<Handed>, frame: Frame, row: Unplaced): void {
     const isHanded = handed.some(({ claim }) => nameOf(claim.row) === nameOf(row))
-    if (isHanded || this.#claimOn(row.kind, row.digest) !== undefined) return
+    if (isHanded || this.#isKnown(row)) return
     handed.push({ claim: { row, state: "waiting" }, bytes: encodeFrame(frame) })
+  }
+
+  /** Asked again: another put may have stored a chunk while this one compressed it. */
+  #isKnown({ kind, digest }: Unplaced): boolean {
+    return kind === "chunk"
+      ? this.chunk(digest) !== undefined
+      : this.#claimOn(kind, digest) !== undefined
   }
 
   #waiting(): Array<Claim> {
