@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest"
 import * as errors from "./errors.js"
-import { isDaybookError, isFailure, isRefusal, storageReason } from "./errors.js"
+import { isDaybookError, isFailure, isRefusal } from "./errors.js"
 
 const message = "name the thing and the next step"
 const storage = { message, operation: "append", reason: "io", outcome: "none" } as const
@@ -16,8 +16,8 @@ const all = {
     new errors.InvalidReference({ message, reference: "churn@" }),
   ],
   missing: [
-    new errors.ArtifactMissing({ message, name: "chrn", candidates: ["churn"] }),
-    new errors.VersionMissing({ message, name: "churn", selector: "9", candidates: ["1"] }),
+    new errors.ArtifactMissing({ message, artifact: "chrn", candidates: ["churn"] }),
+    new errors.VersionMissing({ message, artifact: "churn", selector: "9", candidates: ["1"] }),
     new errors.TagMissing({ message, tag: "prod", candidates: [] }),
     new errors.ContentGone({
       message,
@@ -29,8 +29,8 @@ const all = {
     }),
   ],
   conflict: [
-    new errors.VersionExists({ message, name: "churn", version: "7" }),
-    new errors.NameTaken({ message, name: "churn", holders: ["churn@7"] }),
+    new errors.VersionExists({ message, artifact: "churn", version: "7" }),
+    new errors.NameTaken({ message, taken: "churn", holders: ["churn@7"] }),
     new errors.AmbiguousReference({ message, reference: "ABCDEF", candidates: ["churn@1"] }),
     new errors.ExpectationFailed({ message, expectation: "latest", expected: null, actual: "7" }),
     new errors.IdempotencyMismatch({ message, idempotencyKey: "k", position: 7 }),
@@ -73,6 +73,7 @@ describe("the page of errors", () => {
     expect(error).toBeInstanceOf(Error)
     expect(error.constructor.name).toBe(tag)
     expect([error._tag, error.kind, error.message]).toEqual([tag, kind, message])
+    expect(String(error)).toBe(`${tag}: ${message}`)
     expect(error.stack).toContain("errors.test")
   })
 
@@ -102,35 +103,5 @@ describe("telling errors apart", () => {
     const plain = { _tag: "InvalidInput", kind: "invalid", message }
     for (const thrown of [new Error("x"), alike, plain, "invalid", null, undefined, 7])
       expect(isDaybookError(thrown)).toBe(false)
-  })
-})
-
-const coded = (code: unknown, cause?: unknown): Error =>
-  Object.assign(new Error("foreign", { cause }), { code })
-
-describe("the reason behind a foreign error", () => {
-  it.each([
-    ["ENOSPC", "full"],
-    ["EDQUOT", "full"],
-    ["EROFS", "read-only"],
-    ["EACCES", "permission"],
-    ["EPERM", "permission"],
-    ["ENOENT", "missing"],
-    ["ENOTDIR", "missing"],
-    ["EIO", "io"],
-    ["constructor", "io"],
-  ])("with the code %s is %s", (code, reason) => {
-    expect(storageReason(coded(code))).toBe(reason)
-  })
-
-  it("may lie behind the error that was thrown", () => {
-    const wrapped = coded("LEVEL_IO_ERROR", new Error("middle", { cause: coded("ENOSPC") }))
-    expect(storageReason(wrapped)).toBe("full")
-    expect(storageReason(coded("EACCES", coded("ENOSPC")))).toBe("permission")
-  })
-
-  it("is io where nothing is known", () => {
-    for (const cause of [undefined, null, "ENOSPC", { code: "ENOSPC" }, new Error("x"), coded(7)])
-      expect(storageReason(cause)).toBe("io")
   })
 })

@@ -35,7 +35,7 @@ export class InvalidReference extends Schema.TaggedError<InvalidReference>()("In
 /** No artifact of this name at that moment. `candidates` lists the closest names first. */
 export class ArtifactMissing extends Schema.TaggedError<ArtifactMissing>()("ArtifactMissing", {
   ...text,
-  name: Schema.String,
+  artifact: Schema.String,
   candidates: strings,
 }) {
   readonly kind = "missing" as const
@@ -44,7 +44,7 @@ export class ArtifactMissing extends Schema.TaggedError<ArtifactMissing>()("Arti
 /** The artifact exists, the version does not. `candidates` lists the closest labels first. */
 export class VersionMissing extends Schema.TaggedError<VersionMissing>()("VersionMissing", {
   ...text,
-  name: Schema.String,
+  artifact: Schema.String,
   selector: Schema.String,
   candidates: strings,
 }) {
@@ -75,7 +75,7 @@ export class ContentGone extends Schema.TaggedError<ContentGone>()("ContentGone"
 
 export class VersionExists extends Schema.TaggedError<VersionExists>()("VersionExists", {
   ...text,
-  name: Schema.String,
+  artifact: Schema.String,
   version: Schema.String,
 }) {
   readonly kind = "conflict" as const
@@ -84,7 +84,7 @@ export class VersionExists extends Schema.TaggedError<VersionExists>()("VersionE
 /** The name is taken by something else: a deleted artifact, a label, or an exclusive tag. */
 export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", {
   ...text,
-  name: Schema.String,
+  taken: Schema.String,
   holders: strings,
 }) {
   readonly kind = "conflict" as const
@@ -278,23 +278,3 @@ export const isDaybookError = (thrown: unknown): thrown is DaybookError =>
 
 export const isFailure = (error: DaybookError): error is Failure =>
   error.kind === "unavailable" || error.kind === "corrupt"
-
-const reasons: Readonly<Record<string, LogFailure["reason"]>> = {
-  ENOSPC: "full",
-  EDQUOT: "full",
-  EROFS: "read-only",
-  EACCES: "permission",
-  EPERM: "permission",
-  ENOENT: "missing",
-  ENOTDIR: "missing",
-  LEVEL_LOCKED: "conflict",
-}
-
-/** The reason behind a foreign error, by its code (Node's `code`, or that of the error's cause). */
-export const storageReason = (cause: unknown): LogFailure["reason"] => {
-  for (let error = cause; error instanceof Error; error = error.cause) {
-    const code = "code" in error && typeof error.code === "string" ? error.code : ""
-    if (Object.hasOwn(reasons, code)) return reasons[code] ?? "io"
-  }
-  return "io"
-}

@@ -8,6 +8,7 @@
 import { mkdir, rm } from "node:fs/promises"
 import { Level } from "level"
 import { BlobFailure } from "../errors.js"
+import { hasCode } from "../model/cause.js"
 import type { Digest } from "../model/digest.js"
 import {
   type BlobRow,
@@ -28,7 +29,7 @@ import {
   rowKey,
   samePlace,
 } from "./index-row.js"
-import { hasCode, IndexTrust } from "./index-trust.js"
+import { IndexTrust } from "./index-trust.js"
 import type { FrameKind } from "./pack.js"
 
 const rowFormat = 1

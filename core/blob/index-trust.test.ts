@@ -4,7 +4,7 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, describe, expect, it, vi } from "vitest"
-import { hasCode, IndexTrust } from "./index-trust.js"
+import { IndexTrust } from "./index-trust.js"
 import { diskError, fileHandles, temporaryDirectory } from "./packs.contract.js"
 
 const directory = temporaryDirectory()
@@ -41,15 +41,5 @@ describe("trust in an index", () => {
     vi.spyOn(handles, "sync").mockRejectedValueOnce(diskError("EIO"))
     await expect(trust.write(failing)).rejects.toMatchObject({ code: "EIO" })
     await expect(trust.write(working)).rejects.toMatchObject({ reason: "stopped" })
-  })
-})
-
-describe("a code", () => {
-  it("is found on an error and on its causes", () => {
-    const inner = diskError("EIO")
-    expect(hasCode(inner, "EIO")).toBe(true)
-    expect(hasCode(new Error("outer", { cause: inner }), "EIO")).toBe(true)
-    expect(hasCode(new Error("outer"), "EIO")).toBe(false)
-    expect(hasCode("EIO", "EIO")).toBe(false)
   })
 })

@@ -7,15 +7,9 @@
  */
 import { access, unlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { hasCode } from "../model/cause.js"
 import { syncDirectory } from "./pack-files.js"
 import { stopped } from "./rules.js"
-
-/** Whether an error, or the cause of it, has this code. LevelDB's own codes are on the cause. */
-export const hasCode = (cause: unknown, wanted: string): boolean => {
-  for (let error = cause; error instanceof Error; error = error.cause)
-    if ("code" in error && error.code === wanted) return true
-  return false
-}
 
 /** Stands for an index directory. Its file `whole` is the sign; the index must be there. */
 export class IndexTrust {

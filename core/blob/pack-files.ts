@@ -5,7 +5,7 @@
  */
 import { type FileHandle, open, readdir, stat, statfs, unlink } from "node:fs/promises"
 import { join } from "node:path"
-import { storageReason } from "../errors.js"
+import { storageReason } from "../model/cause.js"
 
 const nameShape = /^([0-9]{8,})\.pack$/
 

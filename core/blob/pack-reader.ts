@@ -6,6 +6,7 @@
  * frames lie: it is told, and says which of them were not there.
  */
 import { type FileHandle, open } from "node:fs/promises"
+import { hasCode } from "../model/cause.js"
 import { digestOf } from "../model/digest.js"
 import type { Place } from "./index-row.js"
 import { type Frame, frameHeaderBytes, readFrameHeader } from "./pack.js"
@@ -48,7 +49,7 @@ const none = new Uint8Array(0)
 
 const openPack = (directory: string, pack: number): OpenPack => ({
   handle: open(packPath(directory, pack), "r").catch((cause: unknown) => {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined
+    if (hasCode(cause, "ENOENT")) return undefined
     throw cause
   }),
   uses: 0,

@@ -4,7 +4,8 @@
  *
  * Knows no technology: what only one driver can meet is said in that driver.
  */
-import { BlobCorrupted, BlobFailure, type Outcome, storageReason } from "../errors.js"
+import { BlobCorrupted, BlobFailure, type Outcome } from "../errors.js"
+import { storageReason } from "../model/cause.js"
 import type { Digest } from "../model/digest.js"
 import type { ByteRange } from "./blob-store.js"
 

@@ -96,7 +96,7 @@ describe("making a tag exclusive", () => {
   const exclusively = (name: string, tell: (recorder: Recorder) => void) =>
     given(tell).when(defineTag, { name, exclusive: true })
 
-  const refused = { _tag: "NameTaken", name: "x" }
+  const refused = { _tag: "NameTaken", taken: "x" }
   const allowed = { facts: [{ data: { exclusive: true } }] }
 
   it("is refused while two versions of one artifact hold it", () => {

@@ -73,7 +73,7 @@ describe("restoring a version", () => {
     for (const target of ["feed@1", feed.version.id])
       expect(ledger().when(restore, { target })).toMatchObject({
         _tag: "ArtifactMissing",
-        name: "feed",
+        artifact: "feed",
       })
   })
 })
@@ -111,10 +111,10 @@ describe("restoring is refused", () => {
     [{ target: "churn@latest" }, { _tag: "InvalidReference", reference: "churn@latest" }],
     [{ target: { tag: "raw" } }, { _tag: "InvalidReference", reference: "raw" }],
     [{ target: "churn@production" }, { _tag: "VersionMissing", selector: "production" }],
-    [{ target: "churn@9" }, { _tag: "VersionMissing", name: "churn", selector: "9" }],
+    [{ target: "churn@9" }, { _tag: "VersionMissing", artifact: "churn", selector: "9" }],
     [{ target: testId(9_999) }, { _tag: "VersionMissing", selector: testId(9_999) }],
-    [{ target: "chrn@1" }, { _tag: "ArtifactMissing", name: "chrn" }],
-    [{ target: { artifact: "chrn" } }, { _tag: "ArtifactMissing", name: "chrn" }],
+    [{ target: "chrn@1" }, { _tag: "ArtifactMissing", artifact: "chrn" }],
+    [{ target: { artifact: "chrn" } }, { _tag: "ArtifactMissing", artifact: "chrn" }],
     [
       { target: "churn@1", expect: { position: 5 } },
       { expectation: "position", actual: 6 },

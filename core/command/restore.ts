@@ -2,7 +2,7 @@
  * Brings back a version or an artifact that was deleted, with its tags and its place in the order.
  * Idempotent: what was not deleted is left alone.
  */
-import { InvalidReference, isRefusal, type Refusal, VersionMissing } from "../errors.js"
+import { InvalidReference, isRefusal, type Refusal } from "../errors.js"
 import { fact } from "../event/catalog.js"
 import { members, parsing, target } from "../model/input.js"
 import type { ParsedReference, ParsedTarget } from "../model/reference.js"
@@ -14,6 +14,7 @@ import {
   type ResolvedVersion,
   resolveArtifact,
   versionAt,
+  versionMissing,
   versionRef,
 } from "../projection/resolve.js"
 import { tags } from "../projection/tags.js"
@@ -37,8 +38,7 @@ const findVersion = (views: ViewReader, reference: ParsedReference): ResolvedVer
   if (reference.by === "id") {
     const found = findById(views, reference.id)
     const message = `there is no version with the id ${reference.id}`
-    const selector = reference.id
-    return found ?? new VersionMissing({ message, name: "", selector, candidates: [] })
+    return found ?? versionMissing("", reference.id, message)
   }
   if (reference.by !== "selector")
     return unclear(reference.by === "text" ? reference.text : `${reference.name}@latest`)
@@ -48,9 +48,7 @@ const findVersion = (views: ViewReader, reference: ParsedReference): ResolvedVer
   const ordinal = views.view(tags).get(["label", artifact.id, selector])
   const version = ordinal === undefined ? undefined : versionAt(views, [artifact.id, ordinal])
   const message = `${name} has no version ${selector}`
-  return version === undefined
-    ? new VersionMissing({ message, name, selector, candidates: [] })
-    : { artifact, version }
+  return version === undefined ? versionMissing(name, selector, message) : { artifact, version }
 }
 
 const restoreArtifact = (artifact: ArtifactRow): Decided => {

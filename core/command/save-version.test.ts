@@ -194,7 +194,7 @@ describe("the label", () => {
     for (const label of ["1", "raw"])
       expect(save(situation, "churn", { label })).toMatchObject({
         _tag: "VersionExists",
-        name: "churn",
+        artifact: "churn",
         version: label,
       })
     expect(save(situation, "churn", { label: "Raw" })).toMatchObject({ type: "version-saved" })
@@ -203,7 +203,7 @@ describe("the label", () => {
   it("that is an exclusive tag of the artifact is refused", () => {
     expect(save(ledger(), "churn", { label: "production" })).toMatchObject({
       _tag: "NameTaken",
-      name: "production",
+      taken: "production",
       holders: ["churn@production"],
     })
     expect(save(ledger(), "feed", { label: "production" })).toMatchObject({
@@ -228,7 +228,7 @@ describe("a deleted artifact", () => {
     situation.recorder.delete("churn")
     expect(save(situation, "churn", { label: "9" })).toMatchObject({
       _tag: "NameTaken",
-      name: "churn",
+      taken: "churn",
       holders: [one.artifact.id],
     })
   })

@@ -82,7 +82,7 @@ const labelRefusal = (
     const deleted = versionAt(views, [id, ordinal])?.deleted !== undefined
     const verb = deleted ? "has had" : "has"
     const message = `${name} ${verb} a version ${label} already: choose another label`
-    return new VersionExists({ message, name, version: label })
+    return new VersionExists({ message, artifact: name, version: label })
   }
   const tag = rows.get(["name", label])
   const clash = tag?.exclusive === true && rows.get(["holders", tag.id, id]) !== undefined

@@ -117,7 +117,7 @@ describe("an exclusive tag and the label of a version", () => {
   it.each(["churn@best", "churn@2"])("share one namespace: %s", (target) => {
     expect(labelled().when(tag, { target, tags: "best" })).toMatchObject({
       _tag: "NameTaken",
-      name: "best",
+      taken: "best",
       holders: ["churn@best"],
     })
   })
@@ -152,7 +152,7 @@ describe("tagging is refused", () => {
   it.each([
     [
       { target: "chrn", tags: "a" },
-      { _tag: "ArtifactMissing", name: "chrn" },
+      { _tag: "ArtifactMissing", artifact: "chrn" },
     ],
     [
       { target: "churn@8", tags: "a" },

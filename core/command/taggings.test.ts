@@ -74,7 +74,7 @@ describe("a plan of taggings", () => {
     const refused = plan(situation, saved, ["main"])
     expect(isRefusal(refused) && refused).toMatchObject({
       _tag: "NameTaken",
-      name: "main",
+      taken: "main",
       holders: ["churn@main"],
     })
   })

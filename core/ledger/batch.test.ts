@@ -59,7 +59,7 @@ describe("a batch", () => {
       b.save("a", 1)
       b.tag("missing", "t")
     })
-    await expect(refused).rejects.toMatchObject({ _tag: "ArtifactMissing", name: "missing" })
+    await expect(refused).rejects.toMatchObject({ _tag: "ArtifactMissing", artifact: "missing" })
     expect(ledger.position).toBe(1)
     expect(await ledger.findTag("t")).toBeUndefined()
   })

@@ -8,11 +8,12 @@ import { basename, dirname, join, resolve } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { defaultChunking } from "../blob/chunk.js"
-import { LogFailure, storageReason, WrongLedger } from "../errors.js"
+import { LogFailure, WrongLedger } from "../errors.js"
 import { catalog, fact } from "../event/catalog.js"
 import { makeCodec } from "../event/codec.js"
 import { EventLog } from "../log/event-log.js"
 import * as LevelLog from "../log/level.js"
+import { hasCode, storageReason } from "../model/cause.js"
 import type { Plain } from "../model/msgpack.js"
 import { appendLeaf, emptyEdge, leafHash } from "../proof/merkle.js"
 import { readIfThere, syncDirectory, writeNew } from "./files.js"
@@ -112,9 +113,7 @@ const settle = async (building: string, directory: string): Promise<void> => {
 }
 
 const isOccupied = (cause: unknown): boolean =>
-  cause instanceof Error &&
-  "code" in cause &&
-  (cause.code === "ENOTEMPTY" || cause.code === "EEXIST")
+  hasCode(cause, "ENOTEMPTY") || hasCode(cause, "EEXIST")
 
 /** Makes a ledger where there is none. Another process that was faster is no error. */
 export const createLedger = Effect.fnUntraced(function* (

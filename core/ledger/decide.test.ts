@@ -83,7 +83,7 @@ describe("a request of several steps", () => {
   })
 
   it("is refused whole by the refusal of one, and nothing after it is asked", () => {
-    const refusal = new NameTaken({ message: "taken", name: "x", holders: [] })
+    const refusal = new NameTaken({ message: "taken", taken: "x", holders: [] })
     const never = command<unknown>({
       name: "never",
       parse: (input) => input,

@@ -6,14 +6,8 @@ import { type FileHandle, link, open, rename, stat, unlink } from "node:fs/promi
 import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import {
-  type Failure,
-  FileFailure,
-  InvalidInput,
-  type Refusal,
-  storageReason,
-  TargetExists,
-} from "../errors.js"
+import { type Failure, FileFailure, InvalidInput, type Refusal, TargetExists } from "../errors.js"
+import { hasCode, storageReason } from "../model/cause.js"
 import type { ArchiveOf, Bytes } from "./content.js"
 
 export interface Progress {
@@ -65,9 +59,6 @@ export const checkTarget = Effect.fnUntraced(function* (
 const targetExists = (path: string): TargetExists =>
   new TargetExists({ message: `${path} is there already: say { overwrite: true }`, path })
 
-const isThere = (cause: unknown): boolean =>
-  cause instanceof Error && "code" in cause && cause.code === "EEXIST"
-
 /** Gives the finished file its name; without `overwrite` a file that came meanwhile stays. */
 const settle = (
   beside: string,
@@ -76,7 +67,7 @@ const settle = (
 ): Effect.Effect<void, FileFailure | TargetExists> =>
   Effect.tryPromise({
     try: () => (overwrite ? rename(beside, path) : link(beside, path)),
-    catch: (cause) => (isThere(cause) ? targetExists(path) : failure(path)(cause)),
+    catch: (cause) => (hasCode(cause, "EEXIST") ? targetExists(path) : failure(path)(cause)),
   })
 
 const writeAll = (

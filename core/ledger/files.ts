@@ -4,6 +4,7 @@
 import { randomUUID } from "node:crypto"
 import { type FileHandle, open, readFile, rename } from "node:fs/promises"
 import { dirname } from "node:path"
+import { hasCode } from "../model/cause.js"
 import { fileMode } from "./layout.js"
 
 const closing = async (handle: FileHandle, act: () => Promise<void>): Promise<void> => {
@@ -40,15 +41,12 @@ export const replaceFile = async (path: string, text: string): Promise<void> => 
   await syncDirectory(dirname(path))
 }
 
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && error.code === "ENOENT"
-
 /** The text of a file, or undefined when there is none. */
 export const readIfThere = async (path: string): Promise<string | undefined> => {
   try {
     return await readFile(path, "utf8")
   } catch (error) {
-    if (isMissing(error)) return undefined
+    if (hasCode(error, "ENOENT")) return undefined
     throw error
   }
 }

@@ -109,7 +109,7 @@ describe("through the door of Effect", () => {
         yield* ledger.save("a", 1, { version: "x" })
         const taken = yield* Effect.flip(ledger.save("a", 1, { version: "x" }))
         expect(taken).toBeInstanceOf(VersionExists)
-        expect(taken).toMatchObject({ kind: "conflict", name: "a", version: "x" })
+        expect(taken).toMatchObject({ kind: "conflict", artifact: "a", version: "x" })
         expect(yield* Effect.flip(ledger.tag("a", ""))).toBeInstanceOf(InvalidInput)
         const replayed = yield* Effect.flip(Stream.runDrain(ledger.replay({ after: -1 })))
         expect(replayed).toBeInstanceOf(InvalidInput)

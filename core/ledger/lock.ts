@@ -8,15 +8,10 @@ import { access, constants, realpath, writeFile } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Level } from "level"
-import { LedgerLocked, LogFailure, storageReason } from "../errors.js"
+import { LedgerLocked, LogFailure } from "../errors.js"
+import { hasCode, storageReason } from "../model/cause.js"
 import { readIfThere } from "./files.js"
 import { fileMode, layoutOf } from "./layout.js"
-
-const isLocked = (error: unknown): boolean => {
-  for (let cause = error; cause instanceof Error; cause = cause.cause)
-    if ("code" in cause && cause.code === "LEVEL_LOCKED") return true
-  return false
-}
 
 /** Why a directory cannot be written, since LevelDB says so in words only. */
 const obstacle = async (directory: string, error: unknown): Promise<unknown> => {
@@ -38,7 +33,7 @@ const locked = (directory: string, pid: number | undefined): LedgerLocked => {
 }
 
 const refusal = async (directory: string, error: unknown): Promise<LedgerLocked | LogFailure> => {
-  if (!isLocked(error))
+  if (!hasCode(error, "LEVEL_LOCKED"))
     return new LogFailure({
       message: `${directory} cannot be locked: look at its permissions and the disk`,
       operation: "lock",

@@ -14,7 +14,8 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { Level } from "level"
-import { LogFailure, type Outcome, RecordCorrupted, storageReason } from "../errors.js"
+import { LogFailure, type Outcome, RecordCorrupted } from "../errors.js"
+import { hasCode, storageReason } from "../model/cause.js"
 import { type Durability, EventLog, type EventLogShape, type LogRecord } from "./event-log.js"
 import { checkBodies, conflict, corrupted, isCovered, lastCovered, stopped } from "./rules.js"
 
@@ -60,12 +61,6 @@ const bodyOf = (key: Buffer, value: Buffer | undefined): Uint8Array | undefined 
   if (value === undefined || value.length < headerBytes || value[0] !== format) return undefined
   const body = value.subarray(headerBytes)
   return crc32(body, crc32(key)) === value.readUInt32BE(1) ? body : undefined
-}
-
-const hasCode = (cause: unknown, wanted: string): boolean => {
-  for (let error = cause; error instanceof Error; error = error.cause)
-    if ("code" in error && error.code === wanted) return true
-  return false
 }
 
 const isDamage = (cause: unknown): boolean => hasCode(cause, "LEVEL_CORRUPTION")

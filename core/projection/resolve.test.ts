@@ -73,20 +73,20 @@ describe("a reference", () => {
   })
 
   it.each<[string, Target, string, object]>([
-    ["no artifact", "chrn", "ArtifactMissing", { name: "chrn", candidates: [] }],
-    ["no artifact, with a selector", "chrn@1", "ArtifactMissing", { name: "chrn" }],
-    ["a deleted artifact", "gone@1", "ArtifactMissing", { name: "gone" }],
-    ["a deleted artifact itself", { artifact: "gone" }, "ArtifactMissing", { name: "gone" }],
-    ["a version of a deleted artifact", gone.version.id, "ArtifactMissing", { name: "gone" }],
-    ["no label", "churn@9", "VersionMissing", { name: "churn", selector: "9", candidates: [] }],
+    ["no artifact", "chrn", "ArtifactMissing", { artifact: "chrn", candidates: [] }],
+    ["no artifact, with a selector", "chrn@1", "ArtifactMissing", { artifact: "chrn" }],
+    ["a deleted artifact", "gone@1", "ArtifactMissing", { artifact: "gone" }],
+    ["a deleted artifact itself", { artifact: "gone" }, "ArtifactMissing", { artifact: "gone" }],
+    ["a version of a deleted artifact", gone.version.id, "ArtifactMissing", { artifact: "gone" }],
+    ["no label", "churn@9", "VersionMissing", { artifact: "churn", selector: "9", candidates: [] }],
     ["no label that looks alike", "churn@02", "VersionMissing", { selector: "02" }],
-    ["a deleted version", "churn@5", "VersionMissing", { name: "churn", selector: "5" }],
-    ["a deleted version by id", idOf(4), "VersionMissing", { name: "churn" }],
+    ["a deleted version", "churn@5", "VersionMissing", { artifact: "churn", selector: "5" }],
+    ["a deleted version by id", idOf(4), "VersionMissing", { artifact: "churn" }],
     ["latest where none survives", "empty", "VersionMissing", { selector: "latest" }],
     ["an exclusive tag that nothing holds", "churn@unheld", "VersionMissing", {}],
     ["a tag that a deleted version holds", "churn@on deleted", "VersionMissing", {}],
-    ["a tag of another artifact", "a/b::c@production", "VersionMissing", { name: "a/b::c" }],
-    ["no id", testId(9_999), "VersionMissing", { name: "", selector: testId(9_999) }],
+    ["a tag of another artifact", "a/b::c@production", "VersionMissing", { artifact: "a/b::c" }],
+    ["no id", testId(9_999), "VersionMissing", { artifact: "", selector: testId(9_999) }],
     ["a plain tag", "churn@plain", "InvalidReference", { reference: "churn@plain" }],
     ["a tag as a target", { tag: "plain" }, "InvalidReference", { reference: "plain" }],
   ])("of %s is refused", (_, target, tag, fields) => {
@@ -159,7 +159,7 @@ describe("refusals", () => {
   it("leave without candidates, which a query puts in", () => {
     expect(resolve("chrn")).toBeInstanceOf(ArtifactMissing)
     expect(taken("x", "x is taken", ["churn@x"])).toEqual(
-      new NameTaken({ message: "x is taken", name: "x", holders: ["churn@x"] }),
+      new NameTaken({ message: "x is taken", taken: "x", holders: ["churn@x"] }),
     )
   })
 })

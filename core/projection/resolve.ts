@@ -39,15 +39,19 @@ export const resolveArtifact = (views: ViewReader, name: string): ArtifactRow | 
     artifact?.deleted === undefined
       ? `there is no artifact named ${name}`
       : `the artifact ${name} ${deletedAt(artifact.deleted)}: restore it to use it again`
-  return new ArtifactMissing({ message, name, candidates: [] })
+  return new ArtifactMissing({ message, artifact: name, candidates: [] })
 }
 
 /** The row of an ordinal, deleted or not. */
 export const versionAt = (views: ViewReader, key: VersionKey): VersionRow | undefined =>
   views.view(versions).get(["at", ...key])
 
-const missing = (name: string, selector: string, message: string): VersionMissing =>
-  new VersionMissing({ message, name, selector, candidates: [] })
+/** A refusal for a version that is not there; `artifact` is "" where an id names none. */
+export const versionMissing = (
+  artifact: string,
+  selector: string,
+  message: string,
+): VersionMissing => new VersionMissing({ message, artifact, selector, candidates: [] })
 
 const alive = (
   artifact: ArtifactRow,
@@ -55,16 +59,16 @@ const alive = (
   selector: string,
 ): ResolvedVersion | VersionMissing => {
   if (version === undefined)
-    return missing(artifact.name, selector, `${artifact.name} has no version ${selector}`)
+    return versionMissing(artifact.name, selector, `${artifact.name} has no version ${selector}`)
   if (version.deleted === undefined) return { artifact, version }
   const what = `version ${version.label} of ${artifact.name}`
   const message = `${what} ${deletedAt(version.deleted)}: restore it to use it again`
-  return missing(artifact.name, selector, message)
+  return versionMissing(artifact.name, selector, message)
 }
 
 const latestOf = (views: ViewReader, artifact: ArtifactRow): ResolvedVersion | VersionMissing => {
   if (artifact.latest === undefined)
-    return missing(artifact.name, "latest", `${artifact.name} has no surviving version`)
+    return versionMissing(artifact.name, "latest", `${artifact.name} has no surviving version`)
   return alive(artifact, versionAt(views, [artifact.id, artifact.latest]), "latest")
 }
 
@@ -112,7 +116,7 @@ export const findById = (views: ViewReader, id: string): ResolvedVersion | undef
 
 const byId = (views: ViewReader, id: Id): ResolvedVersion | VersionMissing | ArtifactMissing => {
   const found = findById(views, id)
-  if (found === undefined) return missing("", id, `there is no version with the id ${id}`)
+  if (found === undefined) return versionMissing("", id, `there is no version with the id ${id}`)
   const artifact = resolveArtifact(views, found.artifact.name)
   return isRefusal(artifact) ? artifact : alive(artifact, found.version, id)
 }
@@ -172,4 +176,4 @@ export const targetRef = ({ artifact, version }: ResolvedTarget): TargetRef => (
 
 /** A refusal for a name that something else has taken in an artifact's namespace of selectors. */
 export const taken = (name: string, message: string, holders: ReadonlyArray<string>): NameTaken =>
-  new NameTaken({ message, name, holders })
+  new NameTaken({ message, taken: name, holders })

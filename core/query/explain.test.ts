@@ -54,7 +54,7 @@ describe("a missing artifact", () => {
     expect(await get("chrun")).toEqual(
       new ArtifactMissing({
         message: "there is no artifact named chrun (there is churn, feed, pair)",
-        name: "chrun",
+        artifact: "chrun",
         candidates: ["churn", "feed", "pair", "churn-model"],
       }),
     )
@@ -64,7 +64,7 @@ describe("a missing artifact", () => {
   })
 
   it("is answered as of then", async () => {
-    const missing = new ArtifactMissing({ message: "none", name: "x", candidates: [] })
+    const missing = new ArtifactMissing({ message: "none", artifact: "x", candidates: [] })
     expect(await explained(missing, at(2))).toMatchObject({ candidates: ["churn", "churn-model"] })
     expect(await explained(missing, at(0))).toMatchObject({ message: "none", candidates: [] })
   })
@@ -73,7 +73,7 @@ describe("a missing artifact", () => {
     const crowd = await open((recorder) => {
       for (let nth = 0; nth < 40; nth += 1) recorder.save(`artifact ${nth}`)
     })
-    const missing = new ArtifactMissing({ message: "", name: "artifact 39x", candidates: [] })
+    const missing = new ArtifactMissing({ message: "", artifact: "artifact 39x", candidates: [] })
     const error = await explained(missing, crowd.at())
     expect(error).toHaveProperty("candidates.0", "artifact 39")
     expect(error).toHaveProperty("candidates.length", candidateCountMax)
@@ -107,7 +107,7 @@ describe("other refusals", () => {
   })
 
   it("name who holds a tag that cannot become exclusive: versions, then artifacts", async () => {
-    const taken = (name: string) => new NameTaken({ message: "no", name, holders: [] })
+    const taken = (name: string) => new NameTaken({ message: "no", taken: name, holders: [] })
     expect(await explained(taken("crowd"))).toMatchObject({ holders: ["pair@1", "pair@2"] })
     expect(await explained(taken("among artifacts"))).toMatchObject({
       holders: ["churn", "feed"],
@@ -117,7 +117,7 @@ describe("other refusals", () => {
   })
 
   it("keep the holders that the decision named", async () => {
-    const taken = new NameTaken({ message: "no", name: "crowd", holders: ["churn@crowd"] })
+    const taken = new NameTaken({ message: "no", taken: "crowd", holders: ["churn@crowd"] })
     expect(await explained(taken)).toBe(taken)
   })
 
@@ -147,7 +147,7 @@ describe("other refusals", () => {
 
   it("stay as they are when there is no moment to look at any more", async () => {
     const closed = Effect.fail(new LedgerClosed({ message: "closed" }))
-    const missing = new ArtifactMissing({ message: "none", name: "x", candidates: [] })
+    const missing = new ArtifactMissing({ message: "none", artifact: "x", candidates: [] })
     const call = explaining(closed)(Effect.fail(missing))
     expect(await Effect.runPromise(Effect.flip(call))).toBe(missing)
   })

@@ -103,9 +103,10 @@ const explained = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Refusal, ViewFailure> {
   switch (refusal._tag) {
     case "ArtifactMissing": {
-      const candidates = closest(refusal.name, yield* names(moment, "artifact"))
+      const { artifact } = refusal
+      const candidates = closest(artifact, yield* names(moment, "artifact"))
       const message = withMessage(refusal.message, candidates)
-      return new ArtifactMissing({ message, name: refusal.name, candidates })
+      return new ArtifactMissing({ message, artifact, candidates })
     }
     case "TagMissing": {
       const candidates = closest(refusal.tag, yield* names(moment, "tag"))
@@ -113,16 +114,17 @@ const explained = Effect.fnUntraced(function* (
       return new TagMissing({ message, tag: refusal.tag, candidates })
     }
     case "VersionMissing": {
-      const { name, selector } = refusal
-      const candidates = closest(selector, yield* labels(moment, name))
+      const { artifact, selector } = refusal
+      const candidates = closest(selector, yield* labels(moment, artifact))
       const message = withMessage(refusal.message, candidates)
-      return new VersionMissing({ message, name, selector, candidates })
+      return new VersionMissing({ message, artifact, selector, candidates })
     }
     case "NameTaken": {
       if (refusal.holders.length > 0) return refusal
-      const found = yield* holders(moment, refusal.name)
+      const { taken } = refusal
+      const found = yield* holders(moment, taken)
       const message = withMessage(refusal.message, found)
-      return new NameTaken({ message, name: refusal.name, holders: found })
+      return new NameTaken({ message, taken, holders: found })
     }
     case "InUse": {
       const consumers = refusal.consumers.map((id) => printVersion(moment, id))

@@ -84,24 +84,28 @@ describe("a reference", () => {
   })
 
   it("to the name of a deleted artifact stays one", async () => {
-    expect(await get("TAILED")).toMatchObject({ _tag: "ArtifactMissing", name: "TAILED" })
+    expect(await get("TAILED")).toMatchObject({ _tag: "ArtifactMissing", artifact: "TAILED" })
   })
 
   it("is answered as of then", async () => {
     expect(await get("churn", 1)).toBe("churn 1")
-    expect(await get("GHJKMN", 1)).toMatchObject({ _tag: "ArtifactMissing", name: "GHJKMN" })
+    expect(await get("GHJKMN", 1)).toMatchObject({ _tag: "ArtifactMissing", artifact: "GHJKMN" })
     expect(await get(ids.two, 1)).toMatchObject({ _tag: "VersionMissing", selector: ids.two })
     expect(await get("churn", 0)).toMatchObject({ _tag: "ArtifactMissing" })
     expect(await get("gone@1", recorder.position - 2)).toBe("gone 1")
   })
 
   it.each<[string, unknown, object]>([
-    ["too short a part of an id", "BCDEF", { _tag: "ArtifactMissing", name: "BCDEF" }],
+    ["too short a part of an id", "BCDEF", { _tag: "ArtifactMissing", artifact: "BCDEF" }],
     ["the middle of an id", "CCC1000", { _tag: "ArtifactMissing" }],
-    ["a part that no id has", "ZZZZZZZZ", { _tag: "ArtifactMissing", name: "ZZZZZZZZ" }],
+    ["a part that no id has", "ZZZZZZZZ", { _tag: "ArtifactMissing", artifact: "ZZZZZZZZ" }],
     ["a plain tag", "a/b::c@plain", { _tag: "InvalidReference", reference: "a/b::c@plain" }],
-    ["no label", "churn@9", { _tag: "VersionMissing", name: "churn", selector: "9" }],
-    ["the end of the id of a deleted version", "00G0NE", { _tag: "VersionMissing", name: "gone" }],
+    ["no label", "churn@9", { _tag: "VersionMissing", artifact: "churn", selector: "9" }],
+    [
+      "the end of the id of a deleted version",
+      "00G0NE",
+      { _tag: "VersionMissing", artifact: "gone" },
+    ],
     ["nothing", undefined, { _tag: "InvalidReference" }],
     ["an empty text", "", { _tag: "InvalidReference", reference: "" }],
     ["a name without a selector", "churn@", { _tag: "InvalidReference", reference: "churn@" }],
@@ -166,8 +170,8 @@ describe("an artifact", () => {
   })
 
   it.each<[unknown, object]>([
-    ["chrn", { _tag: "ArtifactMissing", name: "chrn" }],
-    ["TAILED", { _tag: "ArtifactMissing", name: "TAILED" }],
+    ["chrn", { _tag: "ArtifactMissing", artifact: "chrn" }],
+    ["TAILED", { _tag: "ArtifactMissing", artifact: "TAILED" }],
     [ids.one, { _tag: "InvalidReference" }],
     ["churn@1", { _tag: "InvalidReference" }],
     [undefined, { _tag: "InvalidReference" }],

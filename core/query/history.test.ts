@@ -74,8 +74,8 @@ describe("the history of", () => {
   })
 
   it.each<[unknown, object]>([
-    ["chrn", { _tag: "ArtifactMissing", name: "chrn" }],
-    ["feed", { _tag: "ArtifactMissing", name: "feed" }],
+    ["chrn", { _tag: "ArtifactMissing", artifact: "chrn" }],
+    ["feed", { _tag: "ArtifactMissing", artifact: "feed" }],
     ["churn@9", { _tag: "VersionMissing", selector: "9" }],
     [{ artifact: "chrn" }, { _tag: "ArtifactMissing" }],
     [{ tag: "never" }, { _tag: "TagMissing", tag: "never" }],

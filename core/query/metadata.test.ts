@@ -147,8 +147,8 @@ describe("a series", () => {
   })
 
   it.each<[unknown, unknown, object]>([
-    ["nowhere", "accuracy", { _tag: "ArtifactMissing", name: "nowhere" }],
-    ["hidden", "accuracy", { _tag: "ArtifactMissing", name: "hidden" }],
+    ["nowhere", "accuracy", { _tag: "ArtifactMissing", artifact: "nowhere" }],
+    ["hidden", "accuracy", { _tag: "ArtifactMissing", artifact: "hidden" }],
     ["churn@1", "accuracy", { _tag: "InvalidInput", path: "artifact" }],
     [undefined, "accuracy", { _tag: "InvalidInput", path: "artifact" }],
     ["churn", undefined, { _tag: "InvalidInput", path: "key" }],

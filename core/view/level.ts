@@ -7,7 +7,8 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Level } from "level"
-import { storageReason, ViewFailure } from "../errors.js"
+import { ViewFailure } from "../errors.js"
+import { storageReason } from "../model/cause.js"
 import { type ScanRange, type StoredRow, ViewStore, type ViewStoreShape } from "./view-store.js"
 
 type Database = Level<string, Uint8Array>
