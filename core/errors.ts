@@ -227,10 +227,13 @@ export class BlobCorrupted extends Schema.TaggedError<BlobCorrupted>()("BlobCorr
   readonly kind = "corrupt" as const
 }
 
-/** The directory is not the ledger it should be. Nothing in it was touched. */
+/**
+ * The ledger is not the one it should be, or was written by a newer program. `expected` and `found`
+ * say what of. Nothing in it was touched.
+ */
 export class WrongLedger extends Schema.TaggedError<WrongLedger>()("WrongLedger", {
   ...text,
-  directory: Schema.String,
+  directory: Schema.optionalKey(Schema.String),
   expected: Schema.optionalKey(Schema.String),
   found: Schema.optionalKey(Schema.String),
 }) {

@@ -7,7 +7,7 @@
  */
 import { InUse, InvalidReference, isRefusal } from "../errors.js"
 import { fact } from "../event/catalog.js"
-import { members, parsing, target } from "../model/input.js"
+import { flag, members, parsing, target } from "../model/input.js"
 import type { ParsedTarget } from "../model/reference.js"
 import { lineage } from "../projection/lineage.js"
 import {
@@ -84,7 +84,7 @@ export const deletion = command<DeleteInput>({
       const { target: of, force, expect } = members(input)
       return {
         target: target(of),
-        ...(force === true ? { force } : {}),
+        ...(flag(force, "options.force") ? { force: true as const } : {}),
         ...expected(expect),
       }
     }),

@@ -18,6 +18,8 @@ export interface Codec {
   /** Throws when the body is not a record of this form; the caller names the position. */
   readonly decode: (body: Uint8Array) => Recorded
   readonly typeOf: (type: string) => OpenEventType | undefined
+  /** Of a known type, but of a later revision than this program knows: its data is undecoded. */
+  readonly isNewer: (event: Pick<Recorded, "type" | "revision">) => boolean
 }
 
 const encodeSubject = ({ id, previous }: Subject): Plain => [id, previous]
@@ -74,11 +76,12 @@ export const makeCodec = (types: ReadonlyArray<AnyEventType>): Codec => {
     known.set(type.type, type as unknown as OpenEventType)
   }
 
+  const isNewer: Codec["isNewer"] = ({ type, revision }) =>
+    revision > (known.get(type)?.revision ?? revision)
+
   /** A newer revision than this program knows is as unknown as an unknown type. */
-  const understood = ({ type, revision }: Omit<Recorded, "data">): OpenEventType | undefined => {
-    const found = known.get(type)
-    return found !== undefined && revision <= found.revision ? found : undefined
-  }
+  const understood = (event: Omit<Recorded, "data">): OpenEventType | undefined =>
+    isNewer(event) ? undefined : known.get(event.type)
 
   const encode = (event: Recorded): Uint8Array => {
     const { data, request, subjects, ...envelope } = event
@@ -94,13 +97,12 @@ export const makeCodec = (types: ReadonlyArray<AnyEventType>): Codec => {
   const decode = (body: Uint8Array): Recorded => {
     const map = unpack(body) as PlainMap
     const envelope = decodeEnvelope(map)
-    const type = known.get(envelope.type)
+    const type = understood(envelope)
     const data = map.data ?? null
-    // A newer revision than this program knows is as unknown as an unknown type.
-    if (type === undefined || envelope.revision > type.revision) return { ...envelope, data }
+    if (type === undefined) return { ...envelope, data }
     const current = upcast(type, envelope.revision, data)
     return { ...envelope, data: type.wire === undefined ? current : type.wire.decode(current) }
   }
 
-  return { encode, decode, typeOf: (type) => known.get(type) }
+  return { encode, decode, typeOf: (type) => known.get(type), isNewer }
 }

@@ -9,10 +9,10 @@ const unknownSentence = ({ type }: Recorded): string => `recorded ${type}`
 /** The sentence of an event, without its time and position. */
 export const formatEvent = (codec: Codec, event: Recorded): string => {
   const type = codec.typeOf(event.type)
-  const known = type !== undefined && event.revision <= type.revision
-  const predicate = known
-    ? type.sentence(event.data as never, event as never)
-    : unknownSentence(event)
+  const predicate =
+    type === undefined || codec.isNewer(event)
+      ? unknownSentence(event)
+      : type.sentence(event.data as never, event as never)
   const reason = event.reason === undefined ? "" : `: ${event.reason}`
   return `${event.actor ?? "someone"} ${predicate}${reason}`
 }

@@ -10,12 +10,13 @@ import { removeMetadata } from "../command/remove-metadata.js"
 import { saveVersion } from "../command/save-version.js"
 import { tag } from "../command/tag.js"
 import { untag } from "../command/untag.js"
-import { type DaybookError, isDaybookError } from "../errors.js"
+import type { DaybookError } from "../errors.js"
 import { compositeCountMax, intakeCountMax } from "../limits.js"
 import { checkCount, checkOptions, refuse } from "../model/input.js"
 import { parsedInput } from "../query/input.js"
 import type { BatchBuilder, BatchResults, LedgerApi, WriteOptions } from "./api.js"
 import { presentMoment } from "./engine.js"
+import { awaiting } from "./foreign.js"
 import { freshId } from "./id.js"
 import type { Step } from "./request.js"
 import { batchSaveKeys } from "./save-options.js"
@@ -62,15 +63,10 @@ const collect = (
   time: number,
 ): Effect.Effect<ReadonlyArray<Collected>, DaybookError> => {
   const { builder, close } = collector(time)
-  return Effect.tryPromise({
-    try: async () => {
-      await build(builder)
-      return close()
-    },
-    catch: (thrown) => thrown,
-  }).pipe(
-    Effect.catch((thrown) => (isDaybookError(thrown) ? Effect.fail(thrown) : Effect.die(thrown))),
-  )
+  return awaiting(async () => {
+    await build(builder)
+    return close()
+  })
 }
 
 const toStep = (session: Session, entry: Collected): Effect.Effect<Step, DaybookError> =>

@@ -26,10 +26,12 @@ const noted = eventType({
 
 const own: ReadonlyArray<AnyEventType> = [noted]
 
+const codec = makeCodec([...catalog, ...own])
+
 const court: Court = {
-  codec: makeCodec([...catalog, ...own]),
+  codec,
   foreign: new Map([["noted", strict(noted.schema)]]),
-  fold: new Folding(projections, []).foldCore,
+  fold: new Folding(codec, projections, []).foldCore,
 }
 
 const moment: Moment = { position: 5, time: 1_000 }

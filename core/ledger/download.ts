@@ -59,6 +59,24 @@ export const checkTarget = Effect.fnUntraced(function* (
 const targetExists = (path: string): TargetExists =>
   new TargetExists({ message: `${path} is there already: say { overwrite: true }`, path })
 
+const lacksLinks = (cause: unknown): boolean =>
+  ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].some((code) => hasCode(cause, code))
+
+/** Gives the finished file a name that nobody has: EEXIST when somebody does. */
+const nameNew = async (beside: string, path: string): Promise<void> => {
+  try {
+    await link(beside, path)
+  } catch (cause) {
+    if (!lacksLinks(cause)) throw cause
+    // FAT, exFAT and some network disks: the name is taken first, so that nobody else can.
+    await (await open(path, "wx")).close()
+    await rename(beside, path).catch(async (failed: unknown) => {
+      await unlink(path)
+      throw failed
+    })
+  }
+}
+
 /** Gives the finished file its name; without `overwrite` a file that came meanwhile stays. */
 const settle = (
   beside: string,
@@ -66,7 +84,7 @@ const settle = (
   overwrite: boolean,
 ): Effect.Effect<void, FileFailure | TargetExists> =>
   Effect.tryPromise({
-    try: () => (overwrite ? rename(beside, path) : link(beside, path)),
+    try: () => (overwrite ? rename(beside, path) : nameNew(beside, path)),
     catch: (cause) => (hasCode(cause, "EEXIST") ? targetExists(path) : failure(path)(cause)),
   })
 

@@ -1,8 +1,12 @@
 import { describe, expect, it } from "vitest"
+import { catalog } from "../event/catalog.js"
+import { makeCodec } from "../event/codec.js"
 import type { Recorded } from "../event/event.js"
 import { projection } from "../projection/projection.js"
 import { Draft } from "../view/draft.js"
 import { Folding } from "./folding.js"
+
+const codec = makeCodec(catalog)
 
 type Counts = { readonly seen: number }
 
@@ -35,13 +39,13 @@ describe("folding", () => {
   it("goes on behind the position that a view has reached", () => {
     const own = counting("own")
     const draft = empty()
-    expect(new Folding([], [own]).foldOne(own, draft, events, 2)).toBe(4)
+    expect(new Folding(codec, [], [own]).foldOne(own, draft, events, 2)).toBe(4)
     expect(draft.view(own).get(["seen"])).toBe(2)
   })
 
   it("stops a caller's view at the event that its fold throws at, with nothing of it kept", () => {
     const own = counting("own", 3)
-    const folding = new Folding([], [own])
+    const folding = new Folding(codec, [], [own])
     const draft = empty()
     expect(folding.foldOne(own, draft, events, 0)).toBe(2)
     expect(draft.view(own).get(["seen"])).toBe(2)
@@ -52,7 +56,7 @@ describe("folding", () => {
 
   it("lets a defect of the ledger's own folds out", () => {
     const core = counting("core", 3)
-    const folding = new Folding([core], [])
+    const folding = new Folding(codec, [core], [])
     expect(() => folding.foldOne(core, empty(), events, 0)).toThrow("no such thing")
     expect(folding.stopped.size).toBe(0)
   })
@@ -61,9 +65,28 @@ describe("folding", () => {
     const [one, two] = [counting("one"), counting("two")]
     const idle = projection<Counts>()({ name: "idle", revision: 1, on: {} })
     const draft = empty()
-    const folding = new Folding([one, idle, two], [])
+    const folding = new Folding(codec, [one, idle, two], [])
     for (const event of events) folding.foldCore(draft, event)
     expect([...draft.changes.keys()]).toEqual(["one", "two"])
     expect(draft.changes.get("one")?.size).toBe(1)
+  })
+
+  it("stops a view at an event of a newer revision that it has a fold for", () => {
+    const later = [events[0], { ...events[1], type: "version-saved", revision: 2 }] as typeof events
+    const views = (name: string) =>
+      projection<Counts>()({
+        name,
+        revision: 1,
+        on: { "version-saved": (rows) => rows.put(["seen"], 1) },
+      })
+    const own = new Folding(codec, [], [views("own")])
+    expect(own.foldOne(views("own"), empty(), later, 0)).toBe(1)
+    expect(own.stopped.get("own")).toMatchObject({ position: 2, cause: { _tag: "WrongLedger" } })
+    const core = views("core")
+    expect(() => new Folding(codec, [core], []).foldOne(core, empty(), later, 0)).toThrow(
+      expect.objectContaining({ _tag: "WrongLedger", found: "version-saved of revision 2" }),
+    )
+    const idle = counting("idle")
+    expect(new Folding(codec, [idle], []).foldOne(idle, empty(), later, 0)).toBe(2)
   })
 })

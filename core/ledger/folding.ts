@@ -2,10 +2,13 @@
  * Folding events into drafts: the ledger's projections as one, callers' own each for itself.
  *
  * A fold of the ledger's own that throws is a defect of the ledger. One of a caller's stops its own
- * view at that event and says so; nothing else is held up.
+ * view at that event and says so; nothing else is held up. An event of a newer revision than this
+ * program knows is not folded: the ledger's own views refuse it, and with it the opening.
  */
+import type { Codec } from "../event/codec.js"
 import type { Recorded } from "../event/event.js"
 import { type AnyProjection, fold } from "../projection/projection.js"
+import { newerEvent } from "../query/records.js"
 import type { Draft } from "../view/draft.js"
 
 /** Where a caller's projection stopped, and what its fold threw. */
@@ -15,12 +18,14 @@ export interface Stopped {
 }
 
 export class Folding {
+  readonly codec: Codec
   readonly core: ReadonlyArray<AnyProjection>
   readonly own: ReadonlyArray<AnyProjection>
   readonly stopped = new Map<string, Stopped>()
   readonly #byType = new Map<string, ReadonlyArray<AnyProjection>>()
 
-  constructor(core: ReadonlyArray<AnyProjection>, own: ReadonlyArray<AnyProjection>) {
+  constructor(codec: Codec, core: ReadonlyArray<AnyProjection>, own: ReadonlyArray<AnyProjection>) {
+    this.codec = codec
     this.core = core
     this.own = own
   }
@@ -46,6 +51,12 @@ export class Folding {
       if (stopped.position > position) this.stopped.delete(name)
   }
 
+  #fold(projection: AnyProjection, draft: Draft, event: Recorded): void {
+    const newer = Object.hasOwn(projection.on, event.type) && newerEvent(this.codec, event)
+    if (newer) throw newer
+    fold(projection, draft.rows(projection, event.position), event)
+  }
+
   /**
    * Folds events into one view, beginning behind the position it has reached; answers with the
    * position up to which it came.
@@ -61,7 +72,7 @@ export class Folding {
       if (event.position <= position || this.stopped.has(projection.name)) continue
       const layer = draft.fork()
       try {
-        fold(projection, layer.rows(projection, event.position), event)
+        this.#fold(projection, layer, event)
       } catch (cause) {
         if (this.core.includes(projection)) throw cause
         this.stopped.set(projection.name, { position: event.position, cause })

@@ -120,6 +120,17 @@ describe("the files that a materializer writes", () => {
     expect(below).toMatchObject({ _tag: "InvalidInput", path: "files" })
   })
 
+  it("are refused when they come after its save has ended", async () => {
+    let late = Promise.resolve()
+    const ledger = await ledgerOf()
+    await ledger.save("a", (out: FileOutput) => {
+      out.write("in time", "1")
+      late = new Promise(setImmediate).then(() => out.write("late", "2"))
+    })
+    await expect(late).rejects.toMatchObject({ _tag: "InvalidInput", path: 'file "late"' })
+    expect((await ledger.get("a")).content.entries).toMatchObject([{ path: "in time" }])
+  })
+
   it("are refused when they are text that UTF-8 cannot hold", async () => {
     const error = await nothingSaved((out) => out.write("a", "half \ud800"))
     expect(error).toMatchObject({ _tag: "InvalidInput", path: "file a" })

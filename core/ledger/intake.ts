@@ -16,6 +16,7 @@ import { checkCount, members, readable, refuse } from "../model/input.js"
 import { encodeMetadata, type PlainMetadata, storageSize } from "../model/metadata.js"
 import { pathProblem, type RelativePath } from "../model/path.js"
 import { makeTree, summarizeTree, type Tree, type TreeEntry } from "../model/tree.js"
+import { awaiting } from "./foreign.js"
 
 /** A value as the ledger keeps it. */
 export interface TakenIn {
@@ -25,10 +26,6 @@ export interface TakenIn {
   readonly content: Content
   readonly automatic: PlainMetadata
 }
-
-/** The error of code that is not ours: as it is when it is one of ours, a defect otherwise. */
-const thrown = (cause: unknown): Effect.Effect<never, Refusal | Failure> =>
-  isDaybookError(cause) ? Effect.fail(cause) : Effect.die(cause)
 
 interface Written {
   readonly path: RelativePath
@@ -40,7 +37,10 @@ const collectFiles = (
   value: unknown,
 ): Effect.Effect<ReadonlyArray<Written>, Refusal | Failure> => {
   const files = new Map<string, Written>()
+  let closed = false
   const write = (path: string, source: FileSource): void => {
+    // Its files are on their way already: taking no notice would lose this one.
+    if (closed) refuse(`file ${JSON.stringify(path)}`, "is written after save has ended: await it")
     const problem = pathProblem(path)
     if (problem !== undefined) refuse(`file ${JSON.stringify(path)}`, problem)
     if (files.has(path)) refuse(`file ${path}`, "is written twice")
@@ -48,14 +48,12 @@ const collectFiles = (
       refuse(`file ${path}`, "contains half of a surrogate pair, which no UTF-8 can hold")
     files.set(path, { path: path as RelativePath, source })
   }
-  return Effect.tryPromise({
-    try: async () => {
-      await materializer.save(value as never, { write })
-      checkCount("treeEntryCountMax", treeEntryCountMax, files.size)
-      return [...files.values()]
-    },
-    catch: (cause) => cause,
-  }).pipe(Effect.catch(thrown))
+  return awaiting(async () => {
+    await materializer.save(value as never, { write })
+    closed = true
+    checkCount("treeEntryCountMax", treeEntryCountMax, files.size)
+    return [...files.values()]
+  })
 }
 
 const sourceFailure =

@@ -73,12 +73,12 @@ const openEngine = Effect.fnUntraced(function* (place: Place, options: LedgerOpt
   const { events = [], projections: own = [] } = options
   const codec = makeCodec([...catalog, ...events])
   const { edge, lastTime } = yield* checkLog({ log, codec, ...place })
-  const folding = new Folding(projections, own)
+  const folding = new Folding(codec, projections, own)
   const opened = yield* openViews(store, [...projections, ...own].map(specOf), edge.size)
   const fresh = yield* beginBuild(store, opened.stale)
-  yield* catchUp(log, codec, folding, fresh)
+  yield* catchUp(log, folding, fresh)
   yield* switchOver(opened.views, fresh)
-  const folded = yield* catchUp(log, codec, folding, opened.views)
+  const folded = yield* catchUp(log, folding, opened.views)
   const sealer = new Sealer(log, place.writeSeal, edge, place.tip?.edge.size ?? 0)
   const sealed = place.tip?.edge.size ?? 0
   const trust: Trust = {
@@ -126,11 +126,11 @@ const rebuild = Effect.fn("Ledger.rebuild")(function* (engine: Engine) {
   return yield* engine.writer.exclusively(rebuildViews(engine))
 })
 
-const rebuildViews = Effect.fnUntraced(function* ({ log, codec, folding, views }: Engine) {
+const rebuildViews = Effect.fnUntraced(function* ({ log, folding, views }: Engine) {
   const all = [...folding.core, ...folding.own]
   folding.stopped.clear()
   const built: Views = yield* beginBuild(views.store, all.map(specOf))
-  const events = yield* catchUp(log, codec, folding, built)
+  const events = yield* catchUp(log, folding, built)
   yield* switchOver(views, built)
   return { events }
 })

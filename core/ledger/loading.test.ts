@@ -122,6 +122,24 @@ describe("a schema to load by", () => {
     })
   })
 
+  it("may take its time", async () => {
+    const ledger = await opened()
+    await ledger.save("j", { n: 1 })
+    const slow = (issues?: ReadonlyArray<{ readonly message: string }>) => ({
+      "~standard": {
+        version: 1 as const,
+        vendor: "slow",
+        validate: async (value: unknown) =>
+          issues === undefined ? { value: [value] } : { issues },
+      },
+    })
+    expect(await ledger.load("j", { as: slow() })).toEqual([{ n: 1 }])
+    await expect(ledger.load("j", { as: slow([{ message: "never" }]) })).rejects.toMatchObject({
+      _tag: "TypeMismatch",
+      message: "the stored value is not as asked: value: never",
+    })
+  })
+
   it("that is neither schema nor materializer is refused", async () => {
     const ledger = await opened()
     await ledger.save("j", 1)

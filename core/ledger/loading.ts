@@ -5,18 +5,13 @@
 import * as Effect from "effect/Effect"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import type { BlobStoreShape } from "../blob/blob-store.js"
-import {
-  type Failure,
-  InvalidInput,
-  isDaybookError,
-  type Refusal,
-  TypeMismatch,
-} from "../errors.js"
+import { type Failure, InvalidInput, type Refusal, TypeMismatch } from "../errors.js"
 import type { AnyMaterializer, FileInput } from "../materializer/materializer.js"
 import type { ArtifactVersion } from "../model/artifact.js"
-import { parse } from "../model/schema.js"
+import { validated } from "../model/schema.js"
 import type { LoadOptions } from "./api.js"
 import { fileInput, treeOf } from "./content.js"
+import { awaiting } from "./foreign.js"
 
 type Reader = (files: FileInput) => unknown
 
@@ -45,12 +40,16 @@ const isReadable = (as: unknown): boolean =>
   ((typeof as === "object" && as !== null) || typeof as === "function") &&
   ("~standard" in as || isMaterializer(as))
 
-const checkedBy = (schema: StandardSchemaV1<unknown, unknown>, value: unknown) => {
-  const parsed = parse(schema, value, "value")
-  return parsed instanceof InvalidInput
-    ? Effect.fail(mismatch(`the stored value is not as asked: ${parsed.message}`, parsed.path))
-    : Effect.succeed(parsed)
-}
+const checkedBy = (schema: StandardSchemaV1<unknown, unknown>, value: unknown) =>
+  Effect.flatMap(
+    awaiting(() => schema["~standard"].validate(value)),
+    (result) => {
+      const parsed = validated(result, "value")
+      return parsed instanceof InvalidInput
+        ? Effect.fail(mismatch(`the stored value is not as asked: ${parsed.message}`, parsed.path))
+        : Effect.succeed(parsed)
+    },
+  )
 
 /** The value of a version. */
 export const loadValue = Effect.fnUntraced(function* (
@@ -71,11 +70,6 @@ export const loadValue = Effect.fnUntraced(function* (
   if (reader instanceof TypeMismatch) return yield* reader
   const context = yield* Effect.context<never>()
   const files = fileInput(blobs, tree, Effect.runPromiseWith(context))
-  const value = yield* Effect.tryPromise({
-    try: async () => reader(files),
-    catch: (thrown) => thrown,
-  }).pipe(
-    Effect.catch((thrown) => (isDaybookError(thrown) ? Effect.fail(thrown) : Effect.die(thrown))),
-  )
+  const value = yield* awaiting(() => reader(files))
   return as === undefined || isMaterializer(as) ? value : yield* checkedBy(as, value)
 })

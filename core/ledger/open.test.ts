@@ -16,11 +16,13 @@ import {
 import { join, relative } from "node:path"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
+import { catalog } from "../event/catalog.js"
+import { makeCodec } from "../event/codec.js"
 import { digestOf } from "../model/digest.js"
 import * as LevelViews from "../view/level.js"
 import { layoutOf } from "./layout.js"
 import { rowsOf } from "./ledger.contract.js"
-import { leftIn, opened, temporary } from "./places.contract.js"
+import { leftIn, MemoryPlace, opened, temporary } from "./places.contract.js"
 import { openLedger, type PromiseLedger } from "./promise.js"
 
 /** Every file below a directory by its path, with its digest and its mode. */
@@ -153,6 +155,25 @@ describe("a log", () => {
     renameSync(aside, log)
     await expectWhole(await opened(mine), 3)
     await expectWhole(await opened(other), 2)
+  })
+
+  it("with an event of a newer revision is refused, by both numbers", async () => {
+    const place = new MemoryPlace(0)
+    await place.use((ledger) => ledger.save("a", 1))
+    const codec = makeCodec(catalog)
+    const saved = codec.decode(place.records[1] ?? new Uint8Array(0))
+    const later = { ...saved, position: 3, revision: 2, data: { meaning: "other" } }
+    place.records.push(codec.encode(later))
+    const rows = new Map(place.rows)
+    const opening = place.use(() => Effect.void)
+    await expect(opening).rejects.toMatchObject({
+      ...wrong,
+      expected: "version-saved of revision 1",
+      found: "version-saved of revision 2",
+      message: expect.stringContaining("event 3 "),
+    })
+    expect(place.rows).toEqual(rows)
+    expect(place.records).toHaveLength(3)
   })
 
   it("that lost its tail is older than its seal, and is refused", async () => {

@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { type DaybookError, isDaybookError } from "../errors.js"
+import { thrown } from "./foreign.js"
 
 /** The signal among the options of a call, which are its last argument. */
 export const signalOf = (args: ReadonlyArray<unknown>): AbortSignal | undefined => {
@@ -31,15 +31,12 @@ const aborted = (signal: AbortSignal): Effect.Effect<never> =>
     }),
   )
 
-const isOurs = (defect: unknown): Effect.Effect<never, DaybookError> =>
-  isDaybookError(defect) ? Effect.fail(defect) : Effect.die(defect)
-
 const wrapEffect = (
   effect: Effect.Effect<unknown, unknown>,
   signal: AbortSignal | undefined,
 ): Effect.Effect<unknown, unknown> => {
   // Rows are read by plain functions, which can only throw what storage has to say.
-  const failing = Effect.catchDefect(effect, isOurs)
+  const failing = Effect.catchDefect(effect, thrown)
   // The signal first: one that was aborted before wins before anything has begun.
   return signal === undefined ? failing : Effect.raceFirst(aborted(signal), failing)
 }
@@ -48,7 +45,7 @@ const wrapStream = (
   stream: Stream.Stream<unknown, unknown>,
   signal: AbortSignal | undefined,
 ): Stream.Stream<unknown, unknown> => {
-  const failing = Stream.catchDefect(stream, (defect) => Stream.fromEffect(isOurs(defect)))
+  const failing = Stream.catchDefect(stream, (defect) => Stream.fromEffect(thrown(defect)))
   if (signal === undefined) return failing
   const end = aborted(signal)
   return Stream.suspend(() =>

@@ -130,7 +130,7 @@ describe("the rows of a caller's view", () => {
     const view = (await withLabels()).view(labels)
     await expect(view.list(["label"], { limit })).rejects.toMatchObject({
       _tag: "InvalidInput",
-      path: "limit",
+      path: "options.limit",
     })
   })
 

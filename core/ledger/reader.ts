@@ -8,14 +8,14 @@ import type { DaybookError, Failure, Refusal } from "../errors.js"
 import { published } from "../event/published.js"
 import { pageSizeDefault, pageSizeMax } from "../limits.js"
 import type { ArtifactVersion } from "../model/artifact.js"
-import { checkOptions, members, readable, refuse, tagName } from "../model/input.js"
+import { checkOptions, flag, members, readable, refuse, tagName } from "../model/input.js"
 import type { Reference } from "../model/reference.js"
 import { tags } from "../projection/tags.js"
 import { queries } from "../query/all.js"
 import { toTag } from "../query/answer.js"
 import { explaining } from "../query/explain.js"
 import { parsedInput } from "../query/input.js"
-import type { Page } from "../query/page.js"
+import { checkLimit, type Page } from "../query/page.js"
 import type { Moment } from "../query/query.js"
 import type { TableKey, Tables, ViewOf } from "../view/draft.js"
 import type { LoadOptions, OpenOptions, ReaderApi, View } from "./api.js"
@@ -86,12 +86,12 @@ const projectionView = <T extends Tables>(now: Now, engine: Engine, of: ViewOf<T
       Effect.gen(function* () {
         const rows = yield* opened
         checkOptions(page, ["limit", "after", "reverse"])
-        const { limit = pageSizeDefault, after, reverse = false } = page
-        if (!Number.isInteger(limit) || limit < 1 || limit > pageSizeMax)
-          refuse("limit", `goes from 1 to ${pageSizeMax}`)
+        const { limit = pageSizeDefault, after, reverse } = page
+        checkLimit("options.limit", limit)
         if (after !== undefined && typeof after !== "string")
-          refuse("after", "is not where a page ended")
-        const query = { prefix: checkKey(prefix), after, reverse, countMax: limit }
+          refuse("options.after", "is not where a page ended")
+        const backwards = flag(reverse, "options.reverse")
+        const query = { prefix: checkKey(prefix), after, reverse: backwards, countMax: limit }
         const listed = yield* rows.list(query)
         const entries = listed.rows.map(({ key, value }) => ({ key, value }))
         return listed.resume === undefined ? { entries } : { entries, next: listed.resume }
@@ -118,6 +118,7 @@ const checkAs = (as: unknown): void => {
 
 const checkDownload = (options: DownloadOptions): object => {
   checkOptions(options, optionKeys.download)
+  flag(options.overwrite, "options.overwrite")
   const { onProgress } = options
   if (onProgress !== undefined && typeof onProgress !== "function")
     refuse("options.onProgress", "is not a function")

@@ -67,7 +67,7 @@ const replaying = <A, E>(
   const specs: ReadonlyArray<AnyProjection> = [...folding.core, ...folding.own]
   const whole = Effect.gen(function* () {
     const views = yield* beginBuild(yield* ViewStore, specs)
-    return yield* use(views, catchUp(yield* EventLog, codec, folding, views))
+    return yield* use(views, catchUp(yield* EventLog, folding, views))
   })
   return Effect.runPromise(whole.pipe(Effect.provide(stores[0]), Effect.provide(stores[1])))
 }
@@ -78,7 +78,7 @@ describe("catching up", () => {
   it("folds every event once, page after page, and then has nothing left to do", async () => {
     const count = replayPageCount * 2 + 7
     let reads = 0
-    const world = { records: recordsOf(count), folding: new Folding([one], [two]) }
+    const world = { records: recordsOf(count), folding: new Folding(codec, [one], [two]) }
     const onRead = () => {
       reads += 1
     }
@@ -96,7 +96,7 @@ describe("catching up", () => {
   })
 
   it("gives each view only what it has not seen", async () => {
-    const world = { records: recordsOf(9), folding: new Folding([one, two], []) }
+    const world = { records: recordsOf(9), folding: new Folding(codec, [one, two], []) }
     await replaying(
       world,
       Effect.fnUntraced(function* (views, run) {
@@ -112,7 +112,7 @@ describe("catching up", () => {
 
   it("leaves a caller's view where its fold throws, and takes the others on", async () => {
     const mine = watching("mine", 4)
-    const folding = new Folding([one], [mine])
+    const folding = new Folding(codec, [one], [mine])
     await replaying(
       { records: recordsOf(8), folding },
       Effect.fnUntraced(function* (views, run) {
@@ -129,7 +129,11 @@ describe("catching up", () => {
 
   it("keeps the pages before a failure, and goes on behind them", async () => {
     const count = replayPageCount + 5
-    const world = { records: recordsOf(count), folding: new Folding([one], []), failsAtRead: 2 }
+    const world = {
+      records: recordsOf(count),
+      folding: new Folding(codec, [one], []),
+      failsAtRead: 2,
+    }
     await replaying(
       world,
       Effect.fnUntraced(function* (views, run) {
@@ -144,7 +148,7 @@ describe("catching up", () => {
   it("names a record that cannot be read, and folds nothing of its page", async () => {
     const records = recordsOf(5).with(3, Buffer.from("noise"))
     await replaying(
-      { records, folding: new Folding([one], []) },
+      { records, folding: new Folding(codec, [one], []) },
       Effect.fnUntraced(function* (views, run) {
         const failure = yield* Effect.flip(run)
         expect(failure).toMatchObject({ _tag: "RecordCorrupted", from: 4, to: 4 })

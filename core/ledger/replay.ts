@@ -5,22 +5,21 @@
  * records is folded and committed before the next is read.
  */
 import * as Effect from "effect/Effect"
-import type { LogFailure, RecordCorrupted, ViewFailure } from "../errors.js"
-import type { Codec } from "../event/codec.js"
+import type { DaybookError } from "../errors.js"
 import { replayPageCount } from "../limits.js"
 import type { EventLogShape } from "../log/event-log.js"
 import type { AnyProjection } from "../projection/projection.js"
 import { decodeRecords } from "../query/records.js"
 import type { Views } from "../view/views.js"
 import type { Folding } from "./folding.js"
+import { calling } from "./foreign.js"
 
 /** Folds everything that these views have not seen. Answers with the number of events folded. */
 export const catchUp = Effect.fnUntraced(function* (
   log: EventLogShape,
-  codec: Codec,
   folding: Folding,
   views: Views,
-): Effect.fn.Return<number, LogFailure | RecordCorrupted | ViewFailure> {
+): Effect.fn.Return<number, DaybookError> {
   const head = yield* log.head
   const projections: ReadonlyArray<AnyProjection> = [...folding.core, ...folding.own].filter(
     ({ name }) => views.states.has(name),
@@ -32,12 +31,14 @@ export const catchUp = Effect.fnUntraced(function* (
   let after = start
   while (after < head) {
     const records = yield* log.read(after, Math.min(replayPageCount, head - after))
-    const events = yield* decodeRecords(codec, records)
+    const events = yield* decodeRecords(folding.codec, records)
     const draft = views.draft()
-    for (const projection of projections) {
-      const from = reached.get(projection.name) ?? 0
-      reached.set(projection.name, folding.foldOne(projection, draft, events, from))
-    }
+    yield* calling(() => {
+      for (const projection of projections) {
+        const from = reached.get(projection.name) ?? 0
+        reached.set(projection.name, folding.foldOne(projection, draft, events, from))
+      }
+    })
     yield* views.commit(draft, reached)
     after = events.at(-1)?.position ?? head
   }

@@ -71,7 +71,7 @@ describe("a sound log", () => {
       return undefined
     })
     expect((await Effect.runPromise(counted)).edge.size).toBe(records.length)
-    expect(reads).toBe(2)
+    expect(reads).toBe(3)
   })
 
   it("has the root of RFC 6962", () => {
@@ -113,6 +113,31 @@ describe("a log that is refused", () => {
       expected: "5 events",
       found: "4 events",
     })
+  })
+
+  it("has other events than those that were sealed", async () => {
+    const sound = logOf(12)
+    const other = (position: number) => {
+      const recorder = new Recorder()
+      while (recorder.events.length < position)
+        recorder.record({ type: "stranger", data: "other", subjects: [] })
+      return recorder.events.map(codec.encode).at(-1) ?? new Uint8Array(0)
+    }
+    // The last subtree of 12 leaves covers the last 4, that of 11 the last one.
+    for (const [size, position] of [
+      [12, 12],
+      [12, 9],
+      [11, 11],
+      [8, 2],
+    ] as const)
+      expect(
+        await refused(sound.with(position - 1, other(position)), sealOf(sound, size)),
+      ).toMatchObject({
+        _tag: "WrongLedger",
+        directory: "/here",
+        message: expect.stringContaining(`up to ${size}`),
+      })
+    expect(await passed(sound, sealOf(sound, 12))).toMatchObject({ lastTime: timeAt(12) })
   })
 
   it("comes with the seal of another ledger", async () => {

@@ -79,6 +79,43 @@ export interface Claim {
   readonly directory: string
 }
 
+/**
+ * Reads the last sealed events again: the recorded time goes on from them, and they must be those
+ * that the seal is over. The last subtree of a seal covers as many events as the lowest bit of its
+ * size says; of one that covers more than a page, only the last event is read.
+ */
+const checkSealed = Effect.fnUntraced(function* (
+  log: EventLogShape,
+  codec: Codec,
+  { size, hashes }: Edge,
+  directory: string,
+): Effect.fn.Return<number, LogFailure | RecordCorrupted | WrongLedger> {
+  if (size === 0) return 0
+  const covered = lowestBit(size)
+  const isWhole = covered <= replayPageCount
+  const records = yield* log.read(size - (isWhole ? covered : 1), isWhole ? covered : 1)
+  const events = yield* decodeRecords(codec, records)
+  const subtree = records.reduce((edge, { body }) => appendLeaf(edge, leafHash(body)), emptyEdge)
+  const [expected, found] = [toDigest(hashes.at(-1) ?? rootOf(emptyEdge)), printRoot(subtree)]
+  if (isWhole && expected !== found)
+    return yield* new WrongLedger({
+      message:
+        `the events up to ${size} of the log in ${directory} are not those that were sealed: ` +
+        "put its own back",
+      directory,
+      expected,
+      found,
+    })
+  return events.at(-1)?.time ?? 0
+})
+
+/** The lowest power of two in a number. Arithmetic: positions may pass 32 bits. */
+const lowestBit = (size: number): number => {
+  let bit = 1
+  while (size % (bit * 2) === 0) bit *= 2
+  return bit
+}
+
 /** Proves the log; fails with what is wrong. */
 export const checkLog = Effect.fnUntraced(function* ({
   log,
@@ -100,16 +137,14 @@ export const checkLog = Effect.fnUntraced(function* ({
     checkFirst(created as CoreRecorded, ledger, directory) ??
     (tip === undefined ? undefined : checkTip(tip, ledger, head, directory))
   if (wrong !== undefined) return yield* wrong
-  let edge = tip?.edge ?? emptyEdge
-  let lastTime = 0
-  // The sealed record itself is read again: the recorded time goes on from it.
-  for (let after = Math.max(0, edge.size - 1); after < head; ) {
-    const records = yield* log.read(after, replayPageCount)
-    for (const { position, body } of records)
-      if (position > edge.size) edge = appendLeaf(edge, leafHash(body))
+  const sealed = tip?.edge ?? emptyEdge
+  let lastTime = yield* checkSealed(log, codec, sealed, directory)
+  let edge = sealed
+  while (edge.size < head) {
+    const records = yield* log.read(edge.size, replayPageCount)
     const events = yield* decodeRecords(codec, records)
+    edge = records.reduce((grown, { body }) => appendLeaf(grown, leafHash(body)), edge)
     lastTime = events.at(-1)?.time ?? lastTime
-    after = events.at(-1)?.position ?? head
   }
   return { edge, lastTime }
 })

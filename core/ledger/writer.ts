@@ -16,7 +16,7 @@ import type { Recorded } from "../event/event.js"
 import { batchCountMax, inboxCountMax } from "../limits.js"
 import type { EventLogShape } from "../log/event-log.js"
 import type { Plain } from "../model/msgpack.js"
-import { decodeRecords } from "../query/records.js"
+import { decodeRecords, knownOnly } from "../query/records.js"
 import type { Draft } from "../view/draft.js"
 import type { Views } from "../view/views.js"
 import { type Court, decide, type Moment, type Recording, type Verdict } from "./decide.js"
@@ -225,7 +225,7 @@ export class Writer {
   ): Effect.fn.Return<Reply, Failure> {
     const { log, court } = this.#parts
     const records = yield* log.read(first - 1, last - first + 1)
-    const events = yield* decodeRecords(court.codec, records)
+    const events = yield* knownOnly(court.codec, yield* decodeRecords(court.codec, records))
     const results = steps.map(({ command }, index): Plain => {
       const own = events.filter((event) => (event.step ?? 0) === index)
       const settled = own.find(({ type }) => type === "request-settled")

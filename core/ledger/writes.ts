@@ -182,9 +182,9 @@ const listConsumers = Effect.fnUntraced(function* (session: Session, value: Targ
 const remove = (session: Session) =>
   Effect.fn("Ledger.delete")(function* (target: Target, options: DeleteOptions = {}) {
     yield* parsedInput(() => checkWriteOptions(options, ["expect", "force"]))
-    const force = options.force === true
-    const step = yield* stepOf(deletion, { target, force, expect: options.expect })
-    const observed = force ? {} : yield* listConsumers(session, target)
+    const { force, expect } = options
+    const step = yield* stepOf(deletion, { target, force, expect })
+    const observed = force === true ? {} : yield* listConsumers(session, target)
     return toReceipt(yield* submit(session, [{ ...step, observed }], options, []))
   })
 

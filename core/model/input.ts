@@ -66,6 +66,12 @@ export const shaped = <Output>(
   return parsed
 }
 
+/** A switch, off when it is left out. */
+export const flag = (value: unknown, at: string): boolean =>
+  value === undefined || typeof value === "boolean"
+    ? value === true
+    : refuse(at, "is neither true nor false")
+
 export const text = (value: unknown, at: string, bytesMax: number): string => {
   if (typeof value !== "string") return refuse(at, "is not a string")
   const problem = textProblem(value, bytesMax)

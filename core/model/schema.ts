@@ -47,9 +47,20 @@ const segmentPath = (path: string, segment: Segment): string => {
   return typeof key === "number" ? `${path}[${key}]` : memberPath(path, String(key))
 }
 
+/** What a schema answered: the value, or its first complaint, whose path starts with `at`. */
+export const validated = <Output>(
+  result: StandardSchemaV1.Result<Output>,
+  at: string,
+): Output | InvalidInput => {
+  if (result.issues === undefined) return result.value
+  const [issue] = result.issues
+  const path = (issue?.path ?? []).reduce<string>(segmentPath, at)
+  return new InvalidInput({ message: `${path}: ${issue?.message ?? "is not valid"}`, path })
+}
+
 /**
- * The value as a schema of any library (standardschema.dev) understands it. The path of the first
- * complaint starts with `at`, the name of the argument. The schema must answer synchronously.
+ * The value as a schema of any library (standardschema.dev) understands it. `at` is the name of the
+ * argument, for the path of a complaint. The schema must answer synchronously.
  */
 export const parse = <Output>(
   schema: StandardSchemaV1<unknown, Output>,
@@ -58,8 +69,5 @@ export const parse = <Output>(
 ): Output | InvalidInput => {
   const result = schema["~standard"].validate(value)
   if (result instanceof Promise) throw new Error(`the schema of ${at} validates asynchronously`)
-  if (result.issues === undefined) return result.value
-  const [issue] = result.issues
-  const path = (issue?.path ?? []).reduce<string>(segmentPath, at)
-  return new InvalidInput({ message: `${path}: ${issue?.message ?? "is not valid"}`, path })
+  return validated(result, at)
 }

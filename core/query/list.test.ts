@@ -49,9 +49,9 @@ describe("a listing", () => {
       { name: "a", cursor },
       { name: "a", other: "c", cursor },
     ])
-      expect(await refused(query)).toMatchObject({ _tag: "InvalidInput", path: "cursor" })
+      expect(await refused(query)).toMatchObject({ _tag: "InvalidInput", path: "query.cursor" })
     const sorted = { name: "a", other: "b", sort: { by: "size" }, cursor }
-    expect(await refused(sorted)).toMatchObject({ _tag: "InvalidInput", path: "cursor" })
+    expect(await refused(sorted)).toMatchObject({ _tag: "InvalidInput", path: "query.cursor" })
   })
 
   it.each<[unknown, string]>([
@@ -59,12 +59,12 @@ describe("a listing", () => {
     [5, "query"],
     [{ nmae: "a" }, "query.nmae"],
     [{ name: 5 }, "query.name"],
-    [{ limit: 0 }, "limit"],
-    [{ limit: 1_001 }, "limit"],
+    [{ limit: 0 }, "query.limit"],
+    [{ limit: 1_001 }, "query.limit"],
     [{ limit: 1.5 }, "query.limit"],
     [{ limit: Number.NaN }, "query.limit"],
     [{ limit: "5" }, "query.limit"],
-    [{ cursor: "" }, "cursor"],
+    [{ cursor: "" }, "query.cursor"],
     [{ cursor: 5 }, "query.cursor"],
     [{ sort: { by: "colour" } }, "query.sort.by"],
     [{ sort: { by: "name", order: "up" } }, "query.sort.order"],

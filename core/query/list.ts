@@ -42,7 +42,7 @@ export const parseListing = <Q extends Paged>(
   parsedInput(() => {
     const query = shaped(schema, value ?? {}, "query")
     const digest = queryDigest(kind, query)
-    const limit = checkLimit(query.limit)
+    const limit = checkLimit("query.limit", query.limit)
     const cursor = query.cursor === undefined ? undefined : decodeCursor(digest, query.cursor)
     return { query, digest, limit, from: cursor?.place, position: cursor?.position }
   })

@@ -16,6 +16,7 @@ import { chain } from "./chain.js"
 import { subjectOf } from "./history.js"
 import { parsedInput } from "./input.js"
 import type { Asked, Moment } from "./query.js"
+import { knownOnly } from "./records.js"
 
 /** One value of a key. `value` is absent where the key was removed. */
 export interface MetadataChange {
@@ -69,7 +70,7 @@ export const metadataHistory = (
     const refused = of.kind === "tag" ? resolveTarget(moment.views, of) : of
     if (isRefusal(refused)) return yield* refused
     const id = yield* subjectOf(moment, of)
-    const events = yield* Stream.runCollect(chain(moment, id))
+    const events = yield* knownOnly(moment.codec, yield* Stream.runCollect(chain(moment, id)))
     return events.flatMap(
       (event): ReadonlyArray<MetadataChange> =>
         Object.entries(changesOf(event as CoreRecorded, id))

@@ -60,7 +60,7 @@ describe("a cursor", () => {
     ["too long", "A".repeat(cursorBytesMax + 1)],
     ["cut", encodeCursor(digest, { position: 1, place: { value: 1, key: "key" } }).slice(0, -4)],
   ])("that is %s is refused", (_, text) => {
-    expect(refusalOf(() => decodeCursor(digest, text))).toMatchObject({ path: "cursor" })
+    expect(refusalOf(() => decodeCursor(digest, text))).toMatchObject({ path: "query.cursor" })
   })
 })
 
@@ -75,10 +75,12 @@ describe("the digest of a query", () => {
 
 describe("a limit", () => {
   it("goes from 1 to the most", () => {
-    expect(checkLimit()).toBe(pageSizeDefault)
-    for (const limit of [1, pageSizeMax]) expect(checkLimit(limit)).toBe(limit)
+    expect(checkLimit("query.limit")).toBe(pageSizeDefault)
+    for (const limit of [1, pageSizeMax]) expect(checkLimit("query.limit", limit)).toBe(limit)
     for (const limit of [0, -1, pageSizeMax + 1, Number.NaN])
-      expect(refusalOf(() => checkLimit(limit))).toMatchObject({ path: "limit" })
+      expect(refusalOf(() => checkLimit("query.limit", limit))).toMatchObject({
+        path: "query.limit",
+      })
   })
 })
 

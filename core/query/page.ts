@@ -59,7 +59,7 @@ export const encodeCursor = (digest: string, { position, place }: Cursor): strin
 const badCursor = (): InvalidInput =>
   new InvalidInput({
     message: "the cursor is not one that this query gave: begin again without it",
-    path: "cursor",
+    path: "query.cursor",
   })
 
 const isPosition = (value: Plain | undefined): value is number =>
@@ -82,11 +82,11 @@ export const decodeCursor = (digest: string, text: string): Cursor => {
   return { position, place: { value, key } }
 }
 
-/** Throws `InvalidInput` outside 1 to 1,000. */
-export const checkLimit = (limit: number = pageSizeDefault): number => {
-  if (limit >= 1 && limit <= pageSizeMax) return limit
-  const message = `limit is ${limit}: it goes from 1 to ${pageSizeMax}`
-  throw new InvalidInput({ message, path: "limit" })
+/** How many entries a page has. Throws `InvalidInput` outside 1 to 1,000. */
+export const checkLimit = (path: string, limit: number = pageSizeDefault): number => {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= pageSizeMax) return limit
+  const message = `${path} is ${limit}: it goes from 1 to ${pageSizeMax}`
+  throw new InvalidInput({ message, path })
 }
 
 /** A row that passed the filters, ready to become an answer. */

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest"
 import { catalog } from "../event/catalog.js"
 import { makeCodec } from "../event/codec.js"
 import { everyEvent } from "../event/recorder.contract.js"
-import { decodeRecords } from "./records.js"
+import { decodeRecords, knownOnly } from "./records.js"
 
 const codec = makeCodec(catalog)
 const events = everyEvent()
@@ -32,5 +32,22 @@ describe("records", () => {
     const failure = Effect.runSync(Effect.flip(decodeRecords(codec, damaged)))
     expect(failure).toMatchObject({ _tag: "RecordCorrupted", from: position, to: position })
     expect(failure.message).toMatch(message)
+  })
+})
+
+describe("events that are read for what they mean", () => {
+  it("are refused when one is of a newer revision than is known", () => {
+    const [first] = events
+    const newer = events.with(3, { ...events[3], revision: 7 } as (typeof events)[number])
+    expect(Effect.runSync(knownOnly(codec, events))).toBe(events)
+    const { position, type } = newer[3] ?? { position: 0, type: first?.type }
+    expect(Effect.runSync(Effect.flip(knownOnly(codec, newer)))).toMatchObject({
+      _tag: "WrongLedger",
+      expected: `${type} of revision 1`,
+      found: `${type} of revision 7`,
+      message: expect.stringContaining(`event ${position} `),
+    })
+    const unknown = { ...newer[3], type: "their-event" } as (typeof events)[number]
+    expect(Effect.runSync(knownOnly(codec, [unknown]))).toEqual([unknown])
   })
 })

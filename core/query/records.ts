@@ -3,7 +3,7 @@
  * damage, whatever checksum it carries.
  */
 import * as Effect from "effect/Effect"
-import { RecordCorrupted } from "../errors.js"
+import { RecordCorrupted, WrongLedger } from "../errors.js"
 import type { Codec } from "../event/codec.js"
 import type { Recorded } from "../event/event.js"
 import type { LogRecord } from "../log/event-log.js"
@@ -26,6 +26,33 @@ const decodeRecord = (codec: Codec, { position, body }: LogRecord): Recorded => 
   return event
 }
 
+/** Why the data of an event cannot be relied on; undefined when this program knows its revision. */
+export const newerEvent = (
+  codec: Codec,
+  { position, type, revision }: Recorded,
+): WrongLedger | undefined => {
+  if (!codec.isNewer({ type, revision })) return undefined
+  const known = codec.typeOf(type)?.revision
+  const [expected, found] = [`${type} of revision ${known}`, `${type} of revision ${revision}`]
+  const message =
+    `event ${position} is a ${found}, newer than the revision ${known} that this program knows: ` +
+    "update the program"
+  return new WrongLedger({ message, expected, found })
+}
+
+/** Events whose data is to be relied on: refused when one of them is newer. */
+export const knownOnly = (
+  codec: Codec,
+  events: ReadonlyArray<Recorded>,
+): Effect.Effect<ReadonlyArray<Recorded>, WrongLedger> => {
+  for (const event of events) {
+    const newer = newerEvent(codec, event)
+    if (newer !== undefined) return Effect.fail(newer)
+  }
+  return Effect.succeed(events)
+}
+
+/** Events as they are recorded; data that is unknown here, or newer, is undecoded. */
 export const decodeRecords = (
   codec: Codec,
   records: ReadonlyArray<LogRecord>,

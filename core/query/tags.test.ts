@@ -99,8 +99,8 @@ describe("pages of tags", () => {
     [{ name: { startWith: "a" } }, "query.name.startWith"],
     [{ exclusive: "yes" }, "query.exclusive"],
     [{ sort: { by: "color" } }, "query.sort.by"],
-    [{ limit: 0 }, "limit"],
-    [{ cursor: "abc" }, "cursor"],
+    [{ limit: 0 }, "query.limit"],
+    [{ cursor: "abc" }, "query.cursor"],
   ])("of %j are refused", async (query, path) => {
     const refused = await Effect.runPromise(Effect.flip(listTags(at, query as TagQuery)))
     expect(refused).toMatchObject({ _tag: "InvalidInput", path })
@@ -110,6 +110,6 @@ describe("pages of tags", () => {
     const { next = "" } = await list(at, { limit: 1 })
     const query = { exclusive: true, cursor: next }
     const refused = await Effect.runPromise(Effect.flip(listTags(at, query)))
-    expect(refused).toMatchObject({ _tag: "InvalidInput", path: "cursor" })
+    expect(refused).toMatchObject({ _tag: "InvalidInput", path: "query.cursor" })
   })
 })

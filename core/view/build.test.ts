@@ -123,6 +123,30 @@ describe("stamps", () => {
   })
 })
 
+describe("views that have come further than the log", () => {
+  it("are stale, and dropped when they are another program's", async () => {
+    const rows = await existing(mine, theirs)
+    await onRows(rows, (store) =>
+      Effect.gen(function* () {
+        const { views, stale } = yield* openViews(store, [mine], 2)
+        expect(stale).toEqual([mine])
+        expect([...views.states.keys()]).toEqual(["mine"])
+        expect(registryKeys(rows)).toHaveLength(1)
+        expect(strayKeys(rows, views)).toEqual([])
+        // The program that knows it finds it missing, and builds it from what the log has by then.
+        expect((yield* openViews(store, [mine, theirs], 9)).stale).toEqual([theirs])
+      }),
+    )
+  })
+
+  it("are left as they are when they have come just as far", async () => {
+    const rows = await existing(mine, theirs)
+    const before = new Map(rows)
+    expect(await onRows(rows, (store) => openViews(store, [mine], 3))).toMatchObject({ stale: [] })
+    expect(rows).toEqual(before)
+  })
+})
+
 describe("a build", () => {
   it("starts from nothing, in a slot of its own, while the old rows are read", async () => {
     const rows = await existing(mine, theirs)

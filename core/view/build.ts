@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type { ViewFailure } from "../errors.js"
 import type { ViewSpec } from "./draft.js"
 import {
+  type Build,
   newState,
   readRegistry,
   registryDelete,
@@ -33,9 +34,13 @@ const readEntries = Effect.fnUntraced(function* (store: ViewStoreShape) {
 const clearSlot = (store: ViewStoreShape, slot: number) =>
   Effect.forEach(slotRanges(slot), (range) => store.clear(range), { discard: true })
 
-const dropBuild = Effect.fnUntraced(function* (store: ViewStoreShape, state: ViewState) {
-  yield* clearSlot(store, state.slot)
-  yield* store.commit([registryDelete(state.name, "building")])
+const dropView = Effect.fnUntraced(function* (
+  store: ViewStoreShape,
+  { name, slot }: ViewState,
+  build: Build,
+) {
+  yield* clearSlot(store, slot)
+  yield* store.commit([registryDelete(name, build)])
 })
 
 /** Starts building these views from nothing, beside what is in use. */
@@ -73,7 +78,7 @@ export const switchOver = Effect.fnUntraced(function* (
     }
   }
   yield* views.adopt(built, writes)
-  for (const state of replaced) yield* dropBuild(views.store, state)
+  for (const state of replaced) yield* dropView(views.store, state, "building")
 })
 
 /** What opening found: the views whose stamp is stored, and the names of those to build anew. */
@@ -85,7 +90,8 @@ export interface OpenedViews {
 /**
  * Opens the views of these projections. Views that only other programs know stay as they are;
  * builds that an earlier process left half done are dropped. A view beyond `head`, the last event
- * of the log, has seen what is no longer there: it is stale.
+ * of the log, has seen what is no longer there: it is stale, and one of another program is dropped,
+ * since that program would take the next events at those positions for those it has seen.
  */
 export const openViews = Effect.fnUntraced(function* (
   store: ViewStoreShape,
@@ -94,8 +100,10 @@ export const openViews = Effect.fnUntraced(function* (
 ): Effect.fn.Return<OpenedViews, ViewFailure> {
   const current = new Map<string, ViewState>()
   for (const { state, build } of yield* readEntries(store)) {
-    if (build === "current") current.set(state.name, state)
-    else yield* dropBuild(store, state)
+    const isForeign = specs.every(({ name }) => name !== state.name)
+    if (build === "building") yield* dropView(store, state, build)
+    else if (isForeign && state.position > head) yield* dropView(store, state, build)
+    else current.set(state.name, state)
   }
   const states = new Map<string, ViewState>()
   const stale: Array<ViewSpec> = []
