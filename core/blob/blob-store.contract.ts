@@ -304,6 +304,23 @@ const putLaws = (law: Law): void => {
   )
 
   law(
+    "a flush beside puts keeps what was put, and changes nothing else",
+    Effect.gen(function* () {
+      const store = yield* BlobStore
+      yield* store.flush
+      const contents = [prose(400, 12), mixed(300_000, 12), prose(0, 12)]
+      yield* Effect.all([putAll(contents), store.flush, store.flush], { concurrency: "unbounded" })
+      const before = yield* listed
+      yield* store.flush
+      expect(yield* listed).toEqual(before)
+    }),
+    Effect.gen(function* () {
+      for (const content of [prose(400, 12), mixed(300_000, 12), prose(0, 12)])
+        yield* expectStored(content)
+    }),
+  )
+
+  law(
     "the error of a source is passed on, and nothing it sent can be read",
     Effect.gen(function* () {
       const store = yield* BlobStore

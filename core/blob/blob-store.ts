@@ -57,6 +57,8 @@ export interface BlobStoreShape {
    * content. Its bytes never change while the blob is stored.
    */
   readonly readDeflated: (digest: Digest, range?: ByteRange) => BlobBytes
+  /** After this, every put that has returned survives a power loss, in any durability mode. */
+  readonly flush: Effect.Effect<void, BlobFailure>
   /** Gives the blobs' bytes back to the disk, except for chunks that other blobs use. */
   readonly remove: (
     digests: ReadonlyArray<Digest>,

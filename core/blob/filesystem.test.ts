@@ -29,6 +29,7 @@ import { defaultChunking } from "./chunk.js"
 import { layer } from "./filesystem.js"
 import { packHeader } from "./pack.js"
 import {
+  diskError,
   dropIndex,
   fileHandles,
   openFiles,
@@ -157,6 +158,29 @@ describe("group commit", () => {
       expect(synced).toHaveBeenCalledTimes(1)
       synced.mockRestore()
     }
+  })
+
+  it("is made up for by a flush, once, and never promised after an fsync that failed", async () => {
+    const handles = await fileHandles(temporary())
+    const [synced, named] = [vi.spyOn(handles, "datasync"), vi.spyOn(handles, "sync")]
+    const flushing = Effect.fnUntraced(function* (blobs: BlobStoreShape) {
+      yield* blobs.put(prose(300, 1))
+      expect([synced.mock.calls.length, named.mock.calls.length]).toEqual([0, 0])
+      yield* blobs.flush
+      yield* blobs.flush
+      // The pack, then its name in the directory.
+      expect([synced.mock.calls.length, named.mock.calls.length]).toEqual([1, 1])
+      yield* blobs.put(prose(300, 2))
+      synced.mockRejectedValueOnce(diskError("EIO"))
+      const failure = { _tag: "BlobFailure", operation: "flush", outcome: "unknown" }
+      expect(yield* Effect.flip(blobs.flush)).toMatchObject(failure)
+      yield* blobs.put(prose(300, 3))
+      expect(yield* Effect.flip(blobs.flush)).toMatchObject(failure)
+      expect(yield* blobs.stat(digestOf(prose(300, 3)))).toBeDefined()
+    })
+    await useBlobs(inside(), flushing, { durable: false })
+    for (const seed of [1, 2, 3]) await expectContent(prose(300, seed))
+    for (const spy of [synced, named]) spy.mockRestore()
   })
 
   it("lets what comes during an fsync wait for the next, known bytes included", async () => {

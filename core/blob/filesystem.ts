@@ -110,6 +110,10 @@ const make = Effect.fnUntraced(function* (options: FilesystemOptions) {
     stat: (digest) => Effect.map(findRow(store, digest), (row) => row?.stat),
     read: (digest, range) => sendBlob(findRecipe(store, digest), "content", range, load),
     readDeflated: (digest, range) => sendBlob(findRecipe(store, digest), "deflated", range, load),
+    flush: Effect.tryPromise({
+      try: () => store.writer.flush(),
+      catch: (cause) => blobFailure("flush", cause, "unknown"),
+    }),
     remove: (digests) => {
       const remove = Effect.tryPromise({
         try: () => removeBlobs(store, packs, digests),

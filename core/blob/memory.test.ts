@@ -74,6 +74,7 @@ describe("memory blobs", () => {
       stat: blobs.stat(digestOf(content)),
       read: Stream.runDrain(blobs.read(digestOf(content))),
       list: Stream.runDrain(blobs.list()),
+      flush: blobs.flush,
       remove: blobs.remove([digestOf(content)]),
     })
     await use({ store, failpoint }, (blobs) =>

@@ -20,7 +20,7 @@ import { chunksOf, type Recipe, type Sent } from "./recipe.js"
 import { absent, corrupted } from "./rules.js"
 import { type LoadChunks, sendBlob } from "./send.js"
 
-export type BlobOperation = "put" | "read" | "stat" | "remove" | "list"
+export type BlobOperation = "put" | "read" | "stat" | "flush" | "remove" | "list"
 
 /**
  * Asked twice at every operation; the failure it returns is what the caller sees. `before`: nothing
@@ -171,6 +171,7 @@ const make = (options: MemoryBlobOptions): BlobStoreShape => {
       ),
     read: send("content"),
     readDeflated: send("deflated"),
+    flush: guarded("flush", Effect.void),
     remove: (digests) =>
       guarded(
         "remove",

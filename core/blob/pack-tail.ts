@@ -26,6 +26,7 @@ export class PackTail {
   #end: number
   #kept: number
   #written: number
+  #synced: number
   #gathered: Array<Uint8Array> = []
 
   constructor(pack: number, path: string, handle: FileHandle, end: number) {
@@ -35,6 +36,7 @@ export class PackTail {
     this.#end = end
     this.#kept = end
     this.#written = end
+    this.#synced = end
   }
 
   /** Where the next frame will lie. */
@@ -62,9 +64,13 @@ export class PackTail {
     this.#written = this.#end
   }
 
-  /** All that was written survives a power loss. */
-  async sync(): Promise<void> {
+  /** All that was written survives a power loss. False when it did so before. */
+  async sync(): Promise<boolean> {
+    const written = this.#written
+    if (written === this.#synced) return false
     await this.#handle.datasync()
+    this.#synced = written
+    return true
   }
 
   /** All that was written stays, whatever happens to what comes. */

@@ -11,7 +11,7 @@ import type { BlobFailure } from "../errors.js"
 import type { BlobIndex } from "./index-level.js"
 import type { Row } from "./index-row.js"
 import { packHeaderBytes } from "./pack.js"
-import { writeCause } from "./pack-files.js"
+import { syncDirectory, writeCause } from "./pack-files.js"
 import { openTail, PackTail } from "./pack-tail.js"
 import { blobFailure, stopped } from "./rules.js"
 
@@ -47,6 +47,8 @@ export interface PackWriter {
   ) => Promise<BlobFailure | undefined>
   /** Ends the pack. Puts from then on lie in packs of this number and above. */
   readonly roll: () => Promise<number>
+  /** Makes everything durable that was acknowledged, also where puts do not wait for that. */
+  readonly flush: () => Promise<void>
   /** Runs when nothing else writes packs or index. */
   readonly exclusively: <A>(task: () => Promise<A>) => Promise<A>
   /** Takes a number for a pack that somebody else writes. */
@@ -92,6 +94,8 @@ class Writer implements PackWriter {
   #placed: Array<{ readonly claim: Claim; readonly row: Row }> = []
   #last: PackWriterOptions["last"]
   #next: number
+  /** Why a pack could not be made durable: nothing that was in it can be promised any more. */
+  #unsettled: unknown
 
   constructor(options: PackWriterOptions) {
     this.#options = options
@@ -129,6 +133,14 @@ class Writer implements PackWriter {
       await this.#seal()
       this.#last = undefined
       return this.#next
+    })
+  }
+
+  flush(): Promise<void> {
+    return this.exclusively(async () => {
+      const tail = this.#tail
+      if (this.#unsettled === undefined && tail !== undefined) await this.#settle(tail)
+      if (this.#unsettled !== undefined) throw this.#unsettled
     })
   }
 
@@ -241,18 +253,21 @@ class Writer implements PackWriter {
     const tail = this.#tail
     if (tail === undefined) return
     this.#tail = undefined
-    if (!this.#options.durable && tail.kept > packHeaderBytes) await this.#settle(tail)
+    await this.#settle(tail)
     await tail.close()
   }
 
   /** One fsync for all that was acknowledged without: the mark then covers what is on the disk. */
   async #settle(tail: PackTail): Promise<void> {
+    const { directory, durable, index } = this.#options
+    if (durable || tail.kept === packHeaderBytes) return
     try {
-      await tail.sync()
-      const mark = { pack: tail.pack, end: tail.kept, whole: true, ahead: false }
-      await this.#options.index.add([], [mark])
-    } catch {
+      if (!(await tail.sync())) return
+      await syncDirectory(directory)
+      await index.add([], [{ pack: tail.pack, end: tail.kept, whole: true, ahead: false }])
+    } catch (cause) {
       // The mark still says that rows may be ahead, so the next opening looks at their frames.
+      this.#unsettled = cause
     }
   }
 }

@@ -79,7 +79,7 @@ const openEngine = Effect.fnUntraced(function* (place: Place, options: LedgerOpt
   yield* catchUp(log, folding, fresh)
   yield* switchOver(opened.views, fresh)
   const folded = yield* catchUp(log, folding, opened.views)
-  const sealer = new Sealer(log, place.writeSeal, edge, place.tip?.edge.size ?? 0)
+  const sealer = new Sealer({ blobs, log }, place.writeSeal, edge, place.tip?.edge.size ?? 0)
   const sealed = place.tip?.edge.size ?? 0
   const trust: Trust = {
     ledger: place.id,

@@ -1,17 +1,15 @@
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
-import { LogFailure } from "../errors.js"
+import { BlobFailure, LogFailure } from "../errors.js"
 import { sealEventCount } from "../limits.js"
-import type { EventLogShape } from "../log/event-log.js"
 import { appendLeaf, type Edge, emptyEdge, leafHash } from "../proof/merkle.js"
 import { Sealer } from "./seal.js"
 
-const failure = new LogFailure({
-  message: "the disk failed",
-  operation: "seal",
-  reason: "io",
-  outcome: "none",
-})
+const fields = { message: "the disk failed", reason: "io", outcome: "none" } as const
+const [contents, events] = [
+  new BlobFailure({ ...fields, operation: "flush" }),
+  new LogFailure({ ...fields, operation: "flush" }),
+]
 
 const body = (number: number) => Buffer.from(String(number))
 const bodies = (count: number) => Array.from({ length: count }, (_, index) => body(index))
@@ -23,20 +21,17 @@ const edgeOf = (count: number): Edge =>
 const observed = (sealed = 0) => {
   const done: Array<string> = []
   const failing = new Set<string>()
-  const act = (name: string, more = "") =>
+  const act = <E>(name: string, failure: E, more = "") =>
     Effect.suspend(() => {
       done.push(name + more)
       return failing.has(name) ? Effect.fail(failure) : Effect.void
     })
-  const log: EventLogShape = {
-    head: Effect.die("not asked for"),
-    append: () => Effect.die("not asked for"),
-    read: () => Effect.die("not asked for"),
-    get: () => Effect.die("not asked for"),
-    flush: act("flush"),
+  const flushed = {
+    blobs: { flush: act("contents", contents) },
+    log: { flush: act("events", events) },
   }
-  const write = (edge: Edge) => act("write", ` ${edge.size}`)
-  return { done, failing, sealer: new Sealer(log, write, edgeOf(sealed), sealed) }
+  const write = (edge: Edge) => act("write", events, ` ${edge.size}`)
+  return { done, failing, sealer: new Sealer(flushed, write, edgeOf(sealed), sealed) }
 }
 
 const run = <A, E>(effect: Effect.Effect<A, E>) => Effect.runPromise(effect)
@@ -50,11 +45,11 @@ describe("the sealer", () => {
     expect(done).toEqual([])
   })
 
-  it("makes the log durable before it writes the seal", async () => {
+  it("makes contents and events durable before it writes the seal", async () => {
     const { sealer, done } = observed()
     await run(sealer.appended(bodies(3)))
     await run(sealer.seal())
-    expect(done).toEqual(["flush", "write 3"])
+    expect(done).toEqual(["contents", "events", "write 3"])
   })
 
   it("writes nothing where nothing is new", async () => {
@@ -63,7 +58,7 @@ describe("the sealer", () => {
     await run(sealer.appended([body(5)]))
     await run(sealer.seal())
     await run(sealer.seal())
-    expect(done).toEqual(["flush", "write 6"])
+    expect(done).toEqual(["contents", "events", "write 6"])
   })
 
   it("seals by itself once enough has come together, and then begins to count anew", async () => {
@@ -72,18 +67,21 @@ describe("the sealer", () => {
     expect(done).toEqual([])
     await run(sealer.appended([body(0)]))
     await run(sealer.appended([body(1)]))
-    expect(done).toEqual(["flush", `write ${sealEventCount}`])
+    expect(done).toEqual(["contents", "events", `write ${sealEventCount}`])
   })
 
-  it("never seals what could not be made durable, and says so", async () => {
+  it.each([
+    ["contents", contents, ["contents"]],
+    ["events", events, ["contents", "events"]],
+  ])("never seals %s that could not be made durable", async (what, failure, before) => {
     const { sealer, done, failing } = observed()
-    failing.add("flush")
+    failing.add(what)
     await run(sealer.appended([body(0)]))
     expect(await run(Effect.flip(sealer.seal()))).toBe(failure)
-    expect(done).toEqual(["flush"])
+    expect(done).toEqual(before)
     failing.clear()
     await run(sealer.seal())
-    expect(done).toEqual(["flush", "flush", "write 1"])
+    expect(done).toEqual([...before, "contents", "events", "write 1"])
   })
 
   it("lets no append fail because a seal did, and tries again with the next", async () => {
@@ -93,6 +91,6 @@ describe("the sealer", () => {
     failing.clear()
     await run(sealer.appended([body(0)]))
     const all = [sealEventCount, sealEventCount + 1]
-    expect(done).toEqual(all.flatMap((size) => ["flush", `write ${size}`]))
+    expect(done).toEqual(all.flatMap((size) => ["contents", "events", `write ${size}`]))
   })
 })

@@ -1,9 +1,10 @@
 /**
  * Sealing: carries the Merkle tree's right edge along with every append, and writes it down beside
- * the log from time to time, once everything that it covers is durable.
+ * the log from time to time, once everything that it covers is durable, contents included.
  */
 import * as Effect from "effect/Effect"
-import type { LogFailure } from "../errors.js"
+import type { BlobStoreShape } from "../blob/blob-store.js"
+import type { BlobFailure, LogFailure } from "../errors.js"
 import { sealEventCount } from "../limits.js"
 import type { EventLogShape } from "../log/event-log.js"
 import { appendLeaf, type Edge, leafHash } from "../proof/merkle.js"
@@ -11,14 +12,20 @@ import { appendLeaf, type Edge, leafHash } from "../proof/merkle.js"
 /** Writes a seal where the next opening finds it. */
 export type WriteSeal = (edge: Edge) => Effect.Effect<void, LogFailure>
 
+/** What has to be durable before a seal. Contents first: an event names only what is there. */
+export interface Flushed {
+  readonly blobs: Pick<BlobStoreShape, "flush">
+  readonly log: Pick<EventLogShape, "flush">
+}
+
 export class Sealer {
-  readonly #log: EventLogShape
+  readonly #flushed: Flushed
   readonly #write: WriteSeal
   #edge: Edge
   #sealed: number
 
-  constructor(log: EventLogShape, write: WriteSeal, edge: Edge, sealed: number) {
-    this.#log = log
+  constructor(flushed: Flushed, write: WriteSeal, edge: Edge, sealed: number) {
+    this.#flushed = flushed
     this.#write = write
     this.#edge = edge
     this.#sealed = sealed
@@ -37,11 +44,14 @@ export class Sealer {
       return Effect.ignore(this.seal())
     })
 
-  /** Makes the log durable, then writes the seal. */
-  readonly seal = Effect.fnUntraced(function* (this: Sealer): Effect.fn.Return<void, LogFailure> {
+  /** Makes contents and log durable, then writes the seal. */
+  readonly seal = Effect.fnUntraced(function* (
+    this: Sealer,
+  ): Effect.fn.Return<void, LogFailure | BlobFailure> {
     const edge = this.#edge
     if (edge.size === this.#sealed) return
-    yield* this.#log.flush
+    yield* this.#flushed.blobs.flush
+    yield* this.#flushed.log.flush
     yield* this.#write(edge)
     this.#sealed = edge.size
   })
