@@ -92,7 +92,9 @@ describe("telling errors apart", () => {
   })
 
   it("knows a refusal from what a decision answers otherwise", () => {
-    expect(isRefusal(all.invalid[0])).toBe(true)
+    for (const [, kind, error] of listed)
+      expect(isRefusal(error)).toBe(kind !== "unavailable" && kind !== "corrupt")
+    expect(isRefusal(new TypeError("not ours"))).toBe(false)
     for (const answer of [{ facts: [], result: null }, [], { _tag: "InvalidInput" }])
       expect(isRefusal(answer)).toBe(false)
   })

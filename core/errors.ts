@@ -273,7 +273,8 @@ export type Failure =
 export type DaybookError = Refusal | Failure
 
 /** Tells a refusal from what a decision or a parser answers otherwise, which is never an error. */
-export const isRefusal = (answer: object): answer is Refusal => answer instanceof Error
+export const isRefusal = (answer: unknown): answer is Refusal =>
+  answer instanceof Error && isDaybookError(answer) && !isFailure(answer)
 
 /** Tells an error of this page from whatever else foreign code throws. */
 export const isDaybookError = (thrown: unknown): thrown is DaybookError =>

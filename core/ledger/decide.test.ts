@@ -31,6 +31,7 @@ const codec = makeCodec([...catalog, ...own])
 const court: Court = {
   codec,
   foreign: new Map([["noted", strict(noted.schema)]]),
+  isOwn: ({ name }) => name === "own",
   fold: new Folding(codec, projections, []).foldCore,
 }
 
@@ -139,9 +140,46 @@ describe("an event", () => {
       ).toMatchObject({ _tag: "InvalidInput" })
   })
 
-  it("of no known type is a defect", () => {
-    const act = () => decide(court, requestOf([step(noting(1, "stranger"))]), empty(), moment)
-    expect(act).toThrow("stranger is not in the catalog")
+  it("of a caller's own command is of a type of the caller's own", () => {
+    for (const type of ["stranger", "tag-defined", "version-saved"]) {
+      const request = requestOf([step(noting({ text: "" }, type))])
+      expect(refused(decide(court, request, empty(), moment))).toMatchObject({
+        _tag: "InvalidInput",
+        path: "facts",
+        message: expect.stringContaining(type),
+      })
+    }
+  })
+
+  it.each([
+    [5, "noted.subjects[1]"],
+    ["half \ud800", "noted.subjects[1]"],
+    ["x".repeat(256), "noted.subjects[1]"],
+    ["x".repeat(255), undefined],
+  ])("of a caller's own names as subject only what is a name: %j", (subject, path) => {
+    const subjects = ["a", subject as string]
+    const answer = deciding({ facts: [{ type: "noted", data: { text: "" }, subjects }], result: 1 })
+    const verdict = decide(court, requestOf([step(answer)]), empty(), moment)
+    if (path === undefined) expect(decided(verdict).events).toHaveLength(1)
+    else expect(refused(verdict)).toMatchObject({ _tag: "InvalidInput", path })
+  })
+
+  it("of a caller's own holds plain data, and so does the result", () => {
+    const when = eventType({ type: "when", revision: 1, schema: Schema.Any, sentence: () => "" })
+    const more = {
+      ...court,
+      codec: makeCodec([...catalog, when]),
+      foreign: new Map([["when", strict(when.schema)]]),
+    }
+    const refusalOf = (data: unknown, result: unknown) => {
+      const answer = { facts: [{ type: "when", data, subjects: [] }], result } as Decided
+      return refused(decide(more, requestOf([step(deciding(answer))]), empty(), moment))
+    }
+    expect(refusalOf({ at: [new Date(0)] }, null)).toMatchObject({
+      _tag: "InvalidInput",
+      path: "when.data.at[0]",
+    })
+    expect(refusalOf(1, { found: new Map() })).toMatchObject({ path: "result.found" })
   })
 
   it("just fits a record, or is refused", () => {

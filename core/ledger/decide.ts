@@ -3,7 +3,7 @@
  * the next step is decided, so it sees them. Plain functions: no effect, no clock.
  */
 import type { StandardSchemaV1 } from "effect/StandardSchema"
-import type { Stamp } from "../command/command.js"
+import type { AnyCommand, Decided, Stamp } from "../command/command.js"
 import { settleRequest } from "../command/settle-request.js"
 import {
   IdempotencyMismatch,
@@ -14,9 +14,9 @@ import {
 } from "../errors.js"
 import type { Codec } from "../event/codec.js"
 import type { Fact, Recorded } from "../event/event.js"
-import { recordBytesMax } from "../limits.js"
-import type { Plain } from "../model/msgpack.js"
-import { parse } from "../model/schema.js"
+import { nameBytesMax, recordBytesMax } from "../limits.js"
+import { parsing, plain, refuse, shaped, text } from "../model/input.js"
+import { NotPlain, type Plain } from "../model/msgpack.js"
 import { receipts } from "../projection/receipts.js"
 import { subjects } from "../projection/subjects.js"
 import type { Draft } from "../view/draft.js"
@@ -50,8 +50,10 @@ export type Verdict =
 /** What deciding needs of the ledger. */
 export interface Court {
   readonly codec: Codec
-  /** By event type of callers' own: their facts are checked, since their code is not ours. */
+  /** By event type of callers' own. */
   readonly foreign: ReadonlyMap<string, StandardSchemaV1>
+  /** Whether a command is a caller's own: then what it decides is checked. */
+  readonly isOwn: (command: AnyCommand) => boolean
   readonly fold: (draft: Draft, event: Recorded) => void
 }
 
@@ -103,17 +105,10 @@ class Session {
     }
   }
 
-  #checkForeign(fact: Fact<string, unknown>): Refusal | undefined {
-    const schema = this.#court.foreign.get(fact.type)
-    const parsed = schema === undefined ? undefined : parse(schema, fact.data, fact.type)
-    return parsed instanceof InvalidInput ? parsed : undefined
-  }
-
   #record(fact: Fact<string, unknown>, step: number): Refusal | undefined {
-    const problem = this.#checkForeign(fact)
-    if (problem !== undefined) return problem
     const event = this.#recorded(fact, step)
-    const body = this.#court.codec.encode(event)
+    const body = encode(this.#court.codec, event)
+    if (isRefusal(body)) return body
     if (body.length > recordBytesMax) return tooLarge(fact.type, body.length)
     this.#court.fold(this.#draft, event)
     this.recordings.push({ event, body })
@@ -129,6 +124,8 @@ class Session {
     const unrecallable = facts.length === 0 || (result !== null && command.recall === undefined)
     const settle = this.#request.key !== undefined && unrecallable
     const settlement = settle ? this.#settlement(command.name, result) : []
+    const problem = this.#court.isOwn(command) ? checkForeign(this.#court, decided) : undefined
+    if (problem !== undefined) return problem
     for (const fact of [...facts, ...settlement]) {
       const refusal = this.#record(fact, index)
       if (refusal !== undefined) return refusal
@@ -141,6 +138,33 @@ class Session {
     return isRefusal(decided) ? [] : decided.facts
   }
 }
+
+const encode = (codec: Codec, event: Recorded): Uint8Array | Refusal => {
+  try {
+    return codec.encode(event)
+  } catch (thrown) {
+    if (!(thrown instanceof NotPlain)) throw thrown
+    const path = event.type + thrown.path
+    return new InvalidInput({ message: `${path} ${thrown.problem}`, path })
+  }
+}
+
+/** A fact of a caller's own command: of a type of the caller's own, and as that type says. */
+const checkFact = (court: Court, { type, data, subjects }: Fact<string, unknown>): void => {
+  const schema = court.foreign.get(type)
+  if (schema === undefined)
+    refuse("facts", `of the type ${type} are not this command's to make: name it in { events }`)
+  else shaped(schema, data, type)
+  for (const [index, id] of subjects.entries()) text(id, `${type}.subjects[${index}]`, nameBytesMax)
+}
+
+/** A refusal where the decision of a caller's own command is not as it should be. */
+const checkForeign = (court: Court, { facts, result }: Decided): Refusal | undefined =>
+  parsing(() => {
+    for (const fact of facts) checkFact(court, fact)
+    plain(result, "result")
+    return undefined
+  })
 
 const tooLarge = (type: string, bytes: number): LimitExceeded =>
   new LimitExceeded({

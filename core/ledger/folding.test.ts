@@ -71,6 +71,28 @@ describe("folding", () => {
     expect(draft.changes.get("one")?.size).toBe(1)
   })
 
+  it.each<[string, unknown, string]>([
+    ["row", 2n ** 70n, "seen"],
+    ["row", { at: new Date(0) }, "seen"],
+    ["row", JSON.parse('{"__proto__":1}'), "seen"],
+    ["row", Symbol("s"), "seen"],
+    ["key", 1, "half \ud800"],
+  ])("stops a caller's view at a %s that cannot be stored", (what, value, key) => {
+    const own = projection<Counts>()({
+      name: "own",
+      revision: 1,
+      on: {},
+      onEvery: (rows, { position }) => {
+        if (position === 2) rows.put([key as "seen"], value as number)
+      },
+    })
+    const folding = new Folding(codec, [], [own])
+    const draft = empty()
+    expect(folding.foldOne(own, draft, events, 0)).toBe(1)
+    expect(draft.changes.size).toBe(0)
+    expect(String(folding.stopped.get("own")?.cause)).toContain(`a ${what} of own`)
+  })
+
   it("stops a view at an event of a newer revision that it has a fold for", () => {
     const later = [events[0], { ...events[1], type: "version-saved", revision: 2 }] as typeof events
     const views = (name: string) =>

@@ -7,6 +7,7 @@
  */
 import type { Codec } from "../event/codec.js"
 import type { Recorded } from "../event/event.js"
+import { plain } from "../model/input.js"
 import { type AnyProjection, fold } from "../projection/projection.js"
 import { newerEvent } from "../query/records.js"
 import type { Draft } from "../view/draft.js"
@@ -15,6 +16,15 @@ import type { Draft } from "../view/draft.js"
 export interface Stopped {
   readonly position: number
   readonly cause: unknown
+}
+
+/** Rows of a caller's fold that cannot be stored must show now, not when everyone's are stored. */
+const checkRows = (layer: Draft): void => {
+  for (const [name, rows] of layer.changes)
+    for (const [key, changes] of rows) {
+      plain(key, `a key of ${name}`)
+      for (const { value } of changes) if (value !== undefined) plain(value, `a row of ${name}`)
+    }
 }
 
 export class Folding {
@@ -67,14 +77,16 @@ export class Folding {
     events: ReadonlyArray<Recorded>,
     reached: number,
   ): number {
+    const isCore = this.core.includes(projection)
     let position = reached
     for (const event of events) {
       if (event.position <= position || this.stopped.has(projection.name)) continue
       const layer = draft.fork()
       try {
         this.#fold(projection, layer, event)
+        if (!isCore) checkRows(layer)
       } catch (cause) {
-        if (this.core.includes(projection)) throw cause
+        if (isCore) throw cause
         this.stopped.set(projection.name, { position: event.position, cause })
         return position
       }

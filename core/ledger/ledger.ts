@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { BlobStore } from "../blob/blob-store.js"
+import type { AnyCommand } from "../command/command.js"
 import type { Failure, LogFailure, Refusal } from "../errors.js"
 import { catalog } from "../event/catalog.js"
 import { makeCodec } from "../event/codec.js"
@@ -91,14 +92,15 @@ const openEngine = Effect.fnUntraced(function* (place: Place, options: LedgerOpt
     damaged: [],
   }
   const foreign = new Map(events.map((type) => [type.type, strict(type.schema)]))
-  const court = { codec, foreign, fold: folding.foldCore }
+  const commandsOwn = options.commands ?? []
+  const isOwn = (command: AnyCommand) => commandsOwn.includes(command)
+  const court = { codec, foreign, isOwn, fold: folding.foldCore }
   const parts = { log, views: opened.views, folding, court, lastTime, onAppended: sealer.appended }
   // Closing lets go of the writer first, then seals what it wrote.
   yield* Effect.addFinalizer(() => Effect.ignore(sealer.seal()))
   const writer = yield* Writer.start(parts)
   const { views } = opened
   const all = allMaterializers(options.materializers ?? [])
-  const commandsOwn = options.commands ?? []
   return { log, views, blobs, codec, folding, writer, materializers: all, commandsOwn, trust }
 })
 

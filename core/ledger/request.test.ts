@@ -36,4 +36,16 @@ describe("the digest of a request", () => {
       two("A", "B"),
     )
   })
+
+  it("is refused where an input is not plain data, which has no digest", () => {
+    for (const [input, path] of [
+      [{ at: new Date(0) }, "input.at"],
+      [[new Map([[1, 2]])], "input[0]"],
+      [() => 1, "input"],
+    ] as const)
+      expect(() => requestDigest([step(input)], [])).toThrow(
+        expect.objectContaining({ _tag: "InvalidInput", path }),
+      )
+    expect(requestDigest([step(undefined)], [])).toBe(requestDigest([step(null)], []))
+  })
 })

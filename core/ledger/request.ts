@@ -7,7 +7,8 @@ import type { AnyCommand } from "../command/command.js"
 import type { Failure, Refusal } from "../errors.js"
 import type { Context } from "../event/event.js"
 import { type Digest, digestOf } from "../model/digest.js"
-import { type Plain, pack } from "../model/msgpack.js"
+import { plain } from "../model/input.js"
+import { isPlainMap, type Plain, pack } from "../model/msgpack.js"
 
 export interface Step {
   readonly command: AnyCommand
@@ -35,32 +36,33 @@ export interface Request {
   readonly answer: Answer
 }
 
-const isMap = (value: object): value is { readonly [key: string]: unknown } =>
-  !Array.isArray(value) && !(value instanceof Uint8Array)
-
 /** Ids that a call drew afresh differ from try to try: each is replaced by its number. */
-const withoutFresh = (value: unknown, fresh: ReadonlyMap<string, number>): Plain => {
+const withoutFresh = (value: Plain, fresh: ReadonlyMap<string, number>): Plain => {
   if (typeof value === "string") {
     const number = fresh.get(value)
     return number === undefined ? value : { "": "fresh", value: number }
   }
-  if (typeof value !== "object" || value === null || value instanceof Uint8Array)
-    return (value ?? null) as Plain
-  if (!isMap(value)) return (value as ReadonlyArray<unknown>).map((v) => withoutFresh(v, fresh))
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, member]) => member !== undefined)
-      .map(([key, member]) => [key, withoutFresh(member, fresh)]),
-  )
+  if (Array.isArray(value)) return value.map((member) => withoutFresh(member, fresh))
+  if (!isPlainMap(value)) return value
+  const members = Object.entries(value).map(([key, member]) => [
+    key,
+    member === undefined ? undefined : withoutFresh(member, fresh),
+  ])
+  return Object.fromEntries(members)
 }
 
-/** What makes two requests the same: the commands and their inputs, content by its digest. */
+/**
+ * What makes two requests the same: the commands and their inputs, content by its digest. Throws
+ * `InvalidInput` when the input of a caller's own command is not plain data.
+ */
 export const requestDigest = (
   steps: ReadonlyArray<Step>,
   freshIds: ReadonlyArray<string>,
 ): Digest => {
   const fresh = new Map(freshIds.map((id, index) => [id, index]))
-  return digestOf(
-    pack(steps.map(({ command, input }) => [command.name, withoutFresh(input, fresh)])),
-  )
+  const calls = steps.map(({ command, input = null }): Plain => {
+    plain(input, "input")
+    return [command.name, withoutFresh(input as Plain, fresh)]
+  })
+  return digestOf(pack(calls))
 }

@@ -141,15 +141,13 @@ export const submit = Effect.fnUntraced(function* (
   const expanded = yield* Effect.forEach(steps, (step) =>
     engine.commandsOwn.includes(step.command) ? Effect.succeed(step) : expandStep(moment, step),
   )
-  const answer = Deferred.makeUnsafe<Reply, Refusal | Failure>()
-  const request: Request = {
-    steps: expanded,
-    context,
-    answer,
-    ...(key === undefined
+  const keyed = yield* parsedInput(() =>
+    key === undefined
       ? {}
-      : { key: { idempotencyKey: key, digest: requestDigest(expanded, fresh) } }),
-  }
+      : { key: { idempotencyKey: key, digest: requestDigest(expanded, fresh) } },
+  )
+  const answer = Deferred.makeUnsafe<Reply, Refusal | Failure>()
+  const request: Request = { steps: expanded, context, answer, ...keyed }
   const explained = explaining(presentMoment(engine))
   return yield* explained(engine.writer.submit(request))
 })

@@ -5,7 +5,7 @@
  * Knows how to say it, not how to find it.
  */
 import { InvalidInput, LimitExceeded } from "../errors.js"
-import { memberPath } from "../model/metadata.js"
+import { memberPath } from "../model/names.js"
 
 interface Limit {
   readonly name: string

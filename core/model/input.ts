@@ -14,6 +14,7 @@ import {
 } from "../errors.js"
 import { nameBytesMax } from "../limits.js"
 import { encodeMetadata, MetadataProblem, type PlainMetadata } from "./metadata.js"
+import { checkPlain, NotPlain } from "./msgpack.js"
 import { artifactNameProblem, tagNameProblem, textProblem } from "./names.js"
 import {
   isProblem,
@@ -38,6 +39,18 @@ export const parsing = <A>(parsers: () => A): A | Refusal => {
 export const refuse = (path: string, problem: string): never => {
   throw new InvalidInput({ message: `${path} ${problem}`, path })
 }
+
+/** Refuses what records cannot hold, with the path of the offending part. */
+export const plain = (value: unknown, at: string): void =>
+  readable(at, () => {
+    try {
+      checkPlain(value)
+    } catch (thrown) {
+      if (!(thrown instanceof NotPlain)) throw thrown
+      const path = at + thrown.path
+      throw new InvalidInput({ message: `${path} ${thrown.problem}`, path })
+    }
+  })
 
 /** Reads what a caller gave. Getters and proxies are his code, and may throw anything. */
 export const readable = <A>(at: string, read: () => A): A => {

@@ -13,7 +13,6 @@ import {
   Marked,
   MetadataProblem,
   type MetadataValue,
-  memberPath,
   path,
   storageSize,
   uri,
@@ -311,20 +310,5 @@ describe("bounds", () => {
     })
     expect(throughRecord(record(room - 3, "€"))).toHaveProperty("€")
     expect(problemOf(record(room - 2, "€")).limit).toMatchObject({ actual: 49_153 })
-  })
-})
-
-describe("the path of a member", () => {
-  it.each([
-    ["a", "metadata.a"],
-    ["_a$1", "metadata._a$1"],
-    ["2", 'metadata["2"]'],
-    ["a b", 'metadata["a b"]'],
-    ["a.b", 'metadata["a.b"]'],
-    ['a"b', 'metadata["a\\"b"]'],
-    ["é", 'metadata["é"]'],
-    ["", 'metadata[""]'],
-  ])("of %j is %s", (name, where) => {
-    expect(memberPath("metadata", name)).toBe(where)
   })
 })

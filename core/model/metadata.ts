@@ -12,7 +12,7 @@ import {
   metadataValueBytesMax,
 } from "../limits.js"
 import { type Plain, pack } from "./msgpack.js"
-import { metadataKeyProblem, textProblem, utf8Bytes } from "./names.js"
+import { memberPath, metadataKeyProblem, textProblem, utf8Bytes } from "./names.js"
 
 /** A string or a number that means something more; the constructors are `uri`, `path`, … */
 export class Marked<Kind extends string = string, Value = string | number> {
@@ -82,12 +82,6 @@ const exceed = (at: string, name: string, allowed: number, actual: number): neve
     actual,
   })
 }
-
-const identifier = /^[A-Za-z_$][\w$]*$/
-
-/** Appends a key to the path of a value, in brackets where a dot would be ambiguous. */
-export const memberPath = (at: string, key: string): string =>
-  identifier.test(key) ? `${at}.${key}` : `${at}[${JSON.stringify(key)}]`
 
 /**
  * A walk through one value. Every part takes at least one of its bytes, so that lists which hold

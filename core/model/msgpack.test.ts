@@ -5,7 +5,8 @@
 import { isDeepStrictEqual } from "node:util"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { type Plain, pack, unpack, unpackAll } from "./msgpack.js"
+import { valueDepthMax } from "../limits.js"
+import { checkPlain, NotPlain, type Plain, pack, unpack, unpackAll } from "./msgpack.js"
 
 /** Reads one value: maps as lists of pairs, so that the order of keys can be seen. */
 class Decoder {
@@ -214,6 +215,40 @@ describe("the canonical form", () => {
   it("refuses the key that the library would rename, beside any other", () => {
     const hostile = ['{"__proto__":1}', '{"__proto__":1,"2":2}', '[{"a":{"__proto__":null}}]']
     for (const json of hostile) expect(() => pack(JSON.parse(json)), json).toThrow("__proto__")
+  })
+
+  class Model {
+    readonly weights = [1]
+  }
+
+  it.each<[unknown, string]>([
+    [new Date(0), ""],
+    [{ a: [1, new Map()] }, ".a[1]"],
+    [[new Set()], "[0]"],
+    [{ "a b": new Model() }, '["a b"]'],
+    [Object.create({ a: 1 }), ""],
+    [[1, undefined], "[1]"],
+    // A hole.
+    [new Array(1), "[0]"],
+    [{ f: () => 1 }, ".f"],
+    [Symbol("s"), ""],
+    [{ text: "half \ud800" }, ".text"],
+    [{ "half \udc00": 1 }, '["half \\udc00"]'],
+    [{ n: 2n ** 64n }, ".n"],
+    [[-(2n ** 63n) - 1n], "[0]"],
+    [new Float64Array(1), ""],
+  ])("refuses what is not plain, and says where: %s", (value, path) => {
+    for (const act of [pack, checkPlain])
+      expect(() => act(value as Plain)).toThrow(expect.objectContaining({ path }))
+  })
+
+  it("has a depth that a decoder can stand", () => {
+    const nested = (depth: number): Plain => (depth === 0 ? 1 : [nested(depth - 1)])
+    expect(pack(nested(valueDepthMax + 1))).toHaveLength(valueDepthMax + 2)
+    expect(() => pack(nested(valueDepthMax + 2))).toThrow(NotPlain)
+    const cycle: Array<Plain> = []
+    cycle.push(cycle)
+    expect(() => checkPlain(cycle)).toThrow(NotPlain)
   })
 
   it("takes bytes of any class, and a part of a larger buffer as that part", () => {

@@ -7,6 +7,7 @@ import {
   isId,
   isIdPart,
   labelNumber,
+  memberPath,
   metadataKeyProblem,
   shortId,
   tagNameProblem,
@@ -190,5 +191,20 @@ describe("ids", () => {
 
   it("are shown short by their end, which is not the clock", () => {
     expect(shortId(id)).toBe("Q69G5FAV")
+  })
+})
+
+describe("the path of a member", () => {
+  it.each([
+    ["a", "metadata.a"],
+    ["_a$1", "metadata._a$1"],
+    ["2", 'metadata["2"]'],
+    ["a b", 'metadata["a b"]'],
+    ["a.b", 'metadata["a.b"]'],
+    ['a"b', 'metadata["a\\"b"]'],
+    ["é", 'metadata["é"]'],
+    ["", 'metadata[""]'],
+  ])("of %j is %s", (name, where) => {
+    expect(memberPath("metadata", name)).toBe(where)
   })
 })

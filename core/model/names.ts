@@ -94,3 +94,9 @@ export const metadataKeyProblem = (key: string): string | undefined => {
 
 /** The last eight characters of an id: the first ones are the clock and look alike. */
 export const shortId = (id: string): string => id.slice(-8)
+
+const identifier = /^[A-Za-z_$][\w$]*$/
+
+/** Appends a key to the path of a value, in brackets where a dot would be ambiguous. */
+export const memberPath = (at: string, key: string): string =>
+  identifier.test(key) ? `${at}.${key}` : `${at}[${JSON.stringify(key)}]`

@@ -9,9 +9,8 @@ import type { StandardSchemaV1 } from "effect/StandardSchema"
 import { InvalidInput } from "../errors.js"
 import { type ArtifactType, artifactTypes, type SaveType, saveTypes } from "./artifact.js"
 import { type Digest, isDigest } from "./digest.js"
-import { memberPath } from "./metadata.js"
 import type { Plain } from "./msgpack.js"
-import { type Id, isId } from "./names.js"
+import { type Id, isId, memberPath } from "./names.js"
 import { isRelativePath, type RelativePath } from "./path.js"
 
 export const IdSchema = Schema.String.check(Schema.isPattern(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/)).pipe(
