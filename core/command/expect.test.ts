@@ -103,6 +103,18 @@ describe("what is expected", () => {
     })
   })
 
+  it.each<[Expected]>([[{ artifact: churn }], [holding()], [holding("a", "b")]])(
+    "of a holder is refused without exactly one tag: %#",
+    (about) => {
+      for (const holder of [null, "1"])
+        expect(checkExpectation(situation.views, { holder }, about)).toMatchObject({
+          _tag: "InvalidInput",
+          path: "expect.holder",
+        })
+      expect(checkExpectation(situation.views, { latest: "4" }, about)).toBeUndefined()
+    },
+  )
+
   it("says both in words", () => {
     const failed = checkExpectation(situation.views, { latest: null }, { artifact: churn })
     expect(failed?.message).toBe("expected latest none, found 4: look again")

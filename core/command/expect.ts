@@ -2,7 +2,7 @@
  * Expectations: what a caller takes for granted, compared with what is.
  */
 import * as Schema from "effect/Schema"
-import { ExpectationFailed } from "../errors.js"
+import { ExpectationFailed, InvalidInput } from "../errors.js"
 import { shaped } from "../model/input.js"
 import { strict } from "../model/schema.js"
 import { type ArtifactRow, artifacts } from "../projection/artifacts.js"
@@ -52,6 +52,7 @@ export interface Expected {
   readonly artifact?: ArtifactRow | undefined
   /** The scope is the ledger where the artifact itself is tagged. */
   readonly ofArtifact?: boolean
+  /** Those in the call. */
   readonly tags?: ReadonlyArray<string>
 }
 
@@ -83,12 +84,20 @@ const holderLabel = (views: ViewReader, about: Expected, name: string): string |
   return holder === undefined ? null : (findArtifact(views, holder)?.name ?? null)
 }
 
+/** `expect.holder` is about one tag: none or several would leave open which is meant. */
+const oneTag = ({ tags: names = [] }: Expected): string | InvalidInput => {
+  const [name, ...more] = names
+  if (name !== undefined && more.length === 0) return name
+  const message = `expect.holder needs exactly one tag in the call, not ${names.length}`
+  return new InvalidInput({ message, path: "expect.holder" })
+}
+
 /** The first expectation that does not hold, or undefined. */
 export const checkExpectation = (
   views: ViewReader,
   expect: Expectation | undefined,
   about: Expected,
-): ExpectationFailed | undefined => {
+): ExpectationFailed | InvalidInput | undefined => {
   if (expect === undefined) return undefined
   if (expect.position !== undefined) {
     const { subject } = about
@@ -100,7 +109,9 @@ export const checkExpectation = (
     if (actual !== expect.latest) return failed("latest", expect.latest, actual)
   }
   if (expect.holder !== undefined) {
-    const actual = holderLabel(views, about, about.tags?.[0] ?? "")
+    const tag = oneTag(about)
+    if (typeof tag !== "string") return tag
+    const actual = holderLabel(views, about, tag)
     if (actual !== expect.holder) return failed("holder", expect.holder, actual)
   }
   return undefined

@@ -342,6 +342,9 @@ describe("reuse", () => {
       newer,
     )
     expect(save(ledger(), "new", { content: "old", reuse: true })).toMatchObject(newer)
+    const parsed = again()
+    const read = { ...parsed, saved: { ...parsed.saved, materializer: "own@1" } }
+    expect(ledger().when(saveVersion, read)).toMatchObject({ facts: [newer] })
     const moved = ledger()
     const next = moved.recorder.save("churn", { content: "between" })
     expect(save(moved, "churn", { content: "old", reuse: true })).toMatchObject(newer)

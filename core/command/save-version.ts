@@ -2,8 +2,9 @@
  * Saves a version: one event that makes the artifact when it is new and carries everything known
  * about the version. The bytes are durable before this is decided.
  *
- * With `reuse`, content equal to that of the latest version makes no new one: tags and metadata
- * that differ are put on the version that is there.
+ * With `reuse`, content equal to that of the latest version, written by the same materializer,
+ * makes no new one: tags and metadata that differ are put on the version that is there, and what
+ * else the call says of a version (inputs, producer, description, type) is not used.
  */
 import { isRefusal, LimitExceeded, type Refusal, VersionExists } from "../errors.js"
 import { type CoreEvents, type CoreRecorded, fact } from "../event/catalog.js"
@@ -30,7 +31,7 @@ import { command, type Decided, type Stamp, unchanged } from "./command.js"
 import type { Expectation } from "./expect.js"
 import { checkExpectation } from "./expect.js"
 import { checkKeyCount } from "./log-metadata.js"
-import { checkHolderExpectation, planTaggings, taggingSubjects } from "./taggings.js"
+import { planTaggings, taggingSubjects } from "./taggings.js"
 
 type Saved = CoreEvents["version-saved"]
 
@@ -156,6 +157,12 @@ const differs = (row: VersionRow, values: PlainMetadata): PlainMetadata =>
     ),
   )
 
+/** Whether a version already is what a call asks for: its bytes, read in the same way. */
+const isSame = ({ label, saved }: SaveInput, { label: has, content, materializer }: VersionRow) =>
+  (label === undefined || label === has) &&
+  content.digest === saved.content.digest &&
+  materializer === saved.materializer
+
 const reuseLatest = (
   input: SaveInput,
   artifact: ArtifactRow,
@@ -196,17 +203,14 @@ export const saveVersion = command<SaveInput>({
       return taken(input.name, message, [artifact.id])
     }
     const about = { subject: artifact?.id, artifact, tags: input.tags }
-    const failed =
-      checkHolderExpectation(input.tags, input.expect?.holder !== undefined) ??
-      checkExpectation(views, input.expect, about)
+    const failed = checkExpectation(views, input.expect, about)
     if (failed !== undefined) return failed
     const latest =
       input.reuse === true && artifact?.latest !== undefined
         ? versionAt(views, [artifact.id, artifact.latest])
         : undefined
-    const asked = input.label === undefined || input.label === latest?.label
-    const same = asked && latest?.content.digest === input.saved.content.digest
-    return artifact !== undefined && latest !== undefined && same
+    const same = latest !== undefined && isSame(input, latest)
+    return artifact !== undefined && same
       ? reuseLatest(input, artifact, latest, views, stamp)
       : saveNew(input, artifact, views, stamp)
   },

@@ -10,7 +10,7 @@ import type { ParsedTarget } from "../model/reference.js"
 import { resolveTarget, targetRef } from "../projection/resolve.js"
 import { command, unchanged } from "./command.js"
 import { checkExpectation, type Expectation, expected } from "./expect.js"
-import { checkHolderExpectation, planTaggings, taggingSubjects } from "./taggings.js"
+import { planTaggings, taggingSubjects } from "./taggings.js"
 
 export interface TagInput {
   readonly target: ParsedTarget
@@ -37,9 +37,7 @@ export const tag = command<TagInput>({
       ofArtifact: version === undefined,
       tags: input.tags,
     }
-    const failed =
-      checkHolderExpectation(input.tags, input.expect?.holder !== undefined) ??
-      checkExpectation(views, input.expect, about)
+    const failed = checkExpectation(views, input.expect, about)
     if (failed !== undefined) return failed
     const ref = targetRef(resolved)
     const taggings = planTaggings(views, ref, (version ?? artifact).tags, input.tags, stamp)

@@ -6,7 +6,7 @@ import { isRefusal } from "../errors.js"
 import type { Recorder } from "../event/recorder.contract.js"
 import type { TargetRef, VersionTarget } from "../event/subject.js"
 import { freshTestId, Given } from "./command.contract.js"
-import { checkHolderExpectation, planTaggings, taggingSubjects } from "./taggings.js"
+import { planTaggings, taggingSubjects } from "./taggings.js"
 
 const plan = (
   situation: Given,
@@ -90,14 +90,5 @@ describe("what an event with taggings is about", () => {
       one.artifact.id,
       recorder.tagId("plain"),
     ])
-  })
-})
-
-describe("an expected holder", () => {
-  it("goes with exactly one tag", () => {
-    expect(checkHolderExpectation(["a"], true)).toBeUndefined()
-    expect(checkHolderExpectation(["a", "b"], false)).toBeUndefined()
-    for (const names of [[], ["a", "b"]])
-      expect(checkHolderExpectation(names, true)).toMatchObject({ path: "expect.holder" })
   })
 })

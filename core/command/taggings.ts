@@ -1,7 +1,7 @@
 /**
  * Deciding what it means to put tags on a target: which are new, which move from another holder.
  */
-import { InvalidInput, isRefusal, LimitExceeded, type Refusal } from "../errors.js"
+import { isRefusal, LimitExceeded, type Refusal } from "../errors.js"
 import type { Tagging, TargetRef } from "../event/subject.js"
 import { targetIds } from "../event/subject.js"
 import { targetTagCountMax } from "../limits.js"
@@ -87,15 +87,3 @@ export const planTaggings = (
 /** The ids that an event with these taggings is about, beside those of its target. */
 export const taggingSubjects = (taggings: ReadonlyArray<Tagging>): ReadonlyArray<string> =>
   taggings.flatMap(({ id, from }) => (from === undefined ? [id] : [id, ...targetIds(from)]))
-
-/** `expect.holder` compares one tag: several at once would leave open which is meant. */
-export const checkHolderExpectation = (
-  names: ReadonlyArray<string>,
-  holderExpected: boolean,
-): InvalidInput | undefined =>
-  holderExpected && names.length !== 1
-    ? new InvalidInput({
-        message: `expect.holder needs exactly one tag in the call, not ${names.length}`,
-        path: "expect.holder",
-      })
-    : undefined

@@ -11,7 +11,6 @@ import { resolveTarget, targetRef } from "../projection/resolve.js"
 import { tags as tagViews } from "../projection/tags.js"
 import { command, unchanged } from "./command.js"
 import { checkExpectation, type Expectation, expected } from "./expect.js"
-import { checkHolderExpectation } from "./taggings.js"
 
 export interface UntagInput {
   readonly target: ParsedTarget
@@ -37,9 +36,7 @@ export const untag = command<UntagInput>({
       ofArtifact: version === undefined,
       tags: input.tags,
     }
-    const failed =
-      checkHolderExpectation(input.tags, input.expect?.holder !== undefined) ??
-      checkExpectation(views, input.expect, about)
+    const failed = checkExpectation(views, input.expect, about)
     if (failed !== undefined) return failed
     const removed = input.tags.flatMap((name) => {
       const row = views.view(tagViews).get(["name", name])
