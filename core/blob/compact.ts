@@ -11,7 +11,7 @@ import { BlobCorrupted } from "../errors.js"
 import type { Digest } from "../model/digest.js"
 import type { RoleRow } from "./index-level.js"
 import type { BlobRow, Place, Row } from "./index-row.js"
-import { frameHeaderBytes, packHeaderBytes } from "./pack.js"
+import { frameHeaderBytes, packHeader, packHeaderBytes } from "./pack.js"
 import { packPath, readAt, syncDirectory, unfinishedPath, writeAt } from "./pack-files.js"
 import { damagedRow, loadRecipe, type PackStore, recipeInRow } from "./pack-store.js"
 import { nameOf } from "./pack-writer.js"
@@ -106,8 +106,10 @@ const copyStretch = async (from: FileHandle, to: FileHandle, stretch: Gap, targe
 }
 
 const copyKept = async ({ size, gaps }: Plan, from: FileHandle, to: FileHandle) => {
-  let start = 0
-  let target = 0
+  // A pack of its own: the header is not copied.
+  await writeAt(to, 0, [packHeader()])
+  let start = packHeaderBytes
+  let target = packHeaderBytes
   for (const gap of [...gaps, { start: size, end: size }]) {
     await copyStretch(from, to, { start, end: gap.start }, target)
     target += gap.start - start

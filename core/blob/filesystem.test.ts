@@ -128,7 +128,7 @@ describe("the files of a store", () => {
     await useBlobs(inside(), put(prose(100, 1)))
     const header = packHeader()
     header.writeUInt32BE(2, 4)
-    header.writeUInt32BE(crc32(header.subarray(0, 8)), 8)
+    header.writeUInt32BE(crc32(header.subarray(0, 24)), 24)
     writeFileSync(packFile(inside(), 2), header)
     const failure = await useBlobs(inside(), put(prose(100, 2))).catch((cause: unknown) => cause)
     expect(failure).toBeInstanceOf(BlobFailure)

@@ -31,7 +31,7 @@ const chunk = (text: string, pack: number, offset: number): ChunkRow => ({
 const blob = (text: string, pack: number, offset: number): BlobRow => {
   const digest = name(text)
   const sizes = { size: 1, crc32: 2, deflatedSize: 3, raw: true, storedDigest: name("stored") }
-  const recipe = { stat: { digest, ...sizes }, count: 2, entries: Buffer.alloc(80, text) }
+  const recipe = { stat: { digest, ...sizes }, count: 2, entries: Buffer.alloc(144, text) }
   return { ...rowOfRecipe(recipe), pack, offset, storedSize: 9 }
 }
 

@@ -49,7 +49,7 @@ const blobRow: fc.Arbitrary<BlobRow> = fc
     }),
   })
   .map(({ stat, count, ...where }) => {
-    const entries = Buffer.alloc(count <= 12 ? count * 40 : 0, count)
+    const entries = Buffer.alloc(count <= 12 ? count * 72 : 0, count)
     return { ...rowOfRecipe({ stat, count, entries }), ...where }
   })
 
@@ -86,11 +86,11 @@ describe("rows", () => {
     const recipe = (count: number) => ({
       stat: { ...stat, storedDigest: digestOf() },
       count,
-      entries: Buffer.alloc(count * 40),
+      entries: Buffer.alloc(count * 72),
     })
     expect(rowOfRecipe(recipe(0)).entries).toHaveLength(0)
-    expect(rowOfRecipe(recipe(8)).entries).toHaveLength(320)
-    expect(rowOfRecipe(recipe(9)).entries).toBeUndefined()
+    expect(rowOfRecipe(recipe(4)).entries).toHaveLength(288)
+    expect(rowOfRecipe(recipe(5)).entries).toBeUndefined()
   })
 
   it("know their place", () => {

@@ -37,8 +37,8 @@ export interface BlobRow extends Place {
   readonly entries: Uint8Array | undefined
 }
 
-// 320 bytes in a row, against one more trip to the disk for each read.
-const entriesCountMax = 8
+// 288 bytes in a row, against one more trip to the disk for each read.
+const entriesCountMax = 4
 
 /** What the row of a blob says of its recipe. */
 export const rowOfRecipe = ({ stat, count, entries }: Recipe) => ({

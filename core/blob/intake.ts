@@ -51,7 +51,8 @@ interface Taken {
 
 const taken = (digest: Digest, size: number, known: KnownChunk, frame?: Frame): Taken => ({
   frame,
-  enter: (recipe) => recipe.add({ digest, size, storedSize: known.storedSize }, known.storedDigest),
+  enter: (recipe) =>
+    recipe.add({ digest, size, storedSize: known.storedSize, storedDigest: known.storedDigest }),
 })
 
 const takeChunk = (draft: BlobDraft, raw: Uint8Array, digest: Digest): Effect.Effect<Taken> => {

@@ -4,6 +4,7 @@
  */
 import { readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { constants, crc32, deflateRawSync } from "node:zlib"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
@@ -25,7 +26,7 @@ import {
   temporaryDirectory,
   useBlobs,
 } from "./packs.contract.js"
-import { chunksOf, recipeFrame } from "./recipe.js"
+import { chunksOf, recipeDraft, recipeFrame } from "./recipe.js"
 import { collect, expectBytes, noise } from "./samples.contract.js"
 
 const directory = temporaryDirectory()
@@ -195,6 +196,34 @@ describe("copies of a frame", () => {
     expect([...store.damaged]).toEqual([])
     await expect(load()).rejects.toBeInstanceOf(BlobCorrupted)
     expect([...store.damaged]).toEqual([`chunk${digestOf(small)}`])
+    await store.close()
+  })
+})
+
+/** A chunk deflated at a level of its own: as another build of zlib would. */
+const deflatedAt = (raw: Uint8Array, level: number): Frame => {
+  const stored = deflateRawSync(raw, { level, finishFlush: constants.Z_SYNC_FLUSH })
+  const digests = { digest: digestOf(raw), storedDigest: digestOf(stored) }
+  const sizes = { size: raw.length, storedSize: stored.length }
+  return { kind: "chunk", form: "deflate", ...sizes, ...digests, crc32: crc32(raw), stored }
+}
+
+describe("a chunk that is stored in two forms", () => {
+  it("is sent in the form that its recipe names, wherever it lies", async () => {
+    const raw = Buffer.from(Array.from({ length: 5_000 }, (_, n) => `${n % 77},`).join(""))
+    const forms = [1, 9].map((level) => deflatedAt(raw, level))
+    const store = await openParts(directory())
+    for (const frame of forms)
+      await store.writer.append([handed({ ...frame, kind: "chunk" }, frame)], [], true)
+    for (const frame of forms) {
+      const draft = recipeDraft()
+      draft.add(frame)
+      const recipe = draft.finish(frame.digest, frame.crc32)
+      const [found] = await loadChunks(store)(recipe, chunksOf(recipe, 0, 1))
+      expect(found?.storedDigest).toBe(frame.storedDigest)
+      expect(recipe.stat).toMatchObject({ deflatedSize: frame.storedSize })
+    }
+    expect(forms[0]?.storedDigest).not.toBe(forms[1]?.storedDigest)
     await store.close()
   })
 })

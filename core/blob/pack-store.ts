@@ -86,7 +86,8 @@ const isOf = (chunk: RecipeChunk, frame: Frame | undefined): frame is Frame =>
   frame?.kind === "chunk" &&
   frame.digest === chunk.digest &&
   frame.size === chunk.size &&
-  frame.storedSize === chunk.storedSize
+  frame.storedSize === chunk.storedSize &&
+  frame.storedDigest === chunk.storedDigest
 
 /** Loads chunks: one look into the index and few reads for all, then one by one what was not so. */
 export const loadChunks =

@@ -60,10 +60,16 @@ const [first = 0, second = 0] = lengths
 const start = packHeaderBytes
 
 describe("headers", () => {
-  it("of a pack are magic, format and checksum", () => {
-    expect(packHeader().toString("hex")).toBe("8944425000000001949644c8")
+  it("of a pack are magic, format, an id of its own and a checksum", () => {
+    const id = "000102030405060708090a0b0c0d0e0f"
+    const header = packHeader(Buffer.from(id, "hex")).toString("hex")
+    expect(header).toMatch(/^8944425000000001000102030405060708090a0b0c0d0e0f[0-9a-f]{8}$/)
+    expect(Number.parseInt(header.slice(-8), 16)).toBe(
+      crc32(Buffer.from(header, "hex").subarray(0, 24)),
+    )
+    expect(packHeader().equals(packHeader())).toBe(false)
     expect(readPackFormat(packHeader())).toBe(1)
-    expect(readPackFormat(packHeader().subarray(0, 11))).toBeUndefined()
+    expect(readPackFormat(packHeader().subarray(0, 27))).toBeUndefined()
     for (let at = 0; at < packHeaderBytes; at += 1) {
       const header = packHeader()
       header[at] = (header[at] ?? 0) ^ 4

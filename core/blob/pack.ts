@@ -1,17 +1,19 @@
 /**
  * Pack files: how frames lie in them, and how to find the frames again without any index.
  *
- * Pack: magic, format (u32), CRC-32 of both (u32); then frames until the end. Frame: magic, kind,
- * form, two zero bytes, raw size (u32), stored size (u32), raw SHA-256, stored SHA-256, CRC-32 of
- * the raw bytes (u32), CRC-32 of the 84 bytes before (u32); then the stored bytes. All big-endian.
- * Opens no file, and does not know what a recipe says.
+ * Pack: magic, format (u32), id (16 random bytes), CRC-32 of these (u32); then frames until the
+ * end. Frame: magic, kind, form, two zero bytes, raw size (u32), stored size (u32), raw SHA-256,
+ * stored SHA-256, CRC-32 of the raw bytes (u32), CRC-32 of the 84 bytes before (u32); then the
+ * stored bytes. All big-endian. Opens no file, and does not know what a recipe says.
  */
+import { randomBytes } from "node:crypto"
 import { crc32 } from "node:zlib"
 import { type Digest, fromDigest, hasher, toDigest } from "../model/digest.js"
 import type { Form } from "./deflate.js"
 
 export const packFormat = 1
-export const packHeaderBytes = 12
+export const packHeaderBytes = 28
+const packIdBytes = 16
 export const frameHeaderBytes = 88
 
 /** Bytes of a chunk that format 1 can hold: bounds what a damaged size makes a reader allocate. */
@@ -44,11 +46,13 @@ export interface Frame extends FrameHeader {
   readonly stored: Uint8Array
 }
 
-export const packHeader = (): Buffer => {
+/** The beginning of a new pack. By its id, copies of packs are told apart, whatever their names. */
+export const packHeader = (id: Uint8Array = randomBytes(packIdBytes)): Buffer => {
   const header = Buffer.alloc(packHeaderBytes)
   header.writeUInt32BE(packMagic, 0)
   header.writeUInt32BE(packFormat, 4)
-  header.writeUInt32BE(crc32(header.subarray(0, 8)), 8)
+  header.set(id, 8)
+  header.writeUInt32BE(crc32(header.subarray(0, 24)), 24)
   return header
 }
 
@@ -57,7 +61,7 @@ export const readPackFormat = (bytes: Uint8Array): number | undefined => {
   if (bytes.length < packHeaderBytes) return undefined
   const header = Buffer.from(bytes.buffer, bytes.byteOffset, packHeaderBytes)
   const whole = header.readUInt32BE(0) === packMagic
-  return whole && header.readUInt32BE(8) === crc32(header.subarray(0, 8))
+  return whole && header.readUInt32BE(24) === crc32(header.subarray(0, 24))
     ? header.readUInt32BE(4)
     : undefined
 }

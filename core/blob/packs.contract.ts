@@ -93,7 +93,7 @@ export const frameOf = (stored: Uint8Array): Frame => {
 /** The recipe of a blob that is these frames, one after the other. */
 export const recipeOf = (frames: ReadonlyArray<Frame>): Recipe => {
   const draft = recipeDraft()
-  for (const frame of frames) draft.add(frame, frame.storedDigest)
+  for (const frame of frames) draft.add(frame)
   const content = Buffer.concat(frames.map(({ stored }) => stored))
   return draft.finish(digestOf(content), crc32(content))
 }

@@ -23,12 +23,18 @@ const recipeOf = (...sizes: ReadonlyArray<readonly [number, number?]>): Recipe =
   const draft = recipeDraft()
   for (const [index, [size, storedSize = size]] of sizes.entries()) {
     const digest = digests[index % digests.length] ?? digestOf()
-    draft.add({ digest, size, storedSize }, digestOf(Buffer.of(index, 1)))
+    const storedDigest = storedSize === size ? digest : digestOf(Buffer.of(index, 1))
+    draft.add({ digest, size, storedSize, storedDigest })
   }
   return draft.finish(digestOf(Buffer.from("blob")), 0xdeadbeef)
 }
 
 const recipe = recipeOf([70_000, 20_000], [65_536], [1_000, 900])
+const stored = [
+  digestOf(Buffer.of(0, 1)),
+  digests[1] ?? digestOf(),
+  digestOf(Buffer.of(2, 1)),
+] as const
 
 describe("a recipe", () => {
   it("adds up to the stat of its blob", () => {
@@ -38,13 +44,13 @@ describe("a recipe", () => {
       crc32: 0xdeadbeef,
       deflatedSize: 20_000 + 65_536 + 2 * 5 + 900,
       raw: false,
-      storedDigest: digestOf(...[0, 1, 2].map((seed) => fromDigest(digestOf(Buffer.of(seed, 1))))),
+      storedDigest: digestOf(...stored.map(fromDigest)),
     })
     expect(recipeOf([10], [20]).stat.raw).toBe(true)
     expect(recipeOf().stat).toMatchObject({ size: 0, deflatedSize: 0, raw: true })
     expect(chunksOf(recipe, 1, 3)).toEqual([
-      { digest: digests[1], size: 65_536, storedSize: 65_536 },
-      { digest: digests[2], size: 1_000, storedSize: 900 },
+      { digest: digests[1], size: 65_536, storedSize: 65_536, storedDigest: digests[1] },
+      { digest: digests[2], size: 1_000, storedSize: 900, storedDigest: stored[2] },
     ])
   })
 
@@ -64,9 +70,10 @@ describe("a recipe", () => {
     const entry = Buffer.concat([
       fromDigest(digestOf(Buffer.of(0))),
       Buffer.from("0000012c000000c8", "hex"),
+      fromDigest(digestOf(Buffer.of(0, 1))),
     ])
     const expected = Buffer.concat([
-      Buffer.from("85a66368756e6b73c428", "hex"),
+      Buffer.from("85a66368756e6b73c448", "hex"),
       entry,
       Buffer.from("a56372633332cedeadbeef", "hex"),
       Buffer.from("a6736861323536c420", "hex"),
@@ -91,7 +98,7 @@ describe("hostile bytes", () => {
   it("that contradict themselves are no recipe", () => {
     expect(readRecipe(pack(plain))).toBeDefined()
     const entry = (size: number, storedSize: number) => {
-      const bytes = Buffer.alloc(40)
+      const bytes = Buffer.alloc(72)
       bytes.writeUInt32BE(size, 32)
       bytes.writeUInt32BE(storedSize, 36)
       return bytes
@@ -110,6 +117,9 @@ describe("hostile bytes", () => {
       { chunks: [1, 2, 3] },
       { chunks: entry(10, 11), size: 10 },
       { chunks: entry(10, 0), size: 10 },
+      { stored: fromDigest(recipe.stat.digest) },
+      // Raw, but stored as something else.
+      { chunks: Buffer.from(recipe.entries).fill(1, 72 + 40, 72 + 72) },
     ]
     for (const lie of lies) expect(readRecipe(pack({ ...plain, ...lie }))).toBeUndefined()
     for (const key of Object.keys(plain))

@@ -2,13 +2,13 @@
  * Recipes: which chunks make up a blob, and the arithmetic of ranges over them in both forms.
  *
  * On disk a canonical MessagePack map { chunks, crc32, sha256, size, stored }: `chunks` is a string
- * of 40-byte entries (SHA-256, size u32, stored size u32, big-endian), `stored` the SHA-256 over
- * the stored digests of the chunks in order. A chunk is raw exactly when both sizes are equal.
- * Reads and writes nothing.
+ * of 72-byte entries (SHA-256, size u32, stored size u32, SHA-256 of the stored bytes, big-endian),
+ * `stored` the SHA-256 over the stored digests in order. A chunk is raw exactly when both sizes are
+ * equal. Reads and writes nothing.
  */
 import { crc32 } from "node:zlib"
 import { type Digest, digestOf, fromDigest, hasher, toDigest } from "../model/digest.js"
-import { type Plain, pack, unpack } from "../model/msgpack.js"
+import { isPlainMap, type Plain, pack, unpack } from "../model/msgpack.js"
 import type { BlobStat, ByteRange } from "./blob-store.js"
 import { storedBlocksSize } from "./deflate.js"
 import type { Frame } from "./pack.js"
@@ -18,10 +18,12 @@ export interface RecipeChunk {
   readonly digest: Digest
   readonly size: number
   readonly storedSize: number
+  /** Tells it from the same chunk deflated by another build of zlib, which may lie beside it. */
+  readonly storedDigest: Digest
 }
 
 /** Bytes of one entry of a recipe. */
-export const entryBytes = 40
+export const entryBytes = 72
 
 export interface Recipe {
   readonly stat: BlobStat
@@ -42,6 +44,7 @@ export const chunksOf = (recipe: Recipe, from: number, to: number): ReadonlyArra
       digest: toDigest(view.subarray(at, at + 32)),
       size: view.readUInt32BE(at + 32),
       storedSize: view.readUInt32BE(at + 36),
+      storedDigest: toDigest(view.subarray(at + 40, at + entryBytes)),
     })
   return chunks
 }
@@ -52,6 +55,7 @@ const sentSize = (size: number, storedSize: number): number =>
 /** What the entries add up to; undefined when one of them cannot be. */
 const totalsOf = (entries: Uint8Array) => {
   const view = viewOf(entries)
+  const stored = hasher()
   let size = 0
   let deflatedSize = 0
   let raw = true
@@ -59,48 +63,46 @@ const totalsOf = (entries: Uint8Array) => {
     const chunkSize = view.readUInt32BE(at + 32)
     const storedSize = view.readUInt32BE(at + 36)
     if (storedSize < 1 || storedSize > chunkSize) return undefined
+    const storedDigest = view.subarray(at + 40, at + entryBytes)
+    if (storedSize === chunkSize && !storedDigest.equals(view.subarray(at, at + 32)))
+      return undefined
+    stored.update(storedDigest)
     size += chunkSize
     deflatedSize += sentSize(chunkSize, storedSize)
     raw &&= storedSize === chunkSize
   }
-  return { size, deflatedSize, raw }
+  return { size, deflatedSize, raw, storedDigest: toDigest(stored.bytes()) }
 }
 
-const recipeOf = (
-  digest: Digest,
-  crc: number,
-  storedDigest: Digest,
-  entries: Uint8Array,
-): Recipe | undefined => {
+const recipeOf = (digest: Digest, crc: number, entries: Uint8Array): Recipe | undefined => {
   const totals = totalsOf(entries)
   if (totals === undefined) return undefined
-  const stat = { digest, crc32: crc, storedDigest, ...totals }
+  const stat = { digest, crc32: crc, ...totals }
   return { stat, count: entries.length / entryBytes, entries }
 }
 
 /** Gathers the chunks of a blob while they are stored. */
 export interface RecipeDraft {
   readonly count: () => number
-  readonly add: (chunk: RecipeChunk, storedDigest: Digest) => void
+  readonly add: (chunk: RecipeChunk) => void
   readonly finish: (digest: Digest, crc: number) => Recipe
 }
 
 export const recipeDraft = (): RecipeDraft => {
   const entries: Array<Uint8Array> = []
-  const stored = hasher()
   return {
     count: () => entries.length,
-    add: (chunk, storedDigest) => {
+    add: (chunk) => {
       const entry = Buffer.allocUnsafe(entryBytes)
       entry.set(fromDigest(chunk.digest), 0)
       entry.writeUInt32BE(chunk.size, 32)
       entry.writeUInt32BE(chunk.storedSize, 36)
+      entry.set(fromDigest(chunk.storedDigest), 40)
       entries.push(entry)
-      stored.update(fromDigest(storedDigest))
     },
     finish: (digest, crc) => {
-      const recipe = recipeOf(digest, crc, toDigest(stored.bytes()), Buffer.concat(entries))
-      if (recipe === undefined) throw new Error(`blob ${digest} was cut into an empty chunk`)
+      const recipe = recipeOf(digest, crc, Buffer.concat(entries))
+      if (recipe === undefined) throw new Error(`blob ${digest} has a chunk that cannot be`)
       return recipe
     },
   }
@@ -129,18 +131,10 @@ export const recipeFrame = ({ stat, entries }: Recipe): Frame => {
   }
 }
 
-type PlainMap = { readonly [key: string]: Plain | undefined }
-
-const isMap = (plain: Plain): plain is PlainMap =>
-  typeof plain === "object" &&
-  plain !== null &&
-  !Array.isArray(plain) &&
-  !(plain instanceof Uint8Array)
-
-const unpackMap = (bytes: Uint8Array): PlainMap => {
+const unpackMap = (bytes: Uint8Array): { readonly [key: string]: Plain | undefined } => {
   try {
     const plain = unpack(bytes)
-    return isMap(plain) ? plain : {}
+    return isPlainMap(plain) ? plain : {}
   } catch {
     return {}
   }
@@ -155,8 +149,9 @@ export const readRecipe = (bytes: Uint8Array): Recipe | undefined => {
   if (!isDigestBytes(sha256) || !isDigestBytes(stored)) return undefined
   if (typeof crc !== "number" || crc !== crc >>> 0) return undefined
   if (!(chunks instanceof Uint8Array) || chunks.length % entryBytes !== 0) return undefined
-  const recipe = recipeOf(toDigest(sha256), crc, toDigest(stored), chunks)
-  return recipe?.stat.size === size ? recipe : undefined
+  const recipe = recipeOf(toDigest(sha256), crc, chunks)
+  const isSame = recipe?.stat.size === size && recipe?.stat.storedDigest === toDigest(stored)
+  return isSame ? recipe : undefined
 }
 
 /** `content`: the bytes themselves. `deflated`: the stored form, as `readDeflated` sends it. */

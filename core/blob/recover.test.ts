@@ -96,7 +96,7 @@ describe("recovery", () => {
     flipBit(packPath(packs(), 1), packHeaderBytes + 100)
     appendFileSync(packPath(packs(), 1), encodeFrame(a).subarray(0, 100))
     const before = readFileSync(packPath(packs(), 1))
-    const damaged = { pack: 1, from: 12, to: 12 + 88 + 200, state: "damaged", digest: a.digest }
+    const damaged = { pack: 1, from: 28, to: 28 + 88 + 200, state: "damaged", digest: a.digest }
     const torn = { pack: 1, from: size, to: size + 100, state: "torn" }
     const recovered = await recover(packs(), index)
     expect(recovered).toMatchObject({ last: undefined, findings: [damaged, torn] })
@@ -114,7 +114,7 @@ describe("recovery", () => {
     const { last, findings } = await recover(packs(), index)
     expect(last).toBeUndefined()
     expect(findings).toMatchObject([
-      { pack: 1, from: 0, to: 12, state: "damaged" },
+      { pack: 1, from: 0, to: 28, state: "damaged" },
       { pack: 2, from: 0, to: 7, state: "torn" },
       { pack: 3, from: 0, to: 0, state: "torn" },
     ])
@@ -128,7 +128,7 @@ describe("recovery", () => {
     appendFileSync(packPath(packs(), 2), "torn")
     expect(await recover(packs(), index)).toMatchObject({ last: undefined })
     write(3)
-    expect(await recover(packs(), index)).toMatchObject({ last: { pack: 3, size: 12 } })
+    expect(await recover(packs(), index)).toMatchObject({ last: { pack: 3, size: 28 } })
   })
 
   it("does not believe a mark that is ahead of its pack", async () => {

@@ -30,7 +30,7 @@ const packr = new Packr({
 
 type PlainMap = { readonly [key: string]: Plain | undefined }
 
-/** A value, or a part of one, that is not plain. `path` locates the part, "" is the value itself. */
+/** A value, or a part of one, that is not plain. `path` locates the part; "" is the whole. */
 export class NotPlain extends Error {
   readonly path: string
   readonly problem: string
