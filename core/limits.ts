@@ -49,6 +49,10 @@ export const candidateCountMax = 10
 export const inboxCountMax = 4_096
 // One durable write carries this many commands: more would only make the first ones wait longer.
 export const batchCountMax = 256
+// A durable write takes no further request once it carries this much: one request may make many
+// events, and what comes next should not wait for all of them, nor memory hold them.
+export const batchEventCountMax = 4_096
+export const batchBytesMax = 16_777_216
 // Commands of one `batch`: they are decided in one go, and block the writer meanwhile.
 export const compositeCountMax = 1_000
 

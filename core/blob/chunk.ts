@@ -140,11 +140,18 @@ const makeCutter = (scan: Scan, max: number): Cutter => {
   }
 }
 
-/** A chunking that no pack could hold is a defect. */
-export const fastcdc = (chunking: Chunking): Cuts => {
-  const { min, average, max } = chunking
+/** Why nothing can be cut in this way; undefined when it can. */
+export const chunkingProblem = ({ min, average, max, maskBits }: Chunking): string | undefined => {
   if (!(min >= 1 && min <= average && average <= max && max <= frameChunkBytesMax))
-    throw new Error(`chunks of ${min} to ${max} bytes, ${average} on average, cannot be cut`)
+    return `chunks of ${min} to ${max} bytes, ${average} on average, cannot be cut`
+  if (maskBits.some((bits) => bits > windowBytes)) return `masks of ${maskBits} bits cannot be met`
+  return undefined
+}
+
+/** A chunking with a problem is a defect. */
+export const fastcdc = (chunking: Chunking): Cuts => {
+  const problem = chunkingProblem(chunking)
+  if (problem !== undefined) throw new Error(problem)
   const gear = gearTable(chunking.gear)
   return {
     *whole(content) {

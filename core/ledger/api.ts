@@ -10,7 +10,7 @@ import type * as Stream from "effect/Stream"
 import type { ByteRange } from "../blob/blob-store.js"
 import type { Command } from "../command/command.js"
 import type { Expectation } from "../command/expect.js"
-import type { DaybookError, LogFailure, ViewFailure } from "../errors.js"
+import type { BlobFailure, DaybookError, LogFailure } from "../errors.js"
 import type { Context, Recorded } from "../event/event.js"
 import type { Materializer } from "../materializer/materializer.js"
 import type {
@@ -263,5 +263,5 @@ export interface LedgerApi<D extends Door> extends ReaderApi<D> {
   /** Throws the views away and folds the log again. */
   readonly rebuild: () => Run<D, { readonly events: number }>
   readonly stats: () => Run<D, Stats>
-  readonly close: () => Run<D, void, LogFailure | ViewFailure>
+  readonly close: () => Run<D, void, LogFailure | BlobFailure>
 }

@@ -1,14 +1,18 @@
 /**
- * Making a new ledger: built beside its place and renamed into it, so that a kill in between leaves
- * nothing half made; and telling an existing one from anything else, touching nothing.
+ * Making a new ledger, in place: a marker first, `ledger.json` last. Until that is there, whatever
+ * else lies in the directory is no ledger, and who comes next begins again.
+ *
+ * Also tells an existing ledger from anything else, touching nothing.
  */
-import { randomUUID } from "node:crypto"
-import { mkdir, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises"
-import { basename, dirname, join, resolve } from "node:path"
+import { mkdir, readdir, rename, rm, rmdir, stat, writeFile } from "node:fs/promises"
+import { basename, dirname, join } from "node:path"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
 import { defaultChunking } from "../blob/chunk.js"
-import { LogFailure, WrongLedger } from "../errors.js"
+import { LedgerLocked, LogFailure, WrongLedger } from "../errors.js"
 import { catalog, fact } from "../event/catalog.js"
 import { makeCodec } from "../event/codec.js"
 import { EventLog } from "../log/event-log.js"
@@ -45,97 +49,151 @@ export const newIdentity = (time: number): Identity => ({
   chunking: defaultChunking,
 })
 
+/** What the first event says: all of the identity that may never change. */
+export const creation = ({ id: ledger, format, hash, chunking }: Identity) =>
+  fact("ledger-created", { ledger, format, hash, chunking: chunking as unknown as Plain }, [])
+
 /** The record at position 1. */
 export const firstRecord = (identity: Identity, time: number): Uint8Array => {
-  const { id: ledger, format, hash } = identity
-  const chunking = identity.chunking as unknown as Plain
-  const { type, data } = fact("ledger-created", { ledger, format, hash, chunking }, [])
+  const { type, data } = creation(identity)
   const envelope = { position: 1, id: freshId(time), type, revision: 1, time, subjects: [] }
   return makeCodec(catalog).encode({ ...envelope, data })
 }
 
-const entries = async (directory: string): Promise<ReadonlyArray<string> | undefined> => {
+const entries = async (directory: string): Promise<ReadonlyArray<string>> => {
   try {
     return await readdir(directory)
   } catch (error) {
-    if (storageReason(error) === "missing") return undefined
+    if (storageReason(error) === "missing") return []
     throw error
   }
 }
 
-/** The identity of a directory; undefined when it is missing or empty; refused when foreign. */
+/** A ledger that was ever opened has views: without its identity it is damaged, not half made. */
+const isHalfMade = (names: ReadonlyArray<string>, directory: string): boolean => {
+  const { making, view } = layoutOf(directory)
+  return names.includes(basename(making)) && !names.includes(basename(view))
+}
+
+/** The identity of a directory; undefined when there is none yet; refused when it is foreign. */
 export const readIdentity = Effect.fnUntraced(function* (
   directory: string,
 ): Effect.fn.Return<Identity | undefined, LogFailure | WrongLedger> {
-  const names = yield* attempt(directory, () => entries(directory))
-  if (names === undefined || names.length === 0) return undefined
   const text = yield* attempt(directory, () => readIfThere(layoutOf(directory).identity))
-  if (text === undefined)
-    return yield* new WrongLedger({
-      message: `${directory} holds something else than a ledger: choose an empty directory`,
-      directory,
-    })
-  const identity = decodeIdentity(text, directory)
-  return identity instanceof WrongLedger ? yield* identity : identity
+  if (text !== undefined) {
+    const identity = decodeIdentity(text, directory)
+    return identity instanceof WrongLedger ? yield* identity : identity
+  }
+  const names = yield* attempt(directory, () => entries(directory))
+  if (names.length === 0 || isHalfMade(names, directory)) return undefined
+  return yield* new WrongLedger({
+    message: `${directory} holds something else than a ledger: choose an empty directory`,
+    directory,
+  })
 })
 
-const writeFiles = async (building: string, identity: Identity): Promise<void> => {
-  const layout = layoutOf(building)
-  await mkdir(building, { mode: directoryMode })
-  for (const path of [layout.lock, layout.log, layout.blob, layout.tmp, layout.quarantine])
-    await mkdir(path, { mode: directoryMode })
-  await writeFile(layout.reserve, Buffer.alloc(reserveBytes), { mode: fileMode })
-  await writeNew(layout.identity, encodeIdentity(identity))
+/** Everything that making puts into a directory, but for the lock, which is held meanwhile. */
+const piecesOf = (directory: string): ReadonlyArray<string> => {
+  const { log, blob, tmp, quarantine, reserve, tip } = layoutOf(directory)
+  return [log, blob, tmp, quarantine, reserve, tip]
+}
+
+const remove = async (paths: ReadonlyArray<string>): Promise<void> => {
+  for (const path of paths) await rm(path, { recursive: true, force: true })
+}
+
+/**
+ * Makes a directory and those above it, durably; answers with those that were not there, uppermost
+ * first. One by one: on a read-only disk the recursive `mkdir` of Node says ENOENT.
+ */
+const makeDirectories = async (directory: string): Promise<ReadonlyArray<string>> => {
+  try {
+    await mkdir(directory, { mode: directoryMode })
+  } catch (cause) {
+    if (hasCode(cause, "EEXIST") && (await stat(directory)).isDirectory()) return []
+    if (!hasCode(cause, "ENOENT") || dirname(directory) === directory) throw cause
+    const above = await makeDirectories(dirname(directory))
+    return above.length === 0
+      ? Promise.reject(cause)
+      : [...above, ...(await makeDirectories(directory))]
+  }
+  await syncDirectory(dirname(directory))
+  return [directory]
+}
+
+/** Another process holds the lock: what lies there is its to finish. */
+const isElsewhere = (exit: Exit.Exit<unknown, unknown>): boolean =>
+  Exit.isFailure(exit) && Cause.squash(exit.cause) instanceof LedgerLocked
+
+/** Puts a directory back as it was, unless a ledger has come into being there. */
+const undo = async (directory: string, made: ReadonlyArray<string>): Promise<void> => {
+  const { identity, making, lock } = layoutOf(directory)
+  if ((await readIfThere(identity)) !== undefined) return
+  await remove([...piecesOf(directory), lock, making])
+  for (const path of made.toReversed()) await rmdir(path)
+}
+
+/**
+ * Begins a ledger where there is none: from now on the directory is marked. What is not finished
+ * when the scope ends is taken away again; so the lock must be taken behind this.
+ */
+export const beginLedger = (directory: string): Effect.Effect<void, LogFailure, Scope.Scope> =>
+  Effect.asVoid(
+    Effect.acquireRelease(
+      attempt(directory, async () => {
+        const made = await makeDirectories(directory)
+        await writeFile(layoutOf(directory).making, "", { mode: fileMode })
+        await syncDirectory(directory)
+        return made
+      }),
+      (made, exit) =>
+        isElsewhere(exit)
+          ? Effect.void
+          : Effect.promise(() => undo(directory, made).catch(() => undefined)),
+    ),
+  )
+
+const makePieces = async (directory: string): Promise<void> => {
+  const { log, blob, packs, tmp, quarantine, reserve } = layoutOf(directory)
+  await remove(piecesOf(directory))
+  for (const path of [log, blob, packs, tmp, quarantine]) await mkdir(path, { mode: directoryMode })
+  await writeFile(reserve, Buffer.alloc(reserveBytes), { mode: fileMode })
+  await syncDirectory(blob)
 }
 
 /** Makes the first event, and the seal over it. */
 const writeFirst = Effect.fnUntraced(function* (
-  building: string,
+  directory: string,
   identity: Identity,
   time: number,
 ): Effect.fn.Return<void, LogFailure> {
-  const { log: directory, tip } = layoutOf(building)
+  const { log, tip } = layoutOf(directory)
   const record = firstRecord(identity, time)
   yield* Effect.provide(
-    EventLog.use((log) => log.append(0, [record])),
-    LevelLog.layer({ directory, durability: "synced", create: true }),
+    EventLog.use((events) => events.append(0, [record])),
+    LevelLog.layer({ directory: log, durability: "synced", create: true }),
   )
   const edge = appendLeaf(emptyEdge, leafHash(record))
-  yield* attempt(building, () => writeNew(tip, encodeTip({ ledger: identity.id, edge })))
+  yield* attempt(directory, () => writeNew(tip, encodeTip({ ledger: identity.id, edge })))
 })
 
-/** Gives the finished directory its name; who comes second finds the first one's. */
-const settle = async (building: string, directory: string): Promise<void> => {
-  // Some systems rename onto an empty directory, some refuse to.
-  await rmdir(directory).catch(() => undefined)
-  await rename(building, directory)
-  await syncDirectory(dirname(directory))
-}
-
-const isOccupied = (cause: unknown): boolean =>
-  hasCode(cause, "ENOTEMPTY") || hasCode(cause, "EEXIST")
-
-/** Makes a ledger where there is none. Another process that was faster is no error. */
-export const createLedger = Effect.fnUntraced(function* (
-  path: string,
-): Effect.fn.Return<void, LogFailure> {
-  const directory = resolve(path)
+/** Finishes, under the lock, the ledger that was begun; or finds that another process has. */
+export const finishLedger = Effect.fnUntraced(function* (
+  directory: string,
+): Effect.fn.Return<Identity, LogFailure | WrongLedger> {
+  const found = yield* readIdentity(directory)
+  if (found !== undefined) return found
   const time = yield* Clock.currentTimeMillis
   const identity = newIdentity(time)
-  const building = join(dirname(directory), `.${basename(directory)}.${randomUUID()}`)
-  const build = Effect.gen(function* () {
-    yield* attempt(directory, () => writeFiles(building, identity))
-    yield* writeFirst(building, identity, time)
-    yield* attempt(directory, async () => {
-      await syncDirectory(building)
-      await settle(building, directory).catch((cause: unknown) => {
-        if (!isOccupied(cause)) throw cause
-      })
-    })
+  const layout = layoutOf(directory)
+  yield* attempt(directory, () => makePieces(directory))
+  yield* writeFirst(directory, identity, time)
+  yield* attempt(directory, async () => {
+    const beside = join(layout.tmp, basename(layout.identity))
+    await writeNew(beside, encodeIdentity(identity))
+    await syncDirectory(directory)
+    await rename(beside, layout.identity)
+    await syncDirectory(directory)
   })
-  yield* attempt(directory, () => mkdir(dirname(directory), { recursive: true }))
-  yield* Effect.ensuring(
-    build,
-    Effect.promise(() => rm(building, { recursive: true, force: true }).catch(() => undefined)),
-  )
+  return identity
 })

@@ -20,7 +20,7 @@ const timed = (seconds: ReadonlyArray<number>): MemoryPlace => {
   const identity = newIdentity(time(0))
   const later = recorder.events.slice(1).map(makeCodec(catalog).encode)
   const records = [firstRecord(identity, time(seconds[0] ?? 0)), ...later]
-  return new MemoryPlace({ id: identity.id, records, blobs: emptyBlobs() })
+  return new MemoryPlace({ identity, records, blobs: emptyBlobs() })
 }
 
 const eventsAt = (ledger: Api, moment: number | Date) =>

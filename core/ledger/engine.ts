@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { BlobStoreShape } from "../blob/blob-store.js"
 import type { AnyCommand } from "../command/command.js"
-import { InvalidInput, LedgerClosed } from "../errors.js"
+import { type BlobFailure, InvalidInput, LedgerClosed, type LogFailure } from "../errors.js"
 import type { Codec } from "../event/codec.js"
 import type { EventLogShape } from "../log/event-log.js"
 import type { AnyMaterializer } from "../materializer/materializer.js"
@@ -28,6 +28,8 @@ export interface Engine {
   /** Callers' own. */
   readonly commandsOwn: ReadonlyArray<AnyCommand>
   readonly trust: Trust
+  /** Seals what has been appended. */
+  readonly seal: Effect.Effect<void, LogFailure | BlobFailure>
   readonly isClosed: () => boolean
 }
 

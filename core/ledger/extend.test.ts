@@ -3,14 +3,15 @@
  * outside, and none of them wipes, breaks or blocks what it does not know.
  */
 import { join } from "node:path"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { describe, expect, it } from "vitest"
 import { command } from "../command/command.js"
-import { InvalidInput } from "../errors.js"
+import { InvalidInput, LogFailure } from "../errors.js"
 import { eventType, type Recorded } from "../event/event.js"
 import type { Materializer } from "../materializer/materializer.js"
 import { projection } from "../projection/projection.js"
-import { opened, temporary } from "./places.contract.js"
+import { MemoryPlace, opened, temporary } from "./places.contract.js"
 import { openLedger, type PromiseLedger } from "./promise.js"
 
 /** A shop that takes orders. */
@@ -300,6 +301,26 @@ describe("a projection that throws", () => {
     })
     await ledger.rebuild()
     expect((await ledger.stats()).projections).toMatchObject({ fragile: stopped })
+  })
+
+  it("is where it was after a rebuild that failed, and misses no event", async () => {
+    const own = fragile(1, false)
+    const place = new MemoryPlace(0)
+    await place.use(
+      Effect.fnUntraced(function* (ledger) {
+        for (const n of [1, 2, 3, 4]) yield* ledger.save("a", n)
+        place.fail.log = (operation) =>
+          operation === "read"
+            ? new LogFailure({ message: "no", operation, reason: "io", outcome: "none" })
+            : undefined
+        expect(yield* Effect.flip(ledger.rebuild())).toMatchObject({ _tag: "LogFailure" })
+        delete place.fail.log
+        yield* ledger.save("b", 1)
+        const { projections } = yield* ledger.stats()
+        expect(projections).toMatchObject({ fragile: { lag: 3, stopped: stopped.stopped } })
+      }),
+      { projections: [own] },
+    )
   })
 
   it.each([1, 2])("goes on when its fold is mended, as revision %i", async (revision) => {

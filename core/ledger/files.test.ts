@@ -1,8 +1,8 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { readIfThere, replaceFile, syncDirectory, writeNew } from "./files.js"
+import { isThere, readIfThere, replaceFile, syncDirectory, writeNew } from "./files.js"
 
 let directory = ""
 beforeEach(() => {
@@ -21,10 +21,20 @@ describe("files of the ledger itself", () => {
 
   it("are replaced as a whole, with nothing left beside", async () => {
     const path = join(directory, "one")
-    await replaceFile(path, "first")
-    await replaceFile(path, "second")
+    const tmp = join(directory, "tmp")
+    mkdirSync(tmp)
+    await replaceFile(path, "first", tmp)
+    await replaceFile(path, "second", tmp)
     expect(readFileSync(path, "utf8")).toBe("second")
-    expect(readdirSync(directory)).toEqual(["one"])
+    await expect(replaceFile(join(directory, "no", "one"), "x", tmp)).rejects.toThrow("ENOENT")
+    expect([readdirSync(directory), readdirSync(tmp)]).toEqual([["one", "tmp"], []])
+  })
+
+  it("are there or not, and nothing else is an answer", async () => {
+    expect(await isThere(directory)).toBe(true)
+    expect(await isThere(join(directory, "none"))).toBe(false)
+    await writeNew(join(directory, "file"), "")
+    await expect(isThere(join(directory, "file", "x"))).rejects.toMatchObject({ code: "ENOTDIR" })
   })
 
   it("are read where they are there, and only a missing one is no error", async () => {

@@ -2,8 +2,8 @@
  * Small files of the ledger itself, written so that a crash leaves the old one or the new one.
  */
 import { randomUUID } from "node:crypto"
-import { type FileHandle, open, readFile, rename } from "node:fs/promises"
-import { dirname } from "node:path"
+import { access, type FileHandle, open, readFile, rename, unlink } from "node:fs/promises"
+import { dirname, join } from "node:path"
 import { hasCode } from "../model/cause.js"
 import { fileMode } from "./layout.js"
 
@@ -33,11 +33,16 @@ export const writeNew = async (path: string, bytes: Uint8Array | string): Promis
   await syncDirectory(dirname(path))
 }
 
-/** Replaces a file: written beside, made durable, renamed. */
-export const replaceFile = async (path: string, text: string): Promise<void> => {
-  const beside = `${path}.${randomUUID()}`
-  await writeNew(beside, text)
-  await rename(beside, path)
+/** Replaces a file: written in `tmp`, on the same disk, made durable, renamed. */
+export const replaceFile = async (path: string, text: string, tmp: string): Promise<void> => {
+  const beside = join(tmp, randomUUID())
+  try {
+    await writeNew(beside, text)
+    await rename(beside, path)
+  } catch (cause) {
+    await unlink(beside).catch(() => undefined)
+    throw cause
+  }
   await syncDirectory(dirname(path))
 }
 
@@ -47,6 +52,16 @@ export const readIfThere = async (path: string): Promise<string | undefined> => 
     return await readFile(path, "utf8")
   } catch (error) {
     if (hasCode(error, "ENOENT")) return undefined
+    throw error
+  }
+}
+
+export const isThere = async (path: string): Promise<boolean> => {
+  try {
+    await access(path)
+    return true
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return false
     throw error
   }
 }

@@ -55,6 +55,12 @@ export class Folding {
       fold(projection, draft.rows(projection, event.position), event)
   }
 
+  /** Takes over what became of a rebuild, whose views are in use now. */
+  adopt(built: Folding): void {
+    this.stopped.clear()
+    for (const [name, stopped] of built.stopped) this.stopped.set(name, stopped)
+  }
+
   /** Takes back what was noted of events behind a position, which were never stored. */
   forget(position: number): void {
     for (const [name, stopped] of this.stopped)
@@ -81,6 +87,8 @@ export class Folding {
     let position = reached
     for (const event of events) {
       if (event.position <= position || this.stopped.has(projection.name)) continue
+      if (event.position !== position + 1)
+        throw new Error(`${projection.name} would miss the events after ${position}`)
       const layer = draft.fork()
       try {
         this.#fold(projection, layer, event)

@@ -3,6 +3,7 @@
  */
 import * as Schema from "effect/Schema"
 import type { Chunking } from "../blob/blob-store.js"
+import { chunkingProblem } from "../blob/chunk.js"
 import { InvalidInput, WrongLedger } from "../errors.js"
 import type { Id } from "../model/names.js"
 import { Count, IdSchema, parse } from "../model/schema.js"
@@ -28,7 +29,7 @@ const ChunkingSchema = Schema.Struct({
 
 const schema = Schema.toStandardSchemaV1(
   Schema.Struct({
-    format: Count,
+    format: Count.check(Schema.isGreaterThanOrEqualTo(1)),
     id: IdSchema,
     createdAt: Schema.String,
     hash: Schema.Literal("sha256"),
@@ -66,6 +67,9 @@ export const decodeIdentity = (text: string, directory: string): Identity | Wron
     })
   }
   const identity = parse(schema, json, "ledger.json")
-  if (!(identity instanceof InvalidInput)) return identity
-  return wrong(directory, `${directory}/${identity.message}: restore it from a backup`)
+  if (identity instanceof InvalidInput)
+    return wrong(directory, `${directory}/${identity.message}: restore it from a backup`)
+  const problem = chunkingProblem(identity.chunking)
+  if (problem === undefined) return identity
+  return wrong(directory, `${directory}/ledger.json: ${problem}: restore it from a backup`)
 }

@@ -14,7 +14,8 @@ describe("a ledger directory", () => {
     const directory = join("some", "where")
     const paths = Object.values(layoutOf(directory))
     expect(new Set(paths).size).toBe(paths.length)
-    for (const path of paths) expect(relative(directory, path)).toMatch(/^[a-z.]+([/\\]owner)?$/)
+    for (const path of paths)
+      expect(relative(directory, path)).toMatch(/^[a-z.]+([/\\](owner|packs))?$/)
   })
 
   it("holds nothing that the layout does not name, in use and closed", async () => {
@@ -44,7 +45,8 @@ describe("a ledger directory", () => {
       const mode = lstatSync(path).isDirectory() ? directoryMode : fileMode
       expect([name, modeOf(path).toString(8)]).toEqual([name, mode.toString(8)])
     }
-    expect(modeOf(layoutOf(directory).owner)).toBe(fileMode)
+    const { owner, packs } = layoutOf(directory)
+    expect([owner, packs].map(modeOf)).toEqual([fileMode, directoryMode])
     expect([directoryMode, fileMode]).toEqual([0o700, 0o600])
   })
 

@@ -18,12 +18,16 @@ export interface Layout {
   readonly log: string
   readonly view: string
   readonly blob: string
+  /** The bytes: not to be made anew where they are missing. */
+  readonly packs: string
   /** Damaged bytes are evidence: kept, never used. */
   readonly quarantine: string
   /** Given up only so that opening and sweeping still run on a full disk. */
   readonly reserve: string
   /** Unfinished work; emptied under the lock. */
   readonly tmp: string
+  /** There until a new ledger is complete. */
+  readonly making: string
 }
 
 export const layoutOf = (directory: string): Layout => ({
@@ -34,9 +38,11 @@ export const layoutOf = (directory: string): Layout => ({
   log: join(directory, "log"),
   view: join(directory, "view"),
   blob: join(directory, "blob"),
+  packs: join(directory, "blob", "packs"),
   quarantine: join(directory, "quarantine"),
   reserve: join(directory, "reserve"),
   tmp: join(directory, "tmp"),
+  making: join(directory, "making"),
 })
 
 export const reserveBytes = 1_048_576

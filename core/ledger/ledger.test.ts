@@ -10,7 +10,13 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import { command } from "../command/command.js"
-import { ArtifactMissing, InvalidInput, LedgerClosed, VersionExists } from "../errors.js"
+import {
+  ArtifactMissing,
+  InvalidInput,
+  LedgerClosed,
+  LogFailure,
+  VersionExists,
+} from "../errors.js"
 import { projection } from "../projection/projection.js"
 import * as LevelViews from "../view/level.js"
 import * as MemoryViews from "../view/memory.js"
@@ -147,6 +153,25 @@ describe("a signal", () => {
 })
 
 describe("closing", () => {
+  it("says when what was written could not be sealed, and is done all the same", async () => {
+    const place = new MemoryPlace(0)
+    await place.use(
+      Effect.fnUntraced(function* (ledger) {
+        yield* ledger.save("a", 1)
+        place.fail.seal = new LogFailure({
+          message: "the disk is full",
+          operation: "seal",
+          reason: "full",
+          outcome: "none",
+        })
+        expect(yield* Effect.flip(ledger.close())).toBe(place.fail.seal)
+        expect(yield* Effect.flip(ledger.get("a"))).toBeInstanceOf(LedgerClosed)
+      }),
+    )
+    delete place.fail.seal
+    await place.use((ledger) => Effect.map(ledger.load("a"), (value) => expect(value).toBe(1)))
+  })
+
   it("with the scope, or before it: what comes later is refused", async () => {
     let kept: Api | undefined
     await inMemory(

@@ -10,14 +10,13 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { BlobStore } from "../blob/blob-store.js"
 import type { AnyCommand } from "../command/command.js"
-import type { Failure, LogFailure, Refusal } from "../errors.js"
+import type { BlobFailure, Failure, LogFailure, Refusal } from "../errors.js"
 import { catalog } from "../event/catalog.js"
 import { makeCodec } from "../event/codec.js"
 import type { Context as EventContext } from "../event/event.js"
 import { formatEvent } from "../event/sentence.js"
 import { EventLog } from "../log/event-log.js"
 import { readable } from "../model/input.js"
-import type { Id } from "../model/names.js"
 import { strict } from "../model/schema.js"
 import { projections } from "../projection/all.js"
 import type { AnyProjection } from "../projection/projection.js"
@@ -31,6 +30,7 @@ import { makeBatch } from "./batch.js"
 import { type Engine, pastMoment, presentMoment } from "./engine.js"
 import { allMaterializers, checkExtensions, type Extensions } from "./extensions.js"
 import { Folding } from "./folding.js"
+import type { Identity } from "./identity.js"
 import { operations } from "./operations.js"
 import { makeReader } from "./reader.js"
 import { catchUp } from "./replay.js"
@@ -57,7 +57,7 @@ export interface LedgerOptions extends Extensions {
 
 /** What the place of a ledger knows about it. */
 export interface Place {
-  readonly id: Id
+  readonly identity: Identity
   /** For messages. */
   readonly directory: string
   readonly tip: Tip | undefined
@@ -83,7 +83,7 @@ const openEngine = Effect.fnUntraced(function* (place: Place, options: LedgerOpt
   const sealer = new Sealer({ blobs, log }, place.writeSeal, edge, place.tip?.edge.size ?? 0)
   const sealed = place.tip?.edge.size ?? 0
   const trust: Trust = {
-    ledger: place.id,
+    ledger: place.identity.id,
     position: edge.size,
     root: printRoot(edge),
     sealed,
@@ -96,12 +96,13 @@ const openEngine = Effect.fnUntraced(function* (place: Place, options: LedgerOpt
   const isOwn = (command: AnyCommand) => commandsOwn.includes(command)
   const court = { codec, foreign, isOwn, fold: folding.foldCore }
   const parts = { log, views: opened.views, folding, court, lastTime, onAppended: sealer.appended }
-  // Closing lets go of the writer first, then seals what it wrote.
+  // For who only ends the scope; a scope has no way to say that this failed.
   yield* Effect.addFinalizer(() => Effect.ignore(sealer.seal()))
   const writer = yield* Writer.start(parts)
   const { views } = opened
   const all = allMaterializers(options.materializers ?? [])
-  return { log, views, blobs, codec, folding, writer, materializers: all, commandsOwn, trust }
+  const seal = Effect.suspend(() => sealer.seal())
+  return { log, views, blobs, codec, folding, writer, seal, materializers: all, commandsOwn, trust }
 })
 
 const repairs = (
@@ -130,14 +131,19 @@ const rebuild = Effect.fn("Ledger.rebuild")(function* (engine: Engine) {
 
 const rebuildViews = Effect.fnUntraced(function* ({ log, folding, views }: Engine) {
   const all = [...folding.core, ...folding.own]
-  folding.stopped.clear()
+  // Noted apart: until the new views are in use, the old ones are where they were.
+  const anew = new Folding(folding.codec, folding.core, folding.own)
   const built: Views = yield* beginBuild(views.store, all.map(specOf))
-  const events = yield* catchUp(log, folding, built)
+  yield* catchUp(log, anew, built)
   yield* switchOver(views, built)
-  return { events }
+  folding.adopt(anew)
+  return { events: yield* log.head }
 })
 
-const makeApi = (session: Session, close: Effect.Effect<void, LogFailure>): LedgerApi<"effect"> => {
+const makeApi = (
+  session: Session,
+  close: Effect.Effect<void, LogFailure | BlobFailure>,
+): LedgerApi<"effect"> => {
   const { engine } = session
   const api = {
     ...makeReader(engine, presentMoment(engine)),
@@ -177,7 +183,11 @@ export const openLedgerAt = Effect.fnUntraced(function* (place: Place, options: 
   const close = yield* Effect.cached(
     Effect.suspend(() => {
       closed = true
-      return Effect.andThen(drain(engine), Scope.close(scope, Exit.void))
+      return drain(engine).pipe(
+        Effect.andThen(Effect.exit(opened.seal)),
+        Effect.tap(() => Scope.close(scope, Exit.void)),
+        Effect.flatten,
+      )
     }),
   )
   const session = { engine, context, required: options.requireContext ?? [] }

@@ -19,8 +19,15 @@ import { appendLeaf, emptyEdge, leafHash } from "../proof/merkle.js"
 import { parsedInput } from "../query/input.js"
 import * as LevelViews from "../view/level.js"
 import * as MemoryViews from "../view/memory.js"
-import { attempt, createLedger, firstRecord, newIdentity, readIdentity } from "./create.js"
-import { readIfThere, replaceFile } from "./files.js"
+import {
+  attempt,
+  beginLedger,
+  finishLedger,
+  firstRecord,
+  newIdentity,
+  readIdentity,
+} from "./create.js"
+import { isThere, readIfThere, replaceFile } from "./files.js"
 import { directoryMode, layoutOf } from "./layout.js"
 import {
   checkLedgerOptions,
@@ -100,25 +107,36 @@ const sealFailure = (path: string) => (cause: unknown) =>
     cause,
   })
 
-const findOrCreate = Effect.fnUntraced(function* (directory: string, create: boolean) {
+/** Finds a ledger or makes one, and holds its lock, before anything else in it is touched. */
+const findOrMake = Effect.fnUntraced(function* (directory: string, create: boolean) {
   const found = yield* readIdentity(directory)
-  if (found !== undefined) return found
-  if (!create)
+  if (found === undefined && !create)
     return yield* new WrongLedger({
       message: `there is no ledger in ${directory}, and create is false: check the path`,
       directory,
     })
-  yield* createLedger(directory)
-  const made = yield* readIdentity(directory)
-  return made ?? (yield* new WrongLedger({ message: `${directory} is gone again`, directory }))
+  if (found === undefined) yield* beginLedger(directory)
+  yield* lock(directory)
+  return found ?? (yield* finishLedger(directory))
+})
+
+/** Content cannot be made anew: where its directory is gone, opening would only hide the loss. */
+const checkPacks = Effect.fnUntraced(function* (directory: string) {
+  const { packs } = layoutOf(directory)
+  const there = yield* attempt(directory, () => isThere(packs))
+  if (!there)
+    return yield* new WrongLedger({
+      message: `${packs} is missing, and with it all content: put it back, or restore a backup`,
+      directory,
+    })
 })
 
 /** Empties what an earlier process left unfinished. */
 const clean = (directory: string) =>
   attempt(directory, async () => {
-    const { tmp, view, blob, quarantine } = layoutOf(directory)
-    await rm(tmp, { recursive: true, force: true })
-    for (const path of [tmp, view, blob, quarantine])
+    const { tmp, view, quarantine, making } = layoutOf(directory)
+    for (const path of [tmp, making]) await rm(path, { recursive: true, force: true })
+    for (const path of [tmp, view, quarantine])
       await mkdir(path, { recursive: true, mode: directoryMode })
   })
 
@@ -126,20 +144,20 @@ const directoryLedger = (options: OpenOptions) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const directory = resolve(options.directory ?? "")
-      const identity = yield* findOrCreate(directory, options.create !== false)
-      // Before anything in the directory is touched. Held by this layer, so to the very end.
-      yield* lock(directory)
+      const identity = yield* findOrMake(directory, options.create !== false)
       const layout = layoutOf(directory)
+      yield* checkPacks(directory)
       yield* clean(directory)
       const text = yield* attempt(directory, () => readIfThere(layout.tip))
       const durability = options.durability ?? "synced"
       const place: Place = {
-        id: identity.id,
+        identity,
         directory,
         tip: text === undefined ? undefined : decodeTip(text),
         writeSeal: (edge) =>
           Effect.tryPromise({
-            try: () => replaceFile(layout.tip, encodeTip({ ledger: identity.id, edge })),
+            try: () =>
+              replaceFile(layout.tip, encodeTip({ ledger: identity.id, edge }), layout.tmp),
             catch: sealFailure(layout.tip),
           }),
       }
@@ -170,7 +188,7 @@ const memoryLedger = (options: OpenOptions) =>
         MemoryBlobs.layerWith({ bytesMax }),
       )
       const place: Place = {
-        id: identity.id,
+        identity,
         directory: "memory",
         tip: { ledger: identity.id, edge: appendLeaf(emptyEdge, leafHash(first)) },
         writeSeal: () => Effect.void,

@@ -1,7 +1,7 @@
 /**
  * The lock: who holds it, who is told so, and that nothing but its holder's end lets go of it.
  */
-import { readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -36,7 +36,7 @@ describe("the lock", () => {
     const refusal = await holding(directory, second(directory))
     expect(refusal).toMatchObject({ _tag: "LedgerLocked", directory, pid: process.pid })
     expect(refusal.message).toContain(String(process.pid))
-    expect(Number(readFileSync(layoutOf(directory).owner, "utf8"))).toBe(process.pid)
+    expect(existsSync(layoutOf(directory).owner)).toBe(false)
     await expect(holding(directory, Effect.succeed("mine"))).resolves.toBe("mine")
   })
 
@@ -61,6 +61,28 @@ describe("the lock", () => {
     )
     expect(refusals.map(({ _tag }) => _tag)).toEqual(["LedgerLocked", "LedgerLocked"])
     expect((await stranger(directory)).lines).toEqual(["open"])
+  })
+
+  it("stays with its holder when another thread, or copy of this module, asks for it", async () => {
+    const directory = temporary()
+    // What one of those sees: the note of this very process, and nothing that it holds itself.
+    const place = join(temporary(), "copy")
+    await holding(
+      directory,
+      Effect.sync(() => {
+        const [pid, started] = readFileSync(layoutOf(directory).owner, "utf8").split("\n")
+        expect([Number(pid), Number(started)]).toEqual([
+          process.pid,
+          expect.closeTo(Date.now() - process.uptime() * 1_000, -3),
+        ])
+        cpSync(directory, place, { recursive: true })
+      }),
+    )
+    const refusal = await Effect.runPromise(second(place))
+    expect(refusal).toMatchObject({ _tag: "LedgerLocked", pid: process.pid })
+    // An earlier process of the same number, as in a container that began again.
+    writeFileSync(layoutOf(place).owner, `${process.pid}\n${Date.now() - 86_400_000}\n`)
+    await expect(holding(place, Effect.succeed("mine"))).resolves.toBe("mine")
   })
 
   it("is let go by the system when its holder is killed", async () => {

@@ -4,14 +4,14 @@
  * Node offers no flock, LevelDB takes one: an empty database is opened for its lock alone, which
  * the operating system gives back when the process ends, however it ends.
  */
-import { access, constants, realpath, writeFile } from "node:fs/promises"
+import { access, constants, mkdir, realpath, rm, writeFile } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Level } from "level"
 import { LedgerLocked, LogFailure } from "../errors.js"
 import { hasCode, storageReason } from "../model/cause.js"
 import { readIfThere } from "./files.js"
-import { fileMode, layoutOf } from "./layout.js"
+import { directoryMode, fileMode, layoutOf } from "./layout.js"
 
 /** Why a directory cannot be written, since LevelDB says so in words only. */
 const obstacle = async (directory: string, error: unknown): Promise<unknown> => {
@@ -41,14 +41,13 @@ const refusal = async (directory: string, error: unknown): Promise<LedgerLocked 
       outcome: "none",
       cause: error,
     })
-  const owner = Number(await readIfThere(layoutOf(directory).owner).catch(() => undefined))
-  return locked(directory, Number.isSafeInteger(owner) && owner > 0 ? owner : undefined)
+  return locked(directory, (await readOwner(directory))?.pid)
 }
 
 /**
- * What this process holds, by real path. LevelDB must not be asked for it again: it would open the
- * file LOCK, find itself the holder and close it, and the system drops a process's locks on a file
- * with the first descriptor of it that is closed (fcntl(2)).
+ * What this thread holds, by real path. LevelDB must not be asked for it again by any thread of the
+ * process: it would open the file LOCK, find itself the holder and close it, and the system drops a
+ * process's locks on a file with the first descriptor of it that is closed (fcntl(2)).
  */
 const held = new Set<string>()
 
@@ -57,12 +56,35 @@ interface Held {
   readonly place: string
 }
 
+/** When this process began, ms UTC: the same in all of its threads, but for rounding. */
+const startedAt = (): number => Math.round(Date.now() - process.uptime() * 1000)
+
+interface Owner {
+  readonly pid: number
+  readonly startedAt: number
+}
+
+/** Who says that it holds the lock, if anybody does. */
+const readOwner = async (directory: string): Promise<Owner | undefined> => {
+  const text = await readIfThere(layoutOf(directory).owner).catch(() => undefined)
+  const [pid = 0, began = 0] = (text ?? "").split("\n").map(Number)
+  return Number.isSafeInteger(pid) && pid > 0 ? { pid, startedAt: began } : undefined
+}
+
+// Clocks are put right now and then, by less than a process takes to begin.
+const startToleranceMs = 2_000
+
+/** Another thread of this process, or another copy of this module in it. */
+const isThisProcess = (owner: Owner): boolean =>
+  owner.pid === process.pid && Math.abs(owner.startedAt - startedAt()) < startToleranceMs
+
 const open = async (directory: string): Promise<Level> => {
   const { lock: path, owner } = layoutOf(directory)
   const database = new Level(path)
   try {
+    await mkdir(path, { recursive: true, mode: directoryMode })
     await database.open()
-    await writeFile(owner, `${process.pid}\n`, { mode: fileMode })
+    await writeFile(owner, `${process.pid}\n${startedAt()}\n`, { mode: fileMode })
     return database
   } catch (error) {
     await database.close().catch(() => undefined)
@@ -72,7 +94,9 @@ const open = async (directory: string): Promise<Level> => {
 
 const acquire = async (directory: string): Promise<Held> => {
   const place = await realpath(directory)
-  if (held.has(place)) throw locked(directory, process.pid)
+  const owner = held.has(place) ? undefined : await readOwner(directory)
+  if (held.has(place) || (owner !== undefined && isThisProcess(owner)))
+    throw locked(directory, process.pid)
   held.add(place)
   try {
     return { database: await open(directory), place }
@@ -83,6 +107,7 @@ const acquire = async (directory: string): Promise<Held> => {
 }
 
 const release = async ({ database, place }: Held): Promise<void> => {
+  await rm(layoutOf(place).owner, { force: true })
   await database.close()
   held.delete(place)
 }

@@ -17,10 +17,10 @@ import type { Failure, LogFailure, Refusal } from "../errors.js"
 import { EventLog } from "../log/event-log.js"
 import * as LevelLog from "../log/level.js"
 import * as MemoryLog from "../log/memory.js"
-import type { Id } from "../model/names.js"
 import * as MemoryViews from "../view/memory.js"
 import type { LedgerApi } from "./api.js"
 import { firstRecord, newIdentity, readIdentity } from "./create.js"
+import type { Identity } from "./identity.js"
 import { layoutOf } from "./layout.js"
 import { Ledger, type LedgerOptions, layerNoDeps, type Place } from "./ledger.js"
 import type { OpenOptions } from "./local.js"
@@ -54,7 +54,7 @@ export interface Failpoints {
 
 /** A place in memory that stays when its ledger is closed, or stopped in the middle. */
 export class MemoryPlace implements Place {
-  readonly id: Id
+  readonly identity: Identity
   readonly directory = "memory"
   readonly records: Array<Uint8Array>
   readonly rows = new Map<string, Uint8Array>()
@@ -63,17 +63,17 @@ export class MemoryPlace implements Place {
   tip: Tip | undefined
 
   /** The time of the first event; or what another place was left with. */
-  constructor(from: number | Pick<MemoryPlace, "id" | "records" | "blobs">) {
-    const identity = typeof from === "number" ? newIdentity(from) : from
-    this.id = identity.id
-    this.records = "records" in identity ? identity.records : [firstRecord(identity, Number(from))]
-    this.blobs = "blobs" in identity ? identity.blobs : MemoryBlobs.emptyBlobs()
+  constructor(from: number | Pick<MemoryPlace, "identity" | "records" | "blobs">) {
+    const left = typeof from === "number" ? undefined : from
+    this.identity = left?.identity ?? newIdentity(Number(from))
+    this.records = left?.records ?? [firstRecord(this.identity, Number(from))]
+    this.blobs = left?.blobs ?? MemoryBlobs.emptyBlobs()
   }
 
   readonly writeSeal: WriteSeal = (edge) =>
     Effect.suspend(() => {
       if (this.fail.seal !== undefined) return Effect.fail(this.fail.seal)
-      this.tip = { ledger: this.id, edge }
+      this.tip = { ledger: this.identity.id, edge }
       return Effect.void
     })
 
@@ -99,14 +99,14 @@ export class MemoryPlace implements Place {
 /** What is left of a ledger that nobody has open: its id and its records, the first one first. */
 export const leftIn = (
   directory: string,
-): Promise<{ readonly id: Id; readonly records: Array<Uint8Array> }> => {
+): Promise<{ readonly identity: Identity; readonly records: Array<Uint8Array> }> => {
   const { log: place } = layoutOf(directory)
   const read = Effect.gen(function* () {
     const identity = yield* readIdentity(directory)
     if (identity === undefined) throw new Error(`there is no ledger in ${directory}`)
     const log = yield* EventLog
     const records = yield* log.read(0, Math.max(1, yield* log.head))
-    return { id: identity.id, records: records.map(({ body }) => body) }
+    return { identity, records: records.map(({ body }) => body) }
   })
   const log = LevelLog.layer({ directory: place, durability: "buffered", create: false })
   return Effect.runPromise(Effect.provide(read, log))

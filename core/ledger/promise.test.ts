@@ -41,7 +41,7 @@ describe("the door of promises", () => {
     expect(failure).toMatchObject({
       _tag: "ArtifactMissing",
       kind: "missing",
-      name: "appel",
+      artifact: "appel",
       candidates: ["apple"],
     })
     await expect(gather(ledger.open("appel"))).rejects.toMatchObject({ _tag: "ArtifactMissing" })

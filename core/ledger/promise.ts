@@ -92,8 +92,11 @@ export const openLedger = async (options: string | OpenOptions): Promise<Promise
   const ledger = settle(exit, undefined)
   let ended: Promise<void> | undefined
   const end = async (): Promise<void> => {
-    await Effect.runPromise(ledger.close())
-    await runtime.dispose()
+    try {
+      await Effect.runPromise(ledger.close())
+    } finally {
+      await runtime.dispose()
+    }
   }
   return promised(
     {

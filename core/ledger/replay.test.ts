@@ -127,6 +127,23 @@ describe("catching up", () => {
     )
   })
 
+  it("does not read on for views that have all stopped", async () => {
+    const folding = new Folding(codec, [one], [watching("mine", 4)])
+    let reads = 0
+    const onRead = () => {
+      reads += 1
+    }
+    await replaying(
+      { records: recordsOf(replayPageCount * 3), folding, onRead },
+      Effect.fnUntraced(function* (views, run) {
+        yield* run
+        expect([reads, views.states.get("mine")?.position]).toEqual([3, 3])
+        folding.stopped.clear()
+        expect([yield* run, reads]).toEqual([0, 4])
+      }),
+    )
+  })
+
   it("keeps the pages before a failure, and goes on behind them", async () => {
     const count = replayPageCount + 5
     const world = {

@@ -27,9 +27,12 @@ export const catchUp = Effect.fnUntraced(function* (
   const reached = new Map(
     projections.map(({ name }) => [name, views.states.get(name)?.position ?? 0]),
   )
-  const start = Math.min(head, ...reached.values())
-  let after = start
-  while (after < head) {
+  const begun = new Map(reached)
+  const behind = (): ReadonlyArray<AnyProjection> =>
+    projections.filter(({ name }) => (reached.get(name) ?? 0) < head && !folding.stopped.has(name))
+  let after = Math.min(head, ...reached.values())
+  // A caller's view that stopped gets nothing more: no need to read on for it alone.
+  while (after < head && behind().length > 0) {
     const records = yield* log.read(after, Math.min(replayPageCount, head - after))
     const events = yield* decodeRecords(folding.codec, records)
     const draft = views.draft()
@@ -42,5 +45,5 @@ export const catchUp = Effect.fnUntraced(function* (
     yield* views.commit(draft, reached)
     after = events.at(-1)?.position ?? head
   }
-  return head - start
+  return Math.max(0, ...[...reached].map(([name, end]) => end - (begun.get(name) ?? 0)))
 })

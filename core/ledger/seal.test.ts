@@ -84,13 +84,14 @@ describe("the sealer", () => {
     expect(done).toEqual([...before, "contents", "events", "write 1"])
   })
 
-  it("lets no append fail because a seal did, and tries again with the next", async () => {
+  it("lets no append fail because a seal did, and tries again after as many", async () => {
     const { sealer, done, failing } = observed()
     failing.add("write")
     await run(sealer.appended(bodies(sealEventCount)))
     failing.clear()
+    await run(sealer.appended(bodies(sealEventCount - 1)))
     await run(sealer.appended([body(0)]))
-    const all = [sealEventCount, sealEventCount + 1]
+    const all = [sealEventCount, 2 * sealEventCount]
     expect(done).toEqual(all.flatMap((size) => ["contents", "events", `write ${size}`]))
   })
 })

@@ -23,12 +23,15 @@ export class Sealer {
   readonly #write: WriteSeal
   #edge: Edge
   #sealed: number
+  /** The size at which a seal was last tried. */
+  #tried: number
 
   constructor(flushed: Flushed, write: WriteSeal, edge: Edge, sealed: number) {
     this.#flushed = flushed
     this.#write = write
     this.#edge = edge
     this.#sealed = sealed
+    this.#tried = sealed
   }
 
   get edge(): Edge {
@@ -39,8 +42,9 @@ export class Sealer {
   readonly appended = (bodies: ReadonlyArray<Uint8Array>): Effect.Effect<void> =>
     Effect.suspend(() => {
       for (const body of bodies) this.#edge = appendLeaf(this.#edge, leafHash(body))
-      if (this.#edge.size - this.#sealed < sealEventCount) return Effect.void
-      // A seal that cannot be written now only makes the next opening read more of the log.
+      if (this.#edge.size - this.#tried < sealEventCount) return Effect.void
+      // A seal that cannot be written now only makes the next opening read more of the log. It is
+      // tried again after as many events, not with each of them.
       return Effect.ignore(this.seal())
     })
 
@@ -50,6 +54,7 @@ export class Sealer {
   ): Effect.fn.Return<void, LogFailure | BlobFailure> {
     const edge = this.#edge
     if (edge.size === this.#sealed) return
+    this.#tried = edge.size
     yield* this.#flushed.blobs.flush
     yield* this.#flushed.log.flush
     yield* this.#write(edge)

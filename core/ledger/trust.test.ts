@@ -32,7 +32,7 @@ const edgeOf = (records: ReadonlyArray<Uint8Array>, size = records.length): Edge
 
 const check = (records: Array<Uint8Array>, tip?: Tip, failpoint: Failpoint = () => undefined) =>
   Effect.provide(
-    EventLog.use((log) => checkLog({ log, codec, id: identity.id, tip, directory: "/here" })),
+    EventLog.use((log) => checkLog({ log, codec, identity, tip, directory: "/here" })),
     layerWith({ records, failpoint }),
   )
 
@@ -92,6 +92,19 @@ describe("a log that is refused", () => {
       directory: "/here",
       expected: identity.id,
       found: other.id,
+    })
+  })
+
+  it.each([
+    ["chunking", { chunking: { ...identity.chunking, min: identity.chunking.min + 1 } }],
+    ["gear", { chunking: { ...identity.chunking, gear: "daybook gear 3" } }],
+    ["format", { format: 2 }],
+  ])("was made with another %s than the identity says", async (_, other) => {
+    const made = { ...identity, ...other }
+    expect(await refused([firstRecord(made, timeAt(1))])).toMatchObject({
+      _tag: "WrongLedger",
+      directory: "/here",
+      message: expect.stringContaining("ledger.json is not as the ledger was made"),
     })
   })
 

@@ -4,6 +4,7 @@
  *
  * The root is carried on from the right edge in the tip, so the cost does not grow with the log.
  */
+import { isDeepStrictEqual } from "node:util"
 import * as Effect from "effect/Effect"
 import { type LogFailure, RecordCorrupted, WrongLedger } from "../errors.js"
 import type { CoreRecorded } from "../event/catalog.js"
@@ -14,6 +15,8 @@ import { type Digest, toDigest } from "../model/digest.js"
 import type { Id } from "../model/names.js"
 import { appendLeaf, type Edge, emptyEdge, leafHash, rootOf } from "../proof/merkle.js"
 import { decodeRecords } from "../query/records.js"
+import { creation } from "./create.js"
+import type { Identity } from "./identity.js"
 import type { Tip } from "./tip.js"
 
 /** What opening proved, and what it put right. */
@@ -39,16 +42,25 @@ export interface Checked {
 
 const checkFirst = (
   event: CoreRecorded,
-  ledger: Id,
+  identity: Identity,
   directory: string,
 ): WrongLedger | undefined => {
+  const ledger = identity.id
   const found = event.type === "ledger-created" ? event.data.ledger : `a ${event.type} event`
-  if (found === ledger) return undefined
+  if (found !== ledger)
+    return new WrongLedger({
+      message: `the log in ${directory} belongs to ${found}, not to ${ledger}: put its own back`,
+      directory,
+      expected: ledger,
+      found,
+    })
+  const [said, made] = [creation(identity).data, event.data]
+  if (isDeepStrictEqual(said, made)) return undefined
   return new WrongLedger({
-    message: `the log in ${directory} belongs to ${found}, not to ${ledger}: put its own back`,
+    message: `${directory}/ledger.json is not as the ledger was made: restore it from a backup`,
     directory,
-    expected: ledger,
-    found,
+    expected: JSON.stringify(made),
+    found: JSON.stringify(said),
   })
 }
 
@@ -74,7 +86,7 @@ const checkTip = (tip: Tip, ledger: Id, head: number, directory: string) => {
 export interface Claim {
   readonly log: EventLogShape
   readonly codec: Codec
-  readonly id: Id
+  readonly identity: Identity
   readonly tip: Tip | undefined
   readonly directory: string
 }
@@ -120,7 +132,7 @@ const lowestBit = (size: number): number => {
 export const checkLog = Effect.fnUntraced(function* ({
   log,
   codec,
-  id: ledger,
+  identity,
   tip,
   directory,
 }: Claim): Effect.fn.Return<Checked, LogFailure | RecordCorrupted | WrongLedger> {
@@ -134,8 +146,8 @@ export const checkLog = Effect.fnUntraced(function* ({
     })
   const [created] = yield* decodeRecords(codec, [first])
   const wrong =
-    checkFirst(created as CoreRecorded, ledger, directory) ??
-    (tip === undefined ? undefined : checkTip(tip, ledger, head, directory))
+    checkFirst(created as CoreRecorded, identity, directory) ??
+    (tip === undefined ? undefined : checkTip(tip, identity.id, head, directory))
   if (wrong !== undefined) return yield* wrong
   const sealed = tip?.edge ?? emptyEdge
   let lastTime = yield* checkSealed(log, codec, sealed, directory)

@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import { command } from "../command/command.js"
 import { LogFailure, type Outcome, ViewFailure } from "../errors.js"
-import { inboxCountMax } from "../limits.js"
+import { batchEventCountMax, inboxCountMax } from "../limits.js"
 import { versions } from "../projection/versions.js"
 import type { LedgerApi } from "./api.js"
 import { MemoryPlace } from "./places.contract.js"
@@ -248,6 +248,33 @@ describe("many callers", () => {
         expect(appends).toBeLessThan(20)
       }),
     )
+  })
+
+  it("whose calls make many events each are not all decided at once", async () => {
+    const place = new MemoryPlace(0)
+    const sizes: Array<number> = []
+    let before = 1
+    place.fail.log = (operation, phase) => {
+      if (operation !== "append" || phase === "before") return undefined
+      sizes.push(place.records.length - before)
+      before = place.records.length
+      return undefined
+    }
+    await place.use(
+      Effect.fnUntraced(function* (ledger) {
+        const call = (part: number) =>
+          ledger.batch((b) => {
+            for (let n = 0; n < 900; n += 1) b.defineTag(`${part} ${n}`)
+          })
+        const calls = Array.from({ length: 12 }, (_, part) => call(part))
+        const receipts = yield* Effect.all(calls, { concurrency: "unbounded" })
+        expect(receipts.map((results) => results.length)).toEqual(calls.map(() => 900))
+        expect(ledger.position).toBe(1 + 12 * 900)
+        expect(yield* ledger.stats()).toMatchObject({ waiting: 0 })
+      }),
+    )
+    expect(sizes.length).toBeGreaterThan(2)
+    expect(Math.max(...sizes)).toBeLessThan(batchEventCountMax + 900)
   })
 
   it("wait when the inbox is full, and all get their answer", async () => {

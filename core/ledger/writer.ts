@@ -13,7 +13,7 @@ import * as Queue from "effect/Queue"
 import * as Semaphore from "effect/Semaphore"
 import { type Failure, LedgerClosed, LogFailure, type Refusal, ViewFailure } from "../errors.js"
 import type { Recorded } from "../event/event.js"
-import { batchCountMax, inboxCountMax } from "../limits.js"
+import { batchBytesMax, batchCountMax, batchEventCountMax, inboxCountMax } from "../limits.js"
 import type { EventLogShape } from "../log/event-log.js"
 import type { Plain } from "../model/msgpack.js"
 import { decodeRecords, knownOnly } from "../query/records.js"
@@ -42,6 +42,8 @@ export class Writer {
   readonly #turn = Semaphore.makeUnsafe(1)
   #time: number
   #stopped: LogFailure | ViewFailure | undefined
+  /** Taken from the inbox, and left for the next round. */
+  #held: ReadonlyArray<Request> = []
 
   constructor(parts: WriterParts, inbox: Queue.Queue<Request>) {
     this.#parts = parts
@@ -53,7 +55,7 @@ export class Writer {
   static readonly start = Effect.fnUntraced(function* (parts: WriterParts) {
     const inbox = yield* Queue.bounded<Request>(inboxCountMax)
     const writer = new Writer(parts, inbox)
-    const round = Effect.flatMap(Queue.takeBetween(inbox, 1, batchCountMax), (requests) =>
+    const round = Effect.flatMap(writer.#next, (requests) =>
       Effect.uninterruptible(writer.exclusively(writer.#survive(requests))),
     )
     // Runs after the loop has ended: whoever still waits hears that it is over.
@@ -63,8 +65,14 @@ export class Writer {
   })
 
   get waitingCount(): number {
-    return Queue.sizeUnsafe(this.#inbox)
+    return Queue.sizeUnsafe(this.#inbox) + this.#held.length
   }
+
+  readonly #next = Effect.suspend((): Effect.Effect<ReadonlyArray<Request>> => {
+    const held = this.#held
+    this.#held = []
+    return held.length > 0 ? Effect.succeed(held) : Queue.takeBetween(this.#inbox, 1, batchCountMax)
+  })
 
   /** Why nothing can be written until the ledger is opened again, if that is so. */
   get stopped(): LogFailure | ViewFailure | undefined {
@@ -92,18 +100,22 @@ export class Writer {
 
   #decideAll(requests: ReadonlyArray<Request>, draft: Draft, head: number, clock: number) {
     const recordings: Array<Recording> = []
+    let bytes = 0
     const { folding, views } = this.#parts
     const reached = new Map(
       folding.own.map(({ name }) => [name, views.states.get(name)?.position ?? 0]),
     )
-    const verdicts = requests.map((request): Waiting => {
+    const decideOne = (request: Request): Waiting => {
       const layer = draft.fork()
       const moment = this.#moment(head + recordings.length + 1, clock)
       try {
         const verdict = decide(this.#parts.court, request, layer, moment)
         if (verdict.kind !== "decided") return verdict
         draft.merge(layer)
-        recordings.push(...verdict.recordings)
+        for (const recording of verdict.recordings) {
+          recordings.push(recording)
+          bytes += recording.body.length
+        }
         const events = verdict.recordings.map(({ event }) => event)
         // At once, so that the next decision sees them in callers' views as in the ledger's own.
         for (const own of folding.own)
@@ -113,17 +125,24 @@ export class Writer {
         // A defect costs its own caller only: its layer is dropped.
         return { kind: "failed", cause }
       }
-    })
+    }
+    const verdicts: Array<Waiting> = []
+    for (const request of requests) {
+      if (recordings.length >= batchEventCountMax || bytes >= batchBytesMax) break
+      verdicts.push(decideOne(request))
+    }
     return { verdicts, recordings, reached }
   }
 
-  readonly #process = Effect.fnUntraced(function* (this: Writer, requests: ReadonlyArray<Request>) {
+  readonly #process = Effect.fnUntraced(function* (this: Writer, taken: ReadonlyArray<Request>) {
     const { log, views } = this.#parts
-    if (this.#stopped !== undefined) return this.#failAll(requests, this.#refusing(this.#stopped))
+    if (this.#stopped !== undefined) return this.#failAll(taken, this.#refusing(this.#stopped))
     const head = views.head
     const draft = views.draft()
     const clock = yield* Clock.currentTimeMillis
-    const { verdicts, recordings, reached } = this.#decideAll(requests, draft, head, clock)
+    const { verdicts, recordings, reached } = this.#decideAll(taken, draft, head, clock)
+    const requests = taken.slice(0, verdicts.length)
+    this.#held = taken.slice(verdicts.length)
     if (recordings.length > 0) {
       const bodies = recordings.map(({ body }) => body)
       const appended = yield* Effect.exit(log.append(head, bodies))
@@ -147,7 +166,10 @@ export class Writer {
   readonly #end = Effect.fnUntraced(function* (this: Writer) {
     const waiting = yield* Queue.clear(this.#inbox)
     yield* Queue.shutdown(this.#inbox)
-    this.#failAll(waiting, new LedgerClosed({ message: "the ledger was closed meanwhile" }))
+    this.#failAll(
+      [...this.#held, ...waiting],
+      new LedgerClosed({ message: "the ledger was closed meanwhile" }),
+    )
   })
 
   /** A defect of the writer itself is told to the callers of the batch; the loop goes on. */
@@ -155,7 +177,8 @@ export class Writer {
     return Effect.catchCause(this.#process(requests), (cause) =>
       Effect.sync(() => {
         const defect = Effect.die(Cause.squash(cause))
-        for (const { answer } of requests) Deferred.doneUnsafe(answer, defect)
+        for (const request of requests)
+          if (!this.#held.includes(request)) Deferred.doneUnsafe(request.answer, defect)
       }),
     )
   }

@@ -152,6 +152,11 @@ const syncPath = async (path: string, flags: "r" | "r+"): Promise<void> => {
   }
 }
 
+/** Windows cannot open a directory, and needs no sync of one. */
+const syncNames = async (directory: string): Promise<void> => {
+  if (process.platform !== "win32") await syncPath(directory, "r")
+}
+
 /**
  * LevelDB syncs its tables and manifest, but no write-ahead log that it was not told to, nor the
  * one before it when it starts another. Only those are opened here: closing a second descriptor of
@@ -165,8 +170,7 @@ const syncLogs = async (directory: string): Promise<void> => {
       if (!hasCode(cause, "ENOENT")) throw cause
     })
   }
-  // Windows cannot open a directory, and needs no sync of one.
-  if (process.platform !== "win32") await syncPath(directory, "r")
+  await syncNames(directory)
 }
 
 const openStore = async ({ directory, create }: LevelLogOptions): Promise<Store> => {
@@ -191,6 +195,8 @@ const openStore = async ({ directory, create }: LevelLogOptions): Promise<Store>
     compression: true,
   })
   await store.open()
+  // Opening renames CURRENT and removes the manifest before it; LevelDB syncs neither name.
+  await syncNames(directory)
   return store
 }
 
