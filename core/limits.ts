@@ -35,6 +35,22 @@ export const treeEntryCountMax = 10_000_000
 export const valueDepthMax = 1_000
 export const valueBytesMax = 2_147_483_648
 export const tableColumnStatisticsMax = 64
+// V8 holds no longer string, and JSON is written and parsed as one (node:buffer, constants).
+export const jsonTextLengthMax = 536_870_888
+// What NumPy 1.x opens; later releases allow twice as many.
+export const arrayDimensionCountMax = 32
+// Three quarters of a value of metadata: one that is too large would lose all of its columns.
+export const tableColumnsBytesMax = 12_288
+// Profiles and previews may come before the size of a JPEG, but not endlessly.
+export const imageHeaderBytesMax = 1_048_576
+// Copied in one go before it is stored; of a larger value only a slice at a time is held twice.
+export const copyBytesMax = 4_194_304
+// What errors print of a caller's key or class, and of the path to a part of his value.
+export const shownNameLengthMax = 64
+export const shownPathLengthMax = 400
+// A preview is for a glance: it must fit beside others on a screen.
+export const previewLineCountMax = 5
+export const previewLineLengthMax = 120
 
 // Six characters of randomness tell 32^6 ids apart; fewer would be ambiguous in small ledgers.
 export const idPartLengthMin = 6

@@ -1,8 +1,9 @@
 /**
- * Image headers, put together by hand from their specifications, whole, cut and damaged.
+ * Image headers, built after their specifications, whole, cut and damaged.
  */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { imageHeaderBytesMax } from "../limits.js"
 import { imageSize } from "./image.js"
 
 const u16 = (value: number) => [value & 255, value >> 8]
@@ -46,7 +47,7 @@ const jpeg = (frame: number) =>
     0xff,
     0xd8,
     ...segment(0xe0, latin("JFIF\0\x01\x01\0\0\x01\0\x01\0\0")),
-    // A Huffman table is in the range of the frames, but is none.
+    // A Huffman table: its marker is in the range of the frames.
     ...segment(0xc4, new Array(28).fill(0)),
     0xff,
     ...segment(frame, [8, ...u16be(720), ...u16be(1280), 3, 1, 0x22, 0, 2, 0x11, 1]),
@@ -71,10 +72,31 @@ describe("images", () => {
     expect(imageSize(around.subarray(5))).toMatchObject({ format: "gif", width: 300 })
   })
 
+  it("looks for the size of a JPEG up to the limit, and no further", () => {
+    const from = (at: number) => {
+      const frame = segment(0xc0, [8, ...u16be(720), ...u16be(1280)])
+      const file = Buffer.alloc(at + frame.length)
+      file.set([0xff, 0xd8, 0xff])
+      // Segments of the largest size, then one that ends where the frame begins.
+      let start = 2
+      while (start < at) {
+        const left = at - start
+        const length = left <= 65_537 ? left : Math.min(65_537, left - 4)
+        file.set([0xff, 0xe2, ...u16be(length - 2)], start)
+        start += length
+      }
+      file.set(frame, at)
+      return imageSize(file)
+    }
+    const size = { format: "jpeg", width: 1280, height: 720 }
+    expect(from(imageHeaderBytesMax - 9)).toEqual(size)
+    expect(from(imageHeaderBytesMax - 8)).toBeUndefined()
+  })
+
   it.each([
     ["nothing", new Uint8Array(0)],
     ["text", Buffer.from("GIF is a format, and so is RIFF....WEBP; neither is this text")],
-    ["an image of no width", png(0, 10)],
+    ["an image without width", png(0, 10)],
     ["a JPEG without a frame", Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 4, 0, 0, 0xff, 0xd9)],
     ["padding without end", Buffer.alloc(5_000_000, 0xff).fill(0xd8, 1, 2)],
   ])("does not take %s for an image", (_, bytes) => {

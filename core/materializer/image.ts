@@ -1,9 +1,10 @@
 /**
- * Format and size of an image from its leading bytes: PNG, GIF, WebP, JPEG. Decodes no pixel: what
- * it says is what the header claims.
+ * Format and size of an image from its leading bytes: PNG, GIF, WebP, JPEG. Decodes no pixels: the
+ * answer is what the header claims.
  */
+import { imageHeaderBytesMax } from "../limits.js"
 
-export interface ImageSize {
+interface ImageSize {
   readonly format: "png" | "gif" | "webp" | "jpeg"
   /** Pixels. */
   readonly width: number
@@ -40,7 +41,7 @@ const webp = (file: Buffer): ImageSize | undefined => {
   return { format: "webp", width, height: file.readUInt16LE(28) & 0x3fff }
 }
 
-/** SOF0 to SOF15, without the three markers of that range that mean something else. */
+/** SOF0 to SOF15, except for the three markers in that range that mean something else. */
 const isFrame = (marker: number): boolean =>
   marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc
 
@@ -58,12 +59,9 @@ const jpeg = (file: Buffer): ImageSize | undefined => {
   return undefined
 }
 
-// Profiles and previews may come before the size of a JPEG, but not endlessly.
-const leadingBytesMax = 1_048_576
-
-/** What the leading bytes say, or `undefined` when they are no image of these formats. */
+/** What the leading bytes say, or `undefined` if they are not an image of these formats. */
 export const imageSize = (bytes: Uint8Array): ImageSize | undefined => {
-  const length = Math.min(bytes.byteLength, leadingBytesMax)
+  const length = Math.min(bytes.byteLength, imageHeaderBytesMax)
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, length)
   const image = png(file) ?? gif(file) ?? webp(file) ?? jpeg(file)
   return image !== undefined && image.width > 0 && image.height > 0 ? image : undefined
