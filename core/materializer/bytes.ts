@@ -80,7 +80,7 @@ const metadata = (value: Bytes): Metadata => {
 export const bytesMaterializer: Materializer<Bytes, Uint8Array> = {
   name: "bytes",
   revision: 1,
-  accepts: unlessThrown(accepts),
+  accepts: unlessThrown(accepts, false),
   save,
   load,
   metadata,

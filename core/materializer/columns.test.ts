@@ -2,7 +2,7 @@
  * What a table is, how its columns are typed, and what metadata says of them.
  */
 import { describe, expect, it } from "vitest"
-import { metadataValueBytesMax, tableColumnStatisticsMax } from "../limits.js"
+import { metadataValueBytesMax, tableColumnStatisticsMax, tableColumnsBytesMax } from "../limits.js"
 import { dtype, encodeMetadata } from "../model/metadata.js"
 import { pack } from "../model/msgpack.js"
 import { Columns, type Row, scanTable, tableMetadata } from "./columns.js"
@@ -64,12 +64,12 @@ describe("a table", () => {
     ["no list", { a: 1 }, "value", /not a list/],
     ["no rows", [], "value", /is empty/],
     ["no columns", [{}, {}], "value[0]", /no columns/],
-    ["a row that is no record", [{ a: 1 }, [1]], "value[1]", /plain record/],
-    ["a first row that is no record", [1], "value[0]", /plain record/],
+    ["a row that is not a record", [{ a: 1 }, [1]], "value[1]", /plain record/],
+    ["a first row that is not a record", [1], "value[0]", /plain record/],
     ["a row of a class", [{ a: 1 }, new Date(0)], "value[1]", /plain record/],
     ["a missing key", [{ a: 1, b: 1 }, { a: 1 }], "value[1]", /has 1 keys/],
-    ["another key", [{ a: 1 }, { b: 1 }], "value[1].b", /no key of the first row/],
-    ["a list in a cell", [{ a: 1 }, { a: [1] }], "value[1].a", /no scalar/],
+    ["another key", [{ a: 1 }, { b: 1 }], "value[1].b", /is not a column of the first row/],
+    ["a list in a cell", [{ a: 1 }, { a: [1] }], "value[1].a", /not a scalar/],
     ["NaN", [{ a: 1 }, { a: Number.NaN }], "value[1].a", /is NaN/],
     ["-0", [{ a: -0 }], "value[0].a", /is -0/],
     ["undefined", [{ a: undefined }], "value[0].a", /is undefined/],
@@ -116,6 +116,26 @@ describe("metadata", () => {
       Array.from({ length: tableColumnStatisticsMax }, (_, index) => `c${index}`),
     )
     expect(omitted).toBe(3)
+  })
+
+  it("covers columns up to the limit of bytes, and none beyond", () => {
+    const size = (name: string) =>
+      pack(encodeMetadata(Object(tableMetadata([{ [name]: 0.123 }]).columns), "columns")).length
+    const around = size("x".repeat(200)) - 200
+    const count = Math.floor(tableColumnsBytesMax / (200 + around)) - 1
+    const rest = tableColumnsBytesMax - count * (200 + around)
+    // Two columns share what the others leave.
+    const lengths = [...new Array(count).fill(200), Math.floor(rest / 2) - around]
+    for (const beyond of [0, 1]) {
+      const last = Math.ceil(rest / 2) - around + beyond
+      const names = [...lengths, last].map((length, index) => `${index}`.padStart(length, "x"))
+      expect(names.reduce((sum, name) => sum + size(name), 0)).toBe(tableColumnsBytesMax + beyond)
+      const { columns, omitted } = tableMetadata([
+        Object.fromEntries(names.map((name) => [name, 0.123])),
+      ])
+      expect(Object.keys(Object(columns)).length).toBe(names.length - beyond)
+      expect(omitted).toBe(beyond === 0 ? undefined : 1)
+    }
   })
 
   it("stays small when names are long", () => {

@@ -1,40 +1,41 @@
 /**
- * The columns of a table: taken from its first row, checked against every other, typed by what the
- * cells turn out to be, and measured for metadata. Knows no files.
+ * The columns of a table: taken from its first row, checked against every other, typed by their
+ * cells, and measured for metadata. Knows nothing about files.
  */
-import { metadataValueBytesMax, tableColumnStatisticsMax } from "../limits.js"
+import { tableColumnStatisticsMax, tableColumnsBytesMax } from "../limits.js"
 import { dtype, encodeMetadata, type Metadata } from "../model/metadata.js"
 import { pack } from "../model/msgpack.js"
 import { metadataKeyProblem } from "../model/names.js"
 import { type Flaw, flaw, stepTo, within } from "./flaw.js"
-import { statistics } from "./statistics.js"
 import {
   isPlainList,
   isPlainRecord,
   keyProblem,
   listFlaw,
+  notPlainProperty,
   plainProperty,
   scalarProblem,
-} from "./walk.js"
+} from "./plain.js"
+import { statistics } from "./statistics.js"
 
-/** A scalar that JSON gives back: no NaN, no infinity, no -0, no half of a surrogate pair. */
-export type Cell = string | number | boolean | null
+/** A scalar that JSON gives back: not NaN, infinite or -0, no half of a surrogate pair. */
+type Cell = string | number | boolean | null
 export type Row = { readonly [column: string]: Cell }
 export type Table = ReadonlyArray<Row>
 
-/** `int`: safe integers only. `mixed`: more than one of the others, beside null. */
-export type ColumnDtype = "int" | "float" | "string" | "bool" | "null" | "mixed"
+/** `int`: safe integers only. `mixed`: several of the others. Nulls do not count. */
+type ColumnDtype = "int" | "float" | "string" | "bool" | "null" | "mixed"
 
-export interface Column {
+interface Column {
   readonly name: string
   readonly dtype: ColumnDtype
   readonly nullable: boolean
 }
 
-// One bit for each kind of cell, so that a column is the union of its cells.
+// One bit for each kind of cell: a column has the bits of all its cells.
 const kind = { int: 1, float: 2, string: 4, bool: 8, null: 16 } as const
 
-/** The kind of a cell; 0 for what is none. */
+/** The kind of a cell; 0 if it is not a cell. */
 const kindOfCell = (cell: unknown): number => {
   if (scalarProblem(cell) !== undefined) return 0
   if (cell === null) return kind.null
@@ -53,7 +54,7 @@ const dtypes = new Map<number, ColumnDtype>([
 
 const dtypeOf = (kinds: number): ColumnDtype => dtypes.get(kinds & ~kind.null) ?? "mixed"
 
-/** The columns that a first row announces; every row is checked against them. */
+/** The columns of the first row; every row is checked against them. */
 export class Columns {
   readonly names: ReadonlyArray<string>
   readonly #kinds: Uint8Array
@@ -70,7 +71,7 @@ export class Columns {
   check(row: unknown): Flaw | undefined {
     if (!isPlainRecord(row)) return flaw("is not a plain record")
     const keys = Object.getOwnPropertyNames(row)
-    // As many keys as columns, each of them a column: then they are the same.
+    // Of as many keys as columns, each a column, none is missing.
     if (keys.length !== this.names.length)
       return flaw(`has ${keys.length} keys where the first row has ${this.names.length}`)
     let index = 0
@@ -78,7 +79,7 @@ export class Columns {
     for (const key of keys) {
       const position = key === this.names[index] ? index : this.#positions.get(key)
       if (position === undefined)
-        return within(flaw("is no key of the first row"), row, stepTo(key))
+        return within(flaw("is not a column of the first row"), row, stepTo(key))
       if (position !== index) moved += 1
       index += 1
       const property = plainProperty(row, key)
@@ -90,13 +91,13 @@ export class Columns {
     return undefined
   }
 
-  /** The row checked last, with its keys in the order of the first. */
+  /** The row that was checked last, with its keys in the order of the first row. */
   arranged(row: Row): Row {
     if (this.#ordered) return row
     return Object.fromEntries(this.names.map((name) => [name, row[name] ?? null]))
   }
 
-  /** As far as rows were checked. */
+  /** What the rows checked so far add up to. */
   schema(): ReadonlyArray<Column> {
     return this.names.map((name, position) => {
       const kinds = this.#kinds[position] ?? 0
@@ -107,10 +108,10 @@ export class Columns {
 
 const cellFlaw = (property: { readonly value?: unknown } | undefined): Flaw =>
   property === undefined
-    ? flaw("is a getter or not enumerable")
-    : flaw(scalarProblem(property.value) ?? "is no cell of a table")
+    ? flaw(notPlainProperty)
+    : flaw(scalarProblem(property.value) ?? "is not a cell of a table")
 
-const announced = (row: unknown): Columns | Flaw => {
+const columnsOf = (row: unknown): Columns | Flaw => {
   if (!isPlainRecord(row)) return flaw("is not a plain record")
   const names = Object.getOwnPropertyNames(row)
   if (names.length === 0) return flaw("has no columns")
@@ -122,16 +123,16 @@ const announced = (row: unknown): Columns | Flaw => {
 }
 
 /**
- * Checks a whole table and gives its columns or its first flaw. Each row is handed on as soon as it
- * was checked, its keys in the order of the first row.
+ * Checks a whole table and gives its columns or its first flaw. Each row is handed to `each` as
+ * soon as it was checked, with its keys in the order of the first row.
  */
 export const scanTable = (value: unknown, each?: (row: Row) => void): Columns | Flaw => {
   if (!isPlainList(value)) return flaw("is not a list of records")
   if (value.length === 0) return flaw("is empty, so it has no columns")
-  const columns = announced(value[0])
-  if (!(columns instanceof Columns)) return within(columns, value, "[0]")
   const outer = listFlaw(value)
   if (outer !== undefined) return outer
+  const columns = columnsOf(value[0])
+  if (!(columns instanceof Columns)) return within(columns, value, "[0]")
   let index = 0
   for (const row of value) {
     const found = columns.check(row)
@@ -162,12 +163,9 @@ const columnMetadata = (table: Table, name: string): Metadata => {
   }
 }
 
-// A quarter is left to the caller: a value of metadata that is too large would lose all of it.
-const columnsBytesMax = (metadataValueBytesMax * 3) / 4
-
 /**
- * `length`, `shape`, and `columns` with the dtype, nulls and statistics of each. Beyond the bound
- * of columns or of bytes, and where a name cannot be a key of metadata, they are `omitted`.
+ * `length`, `shape`, and `columns` with the dtype, nulls and statistics of each. Columns beyond the
+ * limit of columns or of bytes, or whose name no metadata can hold, are counted as `omitted`.
  */
 export const tableMetadata = (table: Table): Metadata => {
   const names = Object.keys(table[0] ?? {})
@@ -177,7 +175,7 @@ export const tableMetadata = (table: Table): Metadata => {
     if (metadataKeyProblem(name) !== undefined) continue
     const column = { [name]: columnMetadata(table, name) }
     bytes += pack(encodeMetadata(column, "columns")).length
-    if (bytes > columnsBytesMax) break
+    if (bytes > tableColumnsBytesMax) break
     Object.assign(columns, column)
   }
   const omitted = names.length - Object.keys(columns).length

@@ -4,7 +4,8 @@
 import { constants } from "node:buffer"
 import { describe, expect, it } from "vitest"
 import { LimitExceeded, TypeMismatch } from "../errors.js"
-import { jsonText, parseJson, pieces, readText, textDecoder, wrongForm } from "./files.js"
+import { jsonTextLengthMax } from "../limits.js"
+import { jsonText, parseJson, pieces, readText, textDecoder, wrongFile } from "./files.js"
 import { filesOf } from "./materializer.contract.js"
 
 describe("text", () => {
@@ -21,7 +22,7 @@ describe("text", () => {
   })
 
   it.each([
-    ["a byte of no character", [0xff]],
+    ["a byte that begins no character", [0xff]],
     ["half a character", [0xe6, 0x97]],
     ["half of a surrogate pair", [0xed, 0xa0, 0x80]],
   ])("is refused for %s", async (_, bytes) => {
@@ -41,7 +42,10 @@ describe("JSON", () => {
     const toJSON = () => "x".repeat(constants.MAX_STRING_LENGTH + 1)
     const text = () => jsonText({ toJSON })
     expect(text).toThrow(LimitExceeded)
-    expect(text).toThrow(expect.objectContaining({ allowed: constants.MAX_STRING_LENGTH }))
+    expect(text).toThrow(
+      expect.objectContaining({ limit: "jsonTextLengthMax", allowed: jsonTextLengthMax }),
+    )
+    expect(constants.MAX_STRING_LENGTH).toBeGreaterThanOrEqual(jsonTextLengthMax)
   })
 })
 
@@ -53,9 +57,9 @@ describe("pieces", () => {
   })
 })
 
-describe("a wrong form", () => {
+describe("a file of another form", () => {
   it("names the file", () => {
-    const error = wrongForm("data.json", "is not JSON")
+    const error = wrongFile("data.json", "is not JSON")
     expect(error).toBeInstanceOf(TypeMismatch)
     expect(error).toMatchObject({ path: "data.json", kind: "conflict" })
     expect(error.message).toBe("the stored file data.json is not JSON")

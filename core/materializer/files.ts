@@ -1,12 +1,12 @@
 /**
- * What the materializers of this room share about files: strict text, and the error of a file that
- * is not what this revision writes. Knows no value.
+ * What the materializers of this room share about files: strict text, and the errors for a file
+ * that is not what this revision writes or would be too large. Knows nothing about values.
  */
-import { constants } from "node:buffer"
 import { LimitExceeded, TypeMismatch } from "../errors.js"
+import { jsonTextLengthMax } from "../limits.js"
 import type { FileInput } from "./materializer.js"
 
-/** What JSON text can say. */
+/** What JSON text can express. */
 export type Json =
   | null
   | boolean
@@ -15,13 +15,13 @@ export type Json =
   | ReadonlyArray<Json>
   | { readonly [key: string]: Json }
 
-/** `path` is the file, with the place in it where that is known. */
-export const wrongForm = (path: string, problem: string): TypeMismatch =>
+/** The error for a stored file; `path` is the file, with the place in it if that is known. */
+export const wrongFile = (path: string, problem: string): TypeMismatch =>
   new TypeMismatch({ path, message: `the stored file ${path} ${problem}` })
 
 /**
- * Text of a file, byte order mark included; a piece may end within a character if `more` follows.
- * Bytes that are not UTF-8 are refused.
+ * Decodes the text of a file, byte order mark included; a piece may end within a character if
+ * `more` follows. Bytes that are not UTF-8 are refused.
  */
 export const textDecoder = (path: string): ((bytes?: Uint8Array, more?: boolean) => string) => {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
@@ -29,7 +29,7 @@ export const textDecoder = (path: string): ((bytes?: Uint8Array, more?: boolean)
     try {
       return decoder.decode(bytes, { stream: more })
     } catch {
-      throw wrongForm(path, "is not UTF-8 text")
+      throw wrongFile(path, "is not UTF-8 text")
     }
   }
 }
@@ -38,31 +38,42 @@ export const textDecoder = (path: string): ((bytes?: Uint8Array, more?: boolean)
 export const readText = async (files: FileInput, path: string): Promise<string> =>
   textDecoder(path)(await files.bytes(path))
 
-/** The value of a JSON text; a text that is none is `TypeMismatch`. */
+/** The value of a JSON text, or `TypeMismatch` for text that is not JSON. */
 export const parseJson = (text: string, path: string): Json => {
   try {
     return JSON.parse(text)
   } catch {
-    throw wrongForm(path, "is not JSON")
+    throw wrongFile(path, "is not JSON")
+  }
+}
+
+/** The error for a value whose files would exceed a limit. */
+export const tooLarge = (limit: string, allowed: number, actual: number): LimitExceeded =>
+  new LimitExceeded({
+    limit,
+    allowed,
+    actual,
+    message: "value is too large for one file: save it in parts, or stream it as bytes",
+  })
+
+const stringify = (value: unknown): string => {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    // With a sound value, the only reason left is a text longer than any string.
+    throw tooLarge("jsonTextLengthMax", jsonTextLengthMax, jsonTextLengthMax + 1)
   }
 }
 
 /** JSON text of a value that the walk found sound; throws `LimitExceeded`. */
 export const jsonText = (value: unknown): string => {
-  try {
-    return JSON.stringify(value)
-  } catch (cause) {
-    // Of a sound value, the one reason left: a text longer than any string can be.
-    throw new LimitExceeded({
-      limit: "valueBytesMax",
-      allowed: constants.MAX_STRING_LENGTH,
-      actual: constants.MAX_STRING_LENGTH + 1,
-      message: `value is too large for one JSON text (${String(cause)}): save it in parts`,
-    })
-  }
+  const text = stringify(value)
+  if (text.length > jsonTextLengthMax)
+    throw tooLarge("jsonTextLengthMax", jsonTextLengthMax, text.length)
+  return text
 }
 
-/** Pieces already in memory, as a file source. */
+/** Pieces that are in memory, or made one at a time, as the source of a file. */
 export async function* pieces(list: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield* list
 }

@@ -3,6 +3,7 @@
  */
 import { describe, expect, it } from "vitest"
 import { InvalidInput, LimitExceeded } from "../errors.js"
+import { shownNameLengthMax, shownPathLengthMax } from "../limits.js"
 import { entryStep, flaw, refusal, stepTo, unlessThrown, within } from "./flaw.js"
 
 describe("a flaw", () => {
@@ -43,18 +44,40 @@ describe("a flaw", () => {
     expect(error.message).toContain("…")
   })
 
+  it("shows a key whole up to the limit, and cuts a longer one", () => {
+    const [whole, long] = ["k".repeat(shownNameLengthMax), "k".repeat(shownNameLengthMax + 1)]
+    expect(stepTo(whole)).toBe(`.${whole}`)
+    expect(stepTo(long)).toBe(`["${whole}…"]`)
+    expect(entryStep(whole, 0)).toBe(`.get("${whole}")`)
+    expect(entryStep(long, 0)).toBe(`.get("${whole}…")`)
+  })
+
+  it("shows a path whole up to the limit, and both ends of a longer one", () => {
+    const pathOf = (length: number) => {
+      const step = `.${"s".repeat(length - "value.".length)}`
+      const error = refusal(within(flaw("is long"), {}, step), "next")
+      return error instanceof InvalidInput ? error.path : ""
+    }
+    const whole = pathOf(shownPathLengthMax)
+    expect(whole).toMatch(/^value\.s+$/)
+    expect(whole.length).toBe(shownPathLengthMax)
+    expect(pathOf(shownPathLengthMax + 1)).toBe(
+      `${whole.slice(0, shownPathLengthMax / 2)}…${"s".repeat(shownPathLengthMax / 2)}`,
+    )
+  })
+
   it("shows keys of a Map only when they are strings", () => {
     expect(entryStep("a b", 2)).toBe('.get("a b")')
     expect(entryStep(Symbol("s"), 2)).toBe("<value 2>")
   })
 })
 
-describe("a test that throws", () => {
-  it("is answered with no", () => {
-    const test = unlessThrown((value) => {
+describe("a look that throws", () => {
+  it("is answered as was said", () => {
+    const look = unlessThrown((value) => {
       if (value === 0) throw new Error("zero")
       return value === 1
-    })
-    expect([0, 1, 2].map(test)).toEqual([false, true, false])
+    }, false)
+    expect([0, 1, 2].map(look)).toEqual([false, true, false])
   })
 })

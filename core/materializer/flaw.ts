@@ -1,10 +1,11 @@
 /**
- * A flaw: the first part of a value that a form of files could not give back, and the error that
- * names it. The path is put together on the way out of the walk, so sound values pay nothing.
+ * A flaw: the first part of a value that would not come back, and the error that names it. The path
+ * is put together on the way out of the walk, so that sound values do not pay for it.
  *
- * Knows how to say it, not how to find it.
+ * Knows how to report a flaw, not how to find one.
  */
 import { InvalidInput, LimitExceeded } from "../errors.js"
+import { shownNameLengthMax, shownPathLengthMax } from "../limits.js"
 import { memberPath } from "../model/names.js"
 
 interface Limit {
@@ -19,7 +20,7 @@ interface Step {
   readonly step: string
 }
 
-/** What is wrong, and where: made at the part, told from the root. */
+/** What is wrong, and where. Made at the part; the steps to the root are added on the way out. */
 export interface Flaw {
   /** Follows the path in a sentence: `is a function`. */
   readonly problem: string
@@ -31,16 +32,14 @@ export interface Flaw {
 export const flaw = (problem: string, limit?: Limit): Flaw =>
   limit === undefined ? { problem, trail: [] } : { problem, limit, trail: [] }
 
-/** The flaw as seen from the container around it. */
+/** The same flaw, one step further out. */
 export const within = (inner: Flaw, container: object, step: string): Flaw => {
   inner.trail.push({ container, step })
   return inner
 }
 
-const keyLengthMax = 64
-
 const short = (key: string): string =>
-  key.length > keyLengthMax ? `${key.slice(0, keyLengthMax)}…` : key
+  key.length > shownNameLengthMax ? `${key.slice(0, shownNameLengthMax)}…` : key
 
 /** To a property. */
 export const stepTo = (key: string): string => memberPath("", short(key))
@@ -49,26 +48,25 @@ export const stepTo = (key: string): string => memberPath("", short(key))
 export const entryStep = (key: unknown, index: number): string =>
   typeof key === "string" ? `.get(${JSON.stringify(short(key))})` : `<value ${index}>`
 
-const pathLengthMax = 400
-
 const pathOf = (steps: ReadonlyArray<Step>): string => {
   const path = `value${steps.map(({ step }) => step).join("")}`
-  if (path.length <= pathLengthMax) return path
-  return `${path.slice(0, pathLengthMax / 2)}…${path.slice(-pathLengthMax / 2)}`.toWellFormed()
+  if (path.length <= shownPathLengthMax) return path
+  const half = shownPathLengthMax / 2
+  return `${path.slice(0, half)}…${path.slice(-half)}`.toWellFormed()
 }
 
-/** A test that runs code of the caller, such as a getter: if that throws, the answer is no. */
+/** A look at a value may run code of the caller, such as a getter: `thrown` answers for that. */
 export const unlessThrown =
-  (test: (value: unknown) => boolean) =>
-  (value: unknown): boolean => {
+  <A>(look: (value: unknown) => A, thrown: A) =>
+  (value: unknown): A => {
     try {
-      return test(value)
+      return look(value)
     } catch {
-      return false
+      return thrown
     }
   }
 
-/** A path that passes the depth and meets a container again is a cycle, not a deep value. */
+/** A path that exceeds the depth and meets a container twice is a cycle, not a deep value. */
 const cycleOf = (steps: ReadonlyArray<Step>): { path: string; back: string } | undefined => {
   const seen = new Map<object, number>()
   for (const [index, { container }] of steps.entries()) {
@@ -80,7 +78,10 @@ const cycleOf = (steps: ReadonlyArray<Step>): { path: string; back: string } | u
   return undefined
 }
 
-/** The error for a flaw; `next` is what the caller may do, as the end of the sentence. */
+/** For a value that may suit another materializer than the one asked for by name. */
+export const chooseAnother = "leave the choice of a materializer out, or name one that takes it"
+
+/** The error for a flaw; `next`, what the caller can do about it, ends the sentence. */
 export const refusal = (found: Flaw, next: string): InvalidInput | LimitExceeded => {
   const { problem, limit } = found
   const steps = found.trail.toReversed()

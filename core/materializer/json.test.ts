@@ -51,7 +51,7 @@ describe("json", () => {
     ["bigint", 1n, "value"],
     ["a Date", { at: new Date(0) }, "value.at"],
     ["a typed array", { weights: Float32Array.of(1) }, "value.weights"],
-    ["a record of no prototype", [Object.create(null)], "value[0]"],
+    ["a record without a prototype", [Object.create(null)], "value[0]"],
     ["__proto__", JSON.parse('{"a":{"__proto__":1}}'), "value.a.__proto__"],
     ["half of a surrogate pair", ["ok", "\ud800"], "value[1]"],
   ])("leaves %s to others, and names it when it was chosen", async (_, value, path) => {
@@ -61,7 +61,7 @@ describe("json", () => {
     await expect(refused).rejects.toMatchObject({ path })
   })
 
-  it("refuses a file that is no JSON", async () => {
+  it("refuses a file that is not JSON", async () => {
     for (const text of ["", "{", "{'a': 1}", "NaN"]) {
       const load = async () => jsonMaterializer.load(filesOf({ "data.json": text }))
       await expect(load()).rejects.toThrow(TypeMismatch)

@@ -1,19 +1,18 @@
 /**
- * Values of JSON as `data.json`: null, booleans, strings, lists, plain records, and all finite
- * numbers but -0. What JSON.stringify would drop or change (undefined, NaN, holes, dates) is not
- * JSON here.
+ * Values of JSON as `data.json`: null, booleans, strings, lists, plain records, and every finite
+ * number except -0. What JSON.stringify would drop or change (undefined, NaN, holes, dates) is not
+ * taken.
  */
 import type { Metadata } from "../model/metadata.js"
 import { type Json, jsonText, parseJson, readText } from "./files.js"
-import { refusal } from "./flaw.js"
+import { chooseAnother, refusal } from "./flaw.js"
 import type { FileInput, FileOutput, Materializer } from "./materializer.js"
 import { listStatistics } from "./statistics.js"
 import { findFlaw } from "./walk.js"
 
 const save = (value: unknown, out: FileOutput): void => {
   const found = findFlaw(value, "json")
-  if (found !== undefined)
-    throw refusal(found, "leave the choice of a materializer out, or name one that takes it")
+  if (found !== undefined) throw refusal(found, chooseAnother)
   out.write("data.json", jsonText(value))
 }
 
@@ -29,7 +28,7 @@ export const plainMetadata = (value: unknown): Metadata => {
   return isRecord ? { length: Object.keys(value).length } : {}
 }
 
-/** Takes any type that TypeScript may give the value: whether it is JSON, its parts decide. */
+/** Typed for any value, since only the parts of a value decide whether it is JSON. */
 export const jsonMaterializer: Materializer<unknown, Json> = {
   name: "json",
   revision: 1,

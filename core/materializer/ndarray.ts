@@ -7,11 +7,12 @@
  */
 import { types } from "node:util"
 import { InvalidInput } from "../errors.js"
+import { arrayDimensionCountMax } from "../limits.js"
 import { dtype, type Metadata } from "../model/metadata.js"
-import { parseJson, pieces, readText, wrongForm } from "./files.js"
+import { parseJson, pieces, readText, wrongFile } from "./files.js"
 import { unlessThrown } from "./flaw.js"
 import type { FileInput, FileOutput, Materializer } from "./materializer.js"
-import { dimensionCountMax, npyHeader, parseNpy } from "./npy.js"
+import { npyHeader, parseNpy } from "./npy.js"
 import { bigStatistics, statistics } from "./statistics.js"
 import {
   type ArrayKind,
@@ -43,8 +44,8 @@ export const shapeProblem = (
   length: number,
 ): { readonly part: string; readonly problem: string } | undefined => {
   if (!Array.isArray(shape)) return { part: "", problem: "is not a list of dimensions" }
-  if (shape.length > dimensionCountMax)
-    return { part: "", problem: `has more than ${dimensionCountMax} dimensions` }
+  if (shape.length > arrayDimensionCountMax)
+    return { part: "", problem: `has more than ${arrayDimensionCountMax} dimensions` }
   const bad = shape.findIndex((dimension) => !isDimension(dimension))
   if (bad >= 0) return { part: `[${bad}]`, problem: "is not a whole number from 0" }
   const count = shape.reduce<number>((product, dimension) => product * Number(dimension), 1)
@@ -125,7 +126,7 @@ const readHint = async (files: FileInput): Promise<{ kind: ArrayKind; form: Form
   const { constructor: name, form } = Object(hint) as Record<"constructor" | "form", unknown>
   const kind = typeof name === "string" ? kindNamed(name) : undefined
   if (kind === undefined || (form !== "typed-array" && form !== "ndarray"))
-    throw wrongForm("array.json", "names no constructor and form of this runtime")
+    throw wrongFile("array.json", "names no constructor and form of this runtime")
   return { kind, form }
 }
 
@@ -133,13 +134,13 @@ const load = async (files: FileInput): Promise<TypedArray | NdArray> => {
   const hint = await readHint(files)
   const bytes = await files.bytes("array.npy")
   const npy = parseNpy(bytes)
-  if (typeof npy === "string") throw wrongForm("array.npy", npy)
+  if (typeof npy === "string") throw wrongFile("array.npy", npy)
   const kind = hint?.kind ?? kindOfDescr(npy.descr)
   if (kind === undefined || kind.descr !== npy.descr)
-    throw wrongForm("array.npy", `holds ${npy.descr}, which no typed array of this runtime does`)
+    throw wrongFile("array.npy", `holds ${npy.descr}, which no typed array of this runtime does`)
   const body = bytes.subarray(npy.offset)
   if (shapeProblem(npy.shape, body.length / kind.width) !== undefined)
-    throw wrongForm("array.npy", `has ${body.length} bytes of data, not those of its shape`)
+    throw wrongFile("array.npy", `has ${body.length} bytes of data, not those of its shape`)
   const data = arrayOf(kind, body)
   return (hint?.form ?? usualForm(npy.shape)) === "ndarray" ? ndarray(data, npy.shape) : data
 }
@@ -166,7 +167,7 @@ export const arrayMetadata = (value: TypedArray | NdArray): Metadata => {
 export const ndarrayMaterializer: Materializer<TypedArray | NdArray, TypedArray | NdArray> = {
   name: "ndarray",
   revision: 1,
-  accepts: unlessThrown((value) => partsOf(value) !== undefined),
+  accepts: unlessThrown((value) => partsOf(value) !== undefined, false),
   save,
   load,
   metadata: arrayMetadata,

@@ -3,7 +3,8 @@
  */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { dimensionCountMax, npyHeader, parseNpy } from "./npy.js"
+import { arrayDimensionCountMax } from "../limits.js"
+import { npyHeader, parseNpy } from "./npy.js"
 
 const decoded = (base64: string): Uint8Array => Buffer.from(base64, "base64")
 
@@ -36,7 +37,7 @@ describe("writing", () => {
   })
 
   it("lets the data begin at a multiple of 64 bytes, whatever the shape", () => {
-    for (let count = 0; count <= dimensionCountMax; count += 1) {
+    for (let count = 0; count <= arrayDimensionCountMax; count += 1) {
       const shape = Array.from({ length: count }, () => Number.MAX_SAFE_INTEGER)
       const header = npyHeader("<f8", shape)
       expect(header.length % 64).toBe(0)

@@ -1,12 +1,9 @@
 /**
  * The npy format of NumPy, versions 1.0 and 2.0 (NEP 1; `numpy.lib.format`).
  *
- * Magic, version, header length, then a Python literal padded so that the data begin at a multiple
- * of 64 bytes. Writes C order only. Knows no typed arrays: data are bytes.
+ * Magic, version, header length, then a Python literal padded so that the data begins at a multiple
+ * of 64 bytes. Writes C order only. Knows nothing about typed arrays: data is bytes.
  */
-
-/** What NumPy 1.x opens; later releases allow twice as many. */
-export const dimensionCountMax = 32
 
 const magic = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59)
 const alignment = 64
@@ -32,10 +29,10 @@ export const npyHeader = (descr: string, shape: ReadonlyArray<number>): Uint8Arr
 }
 
 /** What a header says. */
-export interface Npy {
+interface Npy {
   readonly descr: string
   readonly shape: ReadonlyArray<number>
-  /** Where the data begin. */
+  /** Where the data begins. */
   readonly offset: number
 }
 
@@ -63,7 +60,7 @@ const parseShape = (text: string): ReadonlyArray<number> | undefined => {
   return shape.every(Number.isSafeInteger) ? shape : undefined
 }
 
-/** Reads the header, or says in words why the file cannot be read. */
+/** The header, or the reason why the file cannot be read, in words. */
 export const parseNpy = (bytes: Uint8Array): Npy | string => {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const span = headerSpan(file)

@@ -1,11 +1,12 @@
 /**
- * Why no materializer takes a value: its first part that none of the built-in forms gives back.
+ * The error for a value that no materializer takes: it names the first part that none of the
+ * built-in ones gives back.
  */
 import type { InvalidInput, LimitExceeded } from "../errors.js"
 import { flaw, refusal } from "./flaw.js"
 import { findFlaw } from "./walk.js"
 
-/** What the caller may do about a part that no built-in form gives back. */
+/** What the caller can do about a part that no built-in materializer gives back. */
 export const advice =
   "give it to a materializer of your own (see Materializer) or save a plain form of it"
 

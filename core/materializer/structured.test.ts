@@ -103,10 +103,10 @@ describe("structured", () => {
   })
 
   it.each([
-    ["no MessagePack", Buffer.from("c1c1", "hex")],
+    ["something else than MessagePack", Buffer.from("c1c1", "hex")],
     ["more than one value", Buffer.concat([pack([1]), pack([1])])],
     ["nothing", new Uint8Array(0)],
-    ["tokens of no value", pack([["list", 1]])],
+    ["tokens that are not a value", pack([["list", 1]])],
     ["nesting that overflows readers", Buffer.alloc(50_000, 0x91)],
   ])("refuses a file of %s", async (_, bytes) => {
     const load = async () => structuredMaterializer.load(filesOf({ "data.msgpack": bytes }))

@@ -1,15 +1,14 @@
 /**
  * Values of JavaScript's built-in types as `data.msgpack`, loss-free: what JSON holds, and bigint,
- * undefined, NaN, infinities, -0, Date, Map, Set, records of no prototype, typed arrays, Buffer,
- * ArrayBuffer and ndarrays, nested at will.
+ * undefined, NaN, infinities, -0, Date, Map, Set, records without a prototype, typed arrays,
+ * Buffer, ArrayBuffer and ndarrays, nested in any way.
  *
  * Functions, symbols, class instances, getters, holes and cycles are refused by their path.
  */
-import { LimitExceeded } from "../errors.js"
 import { valueBytesMax } from "../limits.js"
 import type { Metadata } from "../model/metadata.js"
 import { type Plain, pack, unpack } from "../model/msgpack.js"
-import { wrongForm } from "./files.js"
+import { tooLarge, wrongFile } from "./files.js"
 import { refusal } from "./flaw.js"
 import { plainMetadata } from "./json.js"
 import type { FileInput, FileOutput, Materializer } from "./materializer.js"
@@ -20,14 +19,9 @@ import { findFlaw } from "./walk.js"
 const packTokens = (tokens: ReadonlyArray<Plain>): Uint8Array => {
   try {
     return pack(tokens)
-  } catch (cause) {
-    // Of sound tokens, the one reason left is a file longer than any buffer can be.
-    throw new LimitExceeded({
-      limit: "valueBytesMax",
-      allowed: valueBytesMax,
-      actual: valueBytesMax + 1,
-      message: `value is too large for one file (${String(cause)}): save it in parts`,
-    })
+  } catch {
+    // With sound tokens, the only reason left is a file longer than any buffer.
+    throw tooLarge("valueBytesMax", valueBytesMax, valueBytesMax + 1)
   }
 }
 
@@ -36,14 +30,16 @@ const save = (value: unknown, out: FileOutput): void => {
   if (found !== undefined) throw refusal(found, advice)
   const tokens: Array<Plain> = []
   writeTokens(value, tokens)
-  out.write("data.msgpack", packTokens(tokens))
+  const file = packTokens(tokens)
+  if (file.length > valueBytesMax) throw tooLarge("valueBytesMax", valueBytesMax, file.length)
+  out.write("data.msgpack", file)
 }
 
 const unpackTokens = (bytes: Uint8Array): Plain => {
   try {
     return unpack(bytes)
   } catch {
-    throw wrongForm("data.msgpack", "is not MessagePack")
+    throw wrongFile("data.msgpack", "is not MessagePack")
   }
 }
 
@@ -52,14 +48,14 @@ const load = async (files: FileInput): Promise<unknown> => {
   try {
     return readTokens(tokens)
   } catch (error) {
-    throw error instanceof TokenProblem ? wrongForm("data.msgpack", error.message) : error
+    throw error instanceof TokenProblem ? wrongFile("data.msgpack", error.message) : error
   }
 }
 
 const metadata = (value: unknown): Metadata =>
   value instanceof Map || value instanceof Set ? { length: value.size } : plainMetadata(value)
 
-/** Takes what JSON cannot say; of class instances, only the built-in ones named above. */
+/** Takes what JSON cannot express; of class instances, only the built-in ones named above. */
 export const structuredMaterializer: Materializer<unknown, unknown> = {
   name: "structured",
   revision: 1,

@@ -125,16 +125,16 @@ describe("loading", () => {
 
   it.each([
     ["a cut line", '{"a":1}\n{"a":2}', schema, "table.jsonl"],
-    ["a line of no JSON", '{"a":1}\n{"a":}\n', schema, "table.jsonl[1]"],
+    ["a line that is not JSON", '{"a":1}\n{"a":}\n', schema, "table.jsonl[1]"],
     ["an empty line", '{"a":1}\n\n{"a":2}\n', schema, "table.jsonl[1]"],
-    ["a line of no record", '{"a":1}\n[2]\n', schema, "table.jsonl[1]"],
+    ["a line that is not a record", '{"a":1}\n[2]\n', schema, "table.jsonl[1]"],
     ["a row of other columns", '{"a":1}\n{"b":2}\n', schema, "table.jsonl[1]"],
     ["too few rows", '{"a":1}\n', schema, "table.jsonl"],
     ["too many rows", '{"a":1}\n{"a":2}\n{"a":3}\n', schema, "table.jsonl"],
     ["bytes that are not UTF-8", Buffer.from('{"a":"\xff"}\n', "latin1"), schema, "table.jsonl"],
     ["half a character", Buffer.of(0xc3), schema, "table.jsonl"],
-    ["a schema of no columns", '{"a":1}\n', '{"rows":1}', "schema.json"],
-    ["a schema of no record", '{"a":1}\n', "[]", "schema.json"],
+    ["a schema without columns", '{"a":1}\n', '{"rows":1}', "schema.json"],
+    ["a schema that is not a record", '{"a":1}\n', "[]", "schema.json"],
   ])("refuses %s", async (_, table, columns, path) => {
     const files = filesOf({ "table.jsonl": table, "schema.json": columns })
     const load = async () => tableMaterializer.load(files)

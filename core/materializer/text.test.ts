@@ -4,6 +4,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { InvalidInput, TypeMismatch } from "../errors.js"
+import { previewLineCountMax, previewLineLengthMax } from "../limits.js"
 import { filesOf, materializerContract, roundTrip, savedFiles } from "./materializer.contract.js"
 import { firstLines, textMaterializer } from "./text.js"
 
@@ -45,7 +46,12 @@ describe("text", () => {
   })
 
   it("shows the first lines, and never half of a character", () => {
-    expect(firstLines("a\nb\nc\nd\ne\nf\ng")).toBe("a\nb\nc\nd\ne")
+    const lines = Array.from({ length: previewLineCountMax }, (_, index) => `${index}`).join("\n")
+    expect(firstLines(lines)).toBe(lines)
+    expect(firstLines(`${lines}\nmore`)).toBe(lines)
+    const wide = "x".repeat(previewLineLengthMax)
+    expect(firstLines(wide)).toBe(wide)
+    expect(firstLines(`${wide}x`)).toBe(`${wide.slice(1)}…`)
     const line = firstLines(`${"x".repeat(118)}👩${"x".repeat(500)}`)
     expect(line.length).toBeLessThanOrEqual(120)
     expect(line.endsWith("…")).toBe(true)

@@ -1,31 +1,26 @@
 /**
  * Strings as `data.txt`, UTF-8. A string with half of a surrogate pair has no UTF-8 and is refused.
  */
-import { InvalidInput } from "../errors.js"
+import { previewLineCountMax, previewLineLengthMax } from "../limits.js"
 import { readText } from "./files.js"
+import { chooseAnother, flaw, refusal } from "./flaw.js"
 import type { FileOutput, Materializer } from "./materializer.js"
+import { scalarProblem } from "./plain.js"
 
 const isText = (value: unknown): value is string =>
   typeof value === "string" && value.isWellFormed()
 
 const save = (value: unknown, out: FileOutput): void => {
-  if (!isText(value)) {
-    const problem =
-      typeof value === "string"
-        ? "contains half of a surrogate pair, which no UTF-8 can hold: use .toWellFormed()"
-        : "is not a string: leave the choice of a materializer out, or choose another one"
-    throw new InvalidInput({ path: "value", message: `value ${problem}` })
-  }
+  if (typeof value !== "string") throw refusal(flaw("is not a string"), chooseAnother)
+  const problem = scalarProblem(value)
+  if (problem !== undefined) throw refusal(flaw(problem), "use .toWellFormed()")
   out.write("data.txt", value)
 }
-
-const previewLineMax = 5
-const previewLineLengthMax = 120
 
 /** The first lines of a longer text, each cut where it is long. For people, not for programs. */
 export const firstLines = (text: string): string =>
   text
-    .split("\n", previewLineMax)
+    .split("\n", previewLineCountMax)
     .map((line) => (line.length > previewLineLengthMax ? cut(line) : line))
     .join("\n")
 

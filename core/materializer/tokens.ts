@@ -2,8 +2,8 @@
  * The tokens of structured values: a flat list in pre-order, so that neither MessagePack nor any
  * reader of it needs a stack as deep as the value.
  *
- * A scalar of MessagePack stands for itself, and so does a Uint8Array. Anything else is a list that
- * begins with a word, as listed below. What occurs twice is written twice.
+ * A MessagePack scalar stands for itself, and so does a Uint8Array. Anything else is a list that
+ * begins with a word, as listed below. A part that occurs twice is written twice.
  */
 import { types } from "node:util"
 import { valueDepthMax } from "../limits.js"
@@ -24,8 +24,8 @@ import {
  *   ["list", n]  ["set", n]              n values
  *   ["map", n]                           n times a key and its value
  *   ["record", ...keys]                  a value for each key
- *   ["bare", ...keys]                    the same, of a record without prototype
- *   ["date", ms]                         nothing, as after all below
+ *   ["bare", ...keys]                    the same, for a record without a prototype
+ *   ["date", ms]                         nothing, as for all below
  *   ["bigint", "0x..."]                  beyond 64 bits
  *   ["undefined"]  ["-0"]
  *   ["array", constructor, bytes]        little-endian
@@ -34,7 +34,7 @@ import {
  */
 type Tokens = Array<Plain>
 
-/** Appends the tokens of a value in which the walk found no flaw. */
+/** Appends the tokens of a value; the walk must have found no flaw in it. */
 export const writeTokens = (value: unknown, tokens: Tokens): void => {
   switch (typeof value) {
     case "string":
@@ -104,10 +104,10 @@ export const isBig = (value: bigint): boolean =>
 export const bigText = (value: bigint): string =>
   value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`
 
-/** What is wrong with tokens that no value has. */
+/** What is wrong with tokens that `writeTokens` does not write. */
 export class TokenProblem extends Error {}
 
-const refuse = (problem: string): never => {
+const fail = (problem: string): never => {
   throw new TokenProblem(problem)
 }
 
@@ -126,10 +126,10 @@ class Reader {
   read(depth: number): unknown {
     const token = this.tokens[this.at]
     this.at += 1
-    if (token === undefined) return refuse("ends too early")
+    if (token === undefined) return fail("ends too early")
     if (typeof token !== "object" || token === null) return token
     if (token instanceof Uint8Array) return readArray("Uint8Array", token)
-    if (!isList(token)) return refuse("has a map where a token should be")
+    if (!isList(token)) return fail("has a map where a token should be")
     return this.readMarked(token, depth)
   }
 
@@ -147,7 +147,7 @@ class Reader {
       case "map":
         return this.readMap(first, depth)
       case "date":
-        return typeof first === "number" ? new Date(first) : refuse("has a date without a time")
+        return typeof first === "number" ? new Date(first) : fail("has a date without a time")
       case "bigint":
         return readBig(first)
       case "undefined":
@@ -161,20 +161,20 @@ class Reader {
       case "ndarray":
         return readNdArray(readArray(first, token[2]), token.slice(3))
       default:
-        return refuse("has a token of no known word")
+        return fail("has a token of an unknown word")
     }
   }
 
-  /** Each value takes a token at least, so a count beyond them is refused before it costs. */
+  /** Each value takes at least a token, so a higher count is refused before any memory is used. */
   count(claimed: Plain | undefined, depth: number): number {
-    if (depth >= valueDepthMax) return refuse(`is nested more than ${valueDepthMax} deep`)
+    if (depth >= valueDepthMax) return fail(`is nested more than ${valueDepthMax} deep`)
     const left = this.tokens.length - this.at
     return typeof claimed === "number" &&
       Number.isInteger(claimed) &&
       claimed >= 0 &&
       claimed <= left
       ? claimed
-      : refuse("counts more values than follow")
+      : fail("counts more values than follow")
   }
 
   readMany(claimed: Plain | undefined, depth: number): Array<unknown> {
@@ -198,9 +198,10 @@ class Reader {
     const record: Record<string, unknown> = {}
     for (let index = 1; index < token.length; index += 1) {
       const key = token[index]
-      if (typeof key !== "string" || key === "__proto__") return refuse("has a key of no record")
+      if (typeof key !== "string" || key === "__proto__")
+        return fail("has a key that no record can have")
       const value = this.read(depth + 1)
-      // An inherited name, such as toString, may be frozen: then only a definition is sure.
+      // An inherited name, such as toString, may be frozen: then only a definition works.
       if (key in record) Object.defineProperty(record, key, { value, ...ordinary })
       else record[key] = value
     }
@@ -212,27 +213,27 @@ const hexadecimal = /^-?0x[0-9a-f]+$/
 
 const readBig = (text: Plain | undefined): bigint => {
   if (typeof text !== "string" || !hexadecimal.test(text))
-    return refuse("has a bigint of no digits")
+    return fail("has a bigint without digits")
   return text.startsWith("-") ? -BigInt(text.slice(1)) : BigInt(text)
 }
 
 const readArray = (name: Plain | undefined, bytes: Plain | undefined): TypedArray => {
   const kind = typeof name === "string" ? kindNamed(name) : undefined
-  if (kind === undefined) return refuse("has an array that this runtime has no constructor for")
+  if (kind === undefined) return fail("has an array that this runtime has no constructor for")
   if (!(bytes instanceof Uint8Array) || bytes.length % kind.width !== 0)
-    return refuse(`has a ${kind.name} of no whole number of elements`)
+    return fail(`has a ${kind.name} that ends within an element`)
   return arrayOf(kind, bytes)
 }
 
 const readNdArray = (data: TypedArray, shape: ReadonlyArray<Plain>): unknown =>
   shapeProblem(shape, data.length) === undefined
     ? ndarray(data, shape.map(Number))
-    : refuse("has an ndarray whose shape does not hold its data")
+    : fail("has an ndarray whose shape does not hold its data")
 
 /** The value of tokens; throws `TokenProblem` unless they are one whole value. */
 export const readTokens = (tokens: Plain): unknown => {
-  if (!isList(tokens)) return refuse("is not a list of tokens")
+  if (!isList(tokens)) return fail("is not a list of tokens")
   const reader = new Reader(tokens)
   const value = reader.read(0)
-  return reader.at === tokens.length ? value : refuse("goes on after its value")
+  return reader.at === tokens.length ? value : fail("goes on after its value")
 }

@@ -4,7 +4,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { InvalidInput, LimitExceeded } from "../errors.js"
-import { valueDepthMax } from "../limits.js"
+import { shownNameLengthMax, valueDepthMax } from "../limits.js"
 import { refusal } from "./flaw.js"
 import { NdArray, ndarray } from "./ndarray.js"
 import { findFlaw } from "./walk.js"
@@ -29,6 +29,11 @@ class Stack extends Array<number> {}
 
 describe("what does not come back", () => {
   const list = Object.assign([1, 2], { columns: ["a"] })
+  // As many values as elements, so that counting alone does not see what is wrong.
+  const holeAndName = Object.assign(new Array(3), { 0: 1, 2: 3, x: 2 })
+  const hiddenAndName = Object.assign(Object.defineProperty([1, 2], 0, { enumerable: false }), {
+    x: 1,
+  })
   const hidden = Object.defineProperty({ a: 1 }, "b", { value: 2, enumerable: false })
   const symbol = { a: { [Symbol("s")]: 1 } }
 
@@ -56,6 +61,10 @@ describe("what does not come back", () => {
     ["a symbol key", symbol, "value.a"],
     ["a hole", { l: Object.assign(new Array(3), { 0: 1, 2: 3 }) }, "value.l[1]"],
     ["a named property", { l: list }, "value.l.columns"],
+    ["a hole", { l: holeAndName }, "value.l[1]"],
+    ["not enumerable", { l: hiddenAndName }, "value.l[0]"],
+    ["a getter", { l: Object.defineProperty([1], 0, { get: () => 1 }) }, "value.l[0]"],
+    ["a symbol key", { l: Object.assign([1], { [Symbol("s")]: 1 }) }, "value.l"],
     ["half of a surrogate pair", { t: "\ud800" }, "value.t"],
     ["half of a surrogate pair", { "\ud800": 1 }, 'value["\\ud800"]'],
     ["a reserved key", JSON.parse('{"a":{"__proto__":{}}}'), "value.a.__proto__"],
@@ -177,6 +186,17 @@ describe("hostile values", () => {
     const tail = nested(600, "x".repeat(100_000))
     expect(findFlaw([tail, nested(300, tail)], "json")).toBeUndefined()
     expect(errorOf([tail, nested(600, tail)])).toMatchObject({ limit: "valueDepthMax" })
+  })
+
+  it("of a class are named, and a long name is cut", () => {
+    const named = (length: number) => {
+      class Long {}
+      Object.defineProperty(Long, "name", { value: "L".repeat(length) })
+      return errorOf(new Long()).message
+    }
+    const whole = "L".repeat(shownNameLengthMax)
+    expect(named(shownNameLengthMax)).toContain(`value is a ${whole} instance`)
+    expect(named(shownNameLengthMax + 1)).toContain(`value is a ${whole} instance`)
   })
 
   it("with endless keys give paths of a bounded length", () => {

@@ -1,109 +1,55 @@
 /**
- * The one walk over a value, which finds the first part that a form of files could not give back.
+ * The one walk over a value: finds the first part that would not come back.
  *
- * It reads own data properties by their descriptors, so no getter runs and no proxy is asked: what
- * was walked is what will be written, as long as both happen in one go. Depth and size are bounded
- * before they are followed, which also ends cycles and values that share themselves without end.
+ * It reads own data properties by their descriptors, so no getter of a part runs and no proxy is
+ * asked: what was walked is what will be written, as long as both happen in one go. Depth and size
+ * are bounded before they are followed, which also ends cycles and values that share their parts
+ * without end.
  */
 import { types } from "node:util"
-import { valueBytesMax, valueDepthMax } from "../limits.js"
+import { shownNameLengthMax, valueBytesMax, valueDepthMax } from "../limits.js"
 import { entryStep, type Flaw, flaw, stepTo, within } from "./flaw.js"
 import { isNdArray, NdArray } from "./ndarray.js"
+import {
+  disguised,
+  hasSlots,
+  keyProblem,
+  listFlaw,
+  notPlainProperty,
+  plainProperty,
+  scalarProblem,
+} from "./plain.js"
 import { bigText, isBig } from "./tokens.js"
 import { kindOf } from "./typed-array.js"
 
 /** `json`: what JSON gives back exactly. `structured`: that, and JavaScript's built-in types. */
-export type Form = "json" | "structured"
-
-const loneSurrogate = "half of a surrogate pair, which no UTF-8 can hold"
-
-/** Why a scalar is not one of JSON that comes back as it is, or `undefined`. */
-export const scalarProblem = (value: unknown): string | undefined => {
-  switch (typeof value) {
-    case "string":
-      return value.isWellFormed() ? undefined : `contains ${loneSurrogate}`
-    case "number":
-      if (!Number.isFinite(value)) return `is ${value}, which JSON lacks`
-      return Object.is(value, -0) ? "is -0, which JSON lacks" : undefined
-    case "boolean":
-      return undefined
-    case "undefined":
-      return "is undefined, which JSON lacks"
-    case "bigint":
-      return "is a bigint, which JSON lacks"
-    case "object":
-      return value === null ? undefined : "is no scalar"
-    default:
-      return `is a ${typeof value}`
-  }
-}
-
-/** Why a key of a record cannot be kept, or `undefined`. */
-export const keyProblem = (key: string): string | undefined => {
-  if (key === "__proto__") return "is a reserved key"
-  return key.isWellFormed() ? undefined : `has a key with ${loneSurrogate}`
-}
-
-/** An own, enumerable property that is no accessor, as its descriptor; else `undefined`. */
-export const plainProperty = (record: object, key: string): { value?: unknown } | undefined => {
-  const property = Object.getOwnPropertyDescriptor(record, key)
-  if (property === undefined || property.enumerable !== true) return undefined
-  return property.get === undefined && property.set === undefined ? property : undefined
-}
-
-/** An object literal or its like: of no class, behind no proxy, without symbol keys. */
-export const isPlainRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" &&
-  value !== null &&
-  !types.isProxy(value) &&
-  Object.getPrototypeOf(value) === Object.prototype &&
-  Object.getOwnPropertySymbols(value).length === 0
-
-/** A list of no subclass and behind no proxy. */
-export const isPlainList = (value: unknown): value is ReadonlyArray<unknown> =>
-  !types.isProxy(value) && Array.isArray(value) && Object.getPrototypeOf(value) === Array.prototype
-
-/**
- * Why a plain list is more or less than its elements, or `undefined`. Hidden named properties, as
- * template strings have them, are not looked for: naming all properties costs more than saving.
- */
-export const listFlaw = (list: ReadonlyArray<unknown>): Flaw | undefined => {
-  if (Object.getOwnPropertySymbols(list).length > 0) return flaw("has a symbol key")
-  // Unlike keys, values cost no string for each element.
-  if (Object.values(list).length === list.length) return undefined
-  const hole = list.findIndex((_, index) => !(index in list))
-  if (hole >= 0) return within(flaw("is a hole in a list"), list, `[${hole}]`)
-  // Elements come first, and none is missing.
-  const name = Object.keys(list)[list.length]
-  if (name === undefined) return flaw("is a list with hidden elements")
-  return within(flaw("is a named property of a list"), list, stepTo(name))
-}
+type Notation = "json" | "structured"
 
 const className = (prototype: unknown): string => {
   try {
     const name: unknown = Object(Object(prototype).constructor).name
-    return typeof name === "string" && name !== "" ? name.slice(0, 64) : "class"
+    return typeof name === "string" && name !== "" ? name.slice(0, shownNameLengthMax) : "class"
   } catch {
     return "class"
   }
 }
 
-// What a value takes in memory, at least: a slot for each part, and a head for each container.
+// The least that a value takes in memory: a slot for each part, a header for each container.
 const slotBytes = 8
-const headBytes = 48
+const headerBytes = 48
 
-// Smaller containers are walked again faster than they are remembered.
+// A smaller container is walked again in less time than it takes to remember it.
 const rememberBytes = 65_536
 
-class Walk {
+class FlawSearch {
   readonly structured: boolean
-  /** Of the value when it comes back, where what is shared now is written twice. At least. */
+  /** Lower bound of the loaded size, in bytes; shared parts count each time. */
   size = 0
-  /** What large containers took, and how deep they were: where they occur again they are known. */
+  /** Size and depth of large containers, so that they are walked once however often they occur. */
   readonly known = new Map<object, { readonly size: number; readonly depth: number }>()
 
-  constructor(form: Form) {
-    this.structured = form === "structured"
+  constructor(notation: Notation) {
+    this.structured = notation === "structured"
   }
 
   visit(value: unknown, depth: number): Flaw | undefined {
@@ -123,7 +69,7 @@ class Walk {
     const known = this.known.get(value)
     if (known !== undefined && depth <= known.depth) return this.add(known.size)
     const before = this.size
-    this.size += slotBytes + headBytes
+    this.size += slotBytes + headerBytes
     if (this.size > valueBytesMax) return this.tooLarge()
     const found = this.visitObject(value, depth)
     const size = this.size - before
@@ -157,16 +103,17 @@ class Walk {
   }
 
   visitRecord(record: object, depth: number): Flaw | undefined {
+    if (hasSlots(record)) return flaw(disguised)
     for (const key of Object.getOwnPropertyNames(record)) {
       const property = plainProperty(record, key)
-      const problem = property === undefined ? "is a getter or not enumerable" : keyProblem(key)
+      const problem = property === undefined ? notPlainProperty : keyProblem(key)
       const found = problem === undefined ? this.visit(property?.value, depth) : flaw(problem)
       if (found !== undefined) return within(found, record, stepTo(key))
     }
     return Object.getOwnPropertySymbols(record).length > 0 ? flaw("has a symbol key") : undefined
   }
 
-  /** The prototype decides, and the internal slots that `node:util` sees confirm it. */
+  /** The prototype decides; `node:util` then confirms it by the internal slots. */
   visitBuiltIn(value: object, prototype: unknown, depth: number): Flaw | undefined {
     if (prototype === null) return this.visitRecord(value, depth)
     if (ArrayBuffer.isView(value))
@@ -234,12 +181,12 @@ const instance = (prototype: unknown, detail = ""): Flaw => {
   return flaw(`is ${vowel.test(name) ? "an" : "a"} ${name} instance${detail}`)
 }
 
-/** The first flaw of the value in this form, or `undefined` when it comes back exactly. */
-export const findFlaw = (value: unknown, form: Form): Flaw | undefined => {
+/** The first part that would not come back from this notation, or `undefined`. */
+export const findFlaw = (value: unknown, notation: Notation): Flaw | undefined => {
   try {
-    return new Walk(form).visit(value, 0)
+    return new FlawSearch(notation).visit(value, 0)
   } catch {
-    // Elements of a list may still be getters, and the caller's stack may be deep already.
+    // The caller's stack may be deep already, and less deep values overflow it then.
     return flaw("throws while it is read")
   }
 }
