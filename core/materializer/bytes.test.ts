@@ -1,12 +1,13 @@
 /**
  * Bytes in every form that Node has for them, streamed without being held, refused when spent.
  */
+import { once } from "node:events"
 import { Readable } from "node:stream"
 import { describe, expect, it } from "vitest"
 import { InvalidInput } from "../errors.js"
 import { type Bytes, bytesMaterializer } from "./bytes.js"
-import { materializerContract, roundTrip, savedFiles } from "./materializer.contract.js"
-import type { FileSource } from "./materializer.js"
+import { filesOf, materializerContract, roundTrip, savedFiles } from "./materializer.contract.js"
+import type { FileInput, FileSource } from "./materializer.js"
 
 async function* chunks(...list: ReadonlyArray<Uint8Array>): AsyncGenerator<Uint8Array> {
   for (const chunk of list) yield await Promise.resolve(chunk)
@@ -14,6 +15,20 @@ async function* chunks(...list: ReadonlyArray<Uint8Array>): AsyncGenerator<Uint8
 
 const sample = Uint8Array.of(1, 2, 3, 255)
 const parts = () => [sample.slice(0, 1), new Uint8Array(0), sample.slice(1)]
+
+const webStream = () =>
+  new ReadableStream<Uint8Array>({
+    start: (controller) => {
+      for (const part of parts()) if (part.length > 0) controller.enqueue(part)
+      controller.close()
+    },
+  })
+
+const refusedAsRead = (stream: Bytes) =>
+  expect(savedFiles(bytesMaterializer, stream)).rejects.toMatchObject({
+    path: "value",
+    message: expect.stringMatching(/is being or has been read/),
+  })
 
 materializerContract<Bytes, Uint8Array>(
   bytesMaterializer,
@@ -25,12 +40,7 @@ materializerContract<Bytes, Uint8Array>(
     new Blob(parts()),
     new File(parts(), "sample.bin"),
     Readable.from(parts(), { objectMode: false }),
-    new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        for (const part of parts()) if (part.length > 0) controller.enqueue(part)
-        controller.close()
-      },
-    }),
+    webStream(),
     chunks(...parts()),
     { [Symbol.asyncIterator]: () => chunks(...parts()) },
   ],
@@ -94,8 +104,46 @@ describe("bytes", () => {
     for await (const _ of read);
     const locked = new ReadableStream<Uint8Array>()
     locked.getReader()
-    for (const spent of [read, locked])
-      await expect(savedFiles(bytesMaterializer, spent)).rejects.toThrow(/has been read/)
+    const finished = webStream()
+    await new Response(finished.pipeThrough(new TransformStream())).arrayBuffer()
+    const drained = webStream()
+    const reader = drained.getReader()
+    while (!(await reader.read()).done);
+    reader.releaseLock()
+    const cancelled = webStream()
+    await cancelled.cancel()
+    for (const spent of [read, locked, finished, drained, cancelled]) await refusedAsRead(spent)
+  })
+
+  it("refuses a stream whose beginning is gone, or that somebody else reads", async () => {
+    const begun = Readable.from(parts(), { objectMode: false })
+    await once(begun, "readable")
+    begun.read(1)
+    const begunWeb = webStream()
+    const reader = begunWeb.getReader()
+    await reader.read()
+    reader.releaseLock()
+    const flowing = Readable.from(parts(), { objectMode: false }).on("data", () => undefined)
+    const destroyed = Readable.from(parts(), { objectMode: false }).destroy()
+    for (const spent of [begun, begunWeb, flowing, destroyed]) await refusedAsRead(spent)
+  })
+
+  it("takes a stream that has bytes ready of which nothing was read", async () => {
+    const ready = Readable.from(parts(), { objectMode: false })
+    await once(ready, "readable")
+    expect(await roundTrip(bytesMaterializer, ready)).toEqual(sample)
+  })
+
+  it("come back in memory of their own, whatever their file lies in", async () => {
+    const pooled = Buffer.from(sample)
+    expect(pooled.buffer.byteLength).toBeGreaterThan(sample.length)
+    const files: FileInput = { ...filesOf({}), bytes: () => Promise.resolve(pooled) }
+    const back = await bytesMaterializer.load(files)
+    expect(back).toEqual(sample)
+    expect(back.buffer.byteLength).toBe(sample.length)
+    const whole = Buffer.from(Uint8Array.from(sample).buffer)
+    const same = await bytesMaterializer.load({ ...files, bytes: () => Promise.resolve(whole) })
+    expect(same.buffer).toBe(whole.buffer)
   })
 
   it("lets the error of a stream through", async () => {

@@ -3,15 +3,16 @@
  * held whole. Comes back as a Uint8Array. Whether a stream yields bytes is seen only when it is
  * pulled, so a chunk of anything else is refused then.
  */
+import { Readable } from "node:stream"
 import { types } from "node:util"
-import { InvalidInput } from "../errors.js"
+import { refuse } from "../model/input.js"
 import type { Metadata } from "../model/metadata.js"
-import { unlessThrown } from "./flaw.js"
+import { chooseAnother, flaw, refusal, unlessThrown } from "./flaw.js"
 import { imageSize } from "./image.js"
 import type { FileInput, FileOutput, Materializer } from "./materializer.js"
-import { viewBytes } from "./typed-array.js"
+import { copyOf, viewBytes } from "./typed-array.js"
 
-/** A File is a Blob; Node's Readable and a web ReadableStream are async iterables. */
+/** A File is a Blob; Node's Readable and the web's ReadableStream are async iterables. */
 export type Bytes = Uint8Array | ArrayBuffer | Blob | AsyncIterable<Uint8Array>
 
 const isObject = (value: unknown): value is object =>
@@ -27,20 +28,19 @@ const wholeBytes = (value: unknown): Uint8Array | undefined => {
 const isStream = (value: unknown): value is AsyncIterable<unknown> =>
   isObject(value) && typeof Reflect.get(value, Symbol.asyncIterator) === "function"
 
-const isBlob = (value: unknown): value is Blob => isObject(value) && value instanceof Blob
+const isBlob = (value: unknown): value is Blob =>
+  // Its size throws for what only has the prototype of one.
+  isObject(value) && value instanceof Blob && value.size >= 0
 
 const accepts = (value: unknown): boolean =>
   wholeBytes(value) !== undefined || isBlob(value) || isStream(value)
-
-const refuse = (path: string, problem: string): InvalidInput =>
-  new InvalidInput({ path, message: `${path} ${problem}` })
 
 /** Strings are refused too: by now nobody knows which encoding they came from. */
 async function* checked(stream: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
   let index = 0
   for await (const chunk of stream) {
     if (!types.isUint8Array(chunk))
-      throw refuse(
+      return refuse(
         `value<chunk ${index}>`,
         `is a ${chunk === null ? "null" : typeof chunk}, not a Uint8Array: ${
           typeof chunk === "string" ? "read the stream without an encoding" : "stream bytes only"
@@ -51,24 +51,40 @@ async function* checked(stream: AsyncIterable<unknown>): AsyncGenerator<Uint8Arr
   }
 }
 
-/** A stream that was read before would be stored as if it were empty. */
-const isSpent = (stream: object): boolean =>
-  ["locked", "destroyed", "readableEnded"].some((flag) => Reflect.get(stream, flag) === true)
+/**
+ * Whether bytes of a stream are gone, or go to somebody else: what was read before would be missing
+ * from the file. Of a foreign stream only its flags can tell, of a plain generator nothing.
+ */
+const isSpent = (stream: unknown): boolean =>
+  Readable.isDisturbed(stream as NodeJS.ReadableStream) ||
+  ["locked", "destroyed", "readableEnded", "readableFlowing"].some(
+    (flag) => Reflect.get(Object(stream), flag) === true,
+  )
 
-const chunksOf = (value: unknown): AsyncIterable<Uint8Array> => {
+const chunksOf = (value: unknown): AsyncIterable<Uint8Array> | undefined => {
   if (isBlob(value)) return checked(value.stream())
-  if (!isStream(value)) throw refuse("value", "is not bytes: choose another materializer")
-  if (isSpent(value)) throw refuse("value", "is a stream that is being or has been read")
-  return checked(value)
+  return isStream(value) ? checked(value) : undefined
 }
+
+const sourceOf = unlessThrown(
+  (value): Uint8Array | AsyncIterable<Uint8Array> | undefined =>
+    wholeBytes(value) ?? chunksOf(value),
+  undefined,
+)
 
 const save = (value: unknown, out: FileOutput): void => {
-  out.write("data.bin", wholeBytes(value) ?? chunksOf(value))
+  const source = sourceOf(value)
+  if (source === undefined) throw refusal(flaw("is not bytes"), chooseAnother)
+  // A stream whose flags cannot be read is no stream to rely on.
+  if (!(source instanceof Uint8Array) && unlessThrown(isSpent, true)(value))
+    throw refusal(flaw("is a stream that is being or has been read"), "open a new one")
+  out.write("data.bin", source)
 }
 
+/** Small files lie in a pool that Node shares out: callers get memory that is theirs alone. */
 const load = async (files: FileInput): Promise<Uint8Array> => {
   const bytes = await files.bytes("data.bin")
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return bytes.byteLength === bytes.buffer.byteLength ? new Uint8Array(bytes.buffer) : copyOf(bytes)
 }
 
 const metadata = (value: Bytes): Metadata => {

@@ -93,7 +93,8 @@ export const kindNamed = (name: string): ArrayKind | undefined => byName.get(nam
 /** The kind that a descr comes back as when nothing else is said. */
 export const kindOfDescr = (descr: string): ArrayKind | undefined => byDescr.get(descr)
 
-const copyOf = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
+/** A copy in memory of its own: exactly these bytes. */
+export const copyOf = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
   const copy = new Uint8Array(bytes.byteLength)
   copy.set(bytes)
   return copy
