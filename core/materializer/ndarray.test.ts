@@ -5,11 +5,13 @@ import { isDeepStrictEqual } from "node:util"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { InvalidInput, TypeMismatch } from "../errors.js"
+import { arrayDimensionCountMax, copyBytesMax } from "../limits.js"
 import { dtype } from "../model/metadata.js"
 import { filesOf, materializerContract, roundTrip, savedFiles } from "./materializer.contract.js"
+import type { FileSource } from "./materializer.js"
 import { isNdArray, NdArray, ndarray, ndarrayMaterializer } from "./ndarray.js"
 import { npyHeader } from "./npy.js"
-import { isTypedArray, kindNamed } from "./typed-array.js"
+import { isTypedArray, kindNamed, type TypedArray } from "./typed-array.js"
 
 materializerContract(ndarrayMaterializer, () => [
   Int8Array.of(-1, 2),
@@ -61,8 +63,8 @@ describe("ndarray", () => {
     ["a negative dimension", [-2, -1], "shape[0]"],
     ["a fraction", [4, 0.5], "shape[1]"],
     ["-0", [2, -0], "shape[1]"],
-    ["a dimension that is no number", [2, "1"], "shape[1]"],
-    ["too many dimensions", [2, ...new Array(32).fill(1)], "shape"],
+    ["a dimension that is not a number", [2, "1"], "shape[1]"],
+    ["too many dimensions", [2, ...new Array(arrayDimensionCountMax).fill(1)], "shape"],
     ["no list", 2, "shape"],
   ])("refuses a shape with %s", (_, shape, path) => {
     const make = () => ndarray(Float32Array.of(1, 2), shape as Array<number>)
@@ -70,9 +72,15 @@ describe("ndarray", () => {
     expect(make).toThrow(expect.objectContaining({ path }))
   })
 
-  it("refuses data that are no typed array", () => {
+  it("refuses data that is not a typed array", () => {
     const make = () => ndarray([1, 2] as unknown as Float32Array, [2])
     expect(make).toThrow(expect.objectContaining({ path: "data" }))
+  })
+
+  it("takes as many dimensions as NumPy opens", async () => {
+    const shape = [2, ...new Array(arrayDimensionCountMax - 1).fill(1)]
+    const array = ndarray(Float32Array.of(1, 2), shape)
+    expect(await roundTrip(ndarrayMaterializer, array)).toStrictEqual(array)
   })
 
   it("does not follow the caller's list of dimensions", () => {
@@ -140,6 +148,48 @@ describe("files", () => {
     expect(back.buffer.byteLength).toBe(16)
   })
 
+  const sourceOf = async (value: TypedArray): Promise<AsyncIterable<Uint8Array>> => {
+    const sources: Array<FileSource> = []
+    await ndarrayMaterializer.save(value, { write: (_, source) => void sources.push(source) })
+    return sources[0] as AsyncIterable<Uint8Array>
+  }
+
+  it("hold the elements of the moment of saving, whatever becomes of the array", async () => {
+    const array = new Uint16Array(copyBytesMax / 2)
+    const source = await sourceOf(array)
+    array.fill(7)
+    const chunks: Array<Uint8Array> = []
+    for await (const chunk of source) chunks.push(chunk)
+    expect(Buffer.concat(chunks.slice(1)).equals(Buffer.alloc(copyBytesMax))).toBe(true)
+  })
+
+  it("are copied slice by slice where the array is larger", async () => {
+    const array = new Uint16Array(copyBytesMax / 2 + 1)
+    const source = await sourceOf(array)
+    array.fill(0x0101)
+    const slices: Array<Uint8Array> = []
+    for await (const slice of source) {
+      slices.push(slice)
+      array.fill(0x0202)
+    }
+    const [, first, second, ...more] = slices
+    expect([first?.length, second?.length, more.length]).toEqual([copyBytesMax, 2, 0])
+    expect(first?.every((byte) => byte === 1 || byte === 2)).toBe(true)
+    expect(new Set(first).size).toBe(1)
+    expect([...(second ?? [])]).toEqual([2, 2])
+    array.fill(0)
+    expect(second?.[0]).toBe(2)
+  })
+
+  it("are refused when the array loses its memory meanwhile", async () => {
+    const array = new Float64Array(copyBytesMax / 8 + 1)
+    const source = (await sourceOf(array))[Symbol.asyncIterator]()
+    await source.next()
+    await source.next()
+    structuredClone(array.buffer, { transfer: [array.buffer] })
+    await expect(source.next()).rejects.toMatchObject({ kind: "invalid", path: "value" })
+  })
+
   const file = (descr: string, shape: ReadonlyArray<number>, bytes: number) =>
     Buffer.concat([npyHeader(descr, shape), Buffer.alloc(bytes)])
 
@@ -150,7 +200,11 @@ describe("files", () => {
     ["too few bytes", { "array.npy": file("<f4", [2], 7) }, "array.npy"],
     ["too many bytes", { "array.npy": file("<f4", [2], 12) }, "array.npy"],
     ["a huge claim", { "array.npy": file("<f8", [2 ** 50], 8) }, "array.npy"],
-    ["a hint of no JSON", { "array.npy": file("|u1", [1], 1), "array.json": "{" }, "array.json"],
+    [
+      "a hint that is not JSON",
+      { "array.npy": file("|u1", [1], 1), "array.json": "{" },
+      "array.json",
+    ],
     ["an empty hint", { "array.npy": file("|u1", [1], 1), "array.json": "null" }, "array.json"],
     [
       "a hint of another width",

@@ -2,21 +2,22 @@
  * Arrays of numbers as `array.npy`, which NumPy opens: n-dimensional ones in C order, and plain
  * typed arrays, which come back as such. Uint8Array alone is bytes, and not taken here.
  *
- * `array.json` is written beside it only where the npy header does not say all: a constructor that
- * NumPy has no word for, or an n-dimensional array that happens to have one dimension.
+ * `array.json` is written beside it only where the npy header does not tell everything: a
+ * constructor that NumPy has no word for, or an n-dimensional array that has one dimension.
  */
 import { types } from "node:util"
-import { InvalidInput } from "../errors.js"
-import { arrayDimensionCountMax } from "../limits.js"
+import { arrayDimensionCountMax, copyBytesMax } from "../limits.js"
+import { refuse } from "../model/input.js"
 import { dtype, type Metadata } from "../model/metadata.js"
 import { parseJson, pieces, readText, wrongFile } from "./files.js"
-import { unlessThrown } from "./flaw.js"
+import { chooseAnother, flaw, refusal, unlessThrown } from "./flaw.js"
 import type { FileInput, FileOutput, Materializer } from "./materializer.js"
 import { npyHeader, parseNpy } from "./npy.js"
 import { bigStatistics, statistics } from "./statistics.js"
 import {
   type ArrayKind,
   arrayOf,
+  copyOf,
   elementBytes,
   isTypedArray,
   kindNamed,
@@ -38,7 +39,7 @@ export class NdArray<Data extends TypedArray = TypedArray> {
 const isDimension = (dimension: unknown): boolean =>
   Number.isSafeInteger(dimension) && Number(dimension) >= 0 && !Object.is(dimension, -0)
 
-/** Why `shape` cannot be that of `length` elements; `part` locates it, empty for the whole. */
+/** Why `shape` cannot be that of `length` elements; `part` says where, empty for the whole. */
 export const shapeProblem = (
   shape: unknown,
   length: number,
@@ -52,47 +53,47 @@ export const shapeProblem = (
   // An empty dimension makes the product 0 whatever the others are.
   return count === length || (length === 0 && shape.includes(0))
     ? undefined
-    : { part: "", problem: `holds ${count} elements, but the data are ${length}` }
+    : { part: "", problem: `holds ${count} elements, but the data has ${length}` }
 }
 
-const refuse = (path: string, problem: string): InvalidInput =>
-  new InvalidInput({ path, message: `${path} ${problem}` })
-
 /**
- * An n-dimensional array over `data`, which is not copied. A shape of no dimension is a scalar.
+ * An n-dimensional array over `data`, which is not copied. A shape without dimensions is a scalar.
  * Throws `InvalidInput` when the shape does not hold exactly the elements of `data`.
  */
 export const ndarray = <Data extends TypedArray>(
   data: Data,
   shape: ReadonlyArray<number>,
 ): NdArray<Data> => {
-  if (!isTypedArray(data)) throw refuse("data", "is not a typed array")
+  if (!isTypedArray(data)) return refuse("data", "is not a typed array")
   const wrong = shapeProblem(shape, data.length)
-  if (wrong !== undefined) throw refuse(`shape${wrong.part}`, wrong.problem)
+  if (wrong !== undefined) return refuse(`shape${wrong.part}`, wrong.problem)
   return new NdArray(data, Object.freeze([...shape]))
 }
 
-/** Whether the value is an n-dimensional array of this class whose shape holds its data. */
-export const isNdArray = (value: unknown): value is NdArray =>
-  typeof value === "object" &&
-  value !== null &&
-  !types.isProxy(value) &&
-  Object.getPrototypeOf(value) === NdArray.prototype &&
-  value instanceof NdArray &&
-  isTypedArray(value.data) &&
-  shapeProblem(value.shape, value.data.length) === undefined
+const ownValue = (value: object, key: string): unknown =>
+  Object.getOwnPropertyDescriptor(value, key)?.value
 
-type Form = "typed-array" | "ndarray"
+/** Whether the value is an NdArray itself and its shape holds its data. Runs no getter of it. */
+export const isNdArray = (value: unknown): value is NdArray => {
+  if (typeof value !== "object" || value === null || types.isProxy(value)) return false
+  if (Object.getPrototypeOf(value) !== NdArray.prototype) return false
+  const [data, shape] = [ownValue(value, "data"), ownValue(value, "shape")]
+  if (!isTypedArray(data) || types.isProxy(shape)) return false
+  return shapeProblem(shape, data.length) === undefined
+}
+
+/** What a value is to come back as; the word stands in `array.json`. */
+type ArrayForm = "typed-array" | "ndarray"
 
 interface Parts {
   readonly kind: ArrayKind
   readonly data: TypedArray
   readonly shape: ReadonlyArray<number>
-  readonly form: Form
+  readonly form: ArrayForm
 }
 
-/** What a file comes back as that has no `array.json`. */
-const usualForm = (shape: ReadonlyArray<number>): Form =>
+/** What a file without `array.json` comes back as. */
+const usualForm = (shape: ReadonlyArray<number>): ArrayForm =>
   shape.length === 1 ? "typed-array" : "ndarray"
 
 const partsOf = (value: unknown): Parts | undefined => {
@@ -106,27 +107,50 @@ const partsOf = (value: unknown): Parts | undefined => {
   return { kind, data: value, shape: [value.length], form: "typed-array" }
 }
 
+// A list of dimensions may still hold getters.
+const readableParts = unlessThrown(partsOf, undefined)
+
+/** A slice at a time, each copied when it is pulled. */
+function* slices(bytes: Uint8Array): Generator<Uint8Array> {
+  const length = bytes.byteLength
+  for (let start = 0; start < length; start += copyBytesMax) {
+    if (bytes.byteLength !== length)
+      refuse("value", "was resized or transferred while it was saved: save a copy of it")
+    yield copyOf(bytes.subarray(start, start + copyBytesMax))
+  }
+}
+
+function* npyFile(header: Uint8Array, elements: Iterable<Uint8Array>): Generator<Uint8Array> {
+  yield header
+  yield* elements
+}
+
+/**
+ * The caller may change his array as soon as this returns. One of up to `copyBytesMax` is copied
+ * before that; of a larger one, each slice is of one moment.
+ */
 const save = (value: unknown, out: FileOutput): void => {
-  const parts = partsOf(value)
+  const parts = readableParts(value)
   if (parts === undefined)
-    throw refuse(
-      "value",
-      "is neither ndarray(data, shape) nor a typed array: leave the materializer out",
-    )
+    throw refusal(flaw("is neither ndarray(data, shape) nor a typed array"), chooseAnother)
   const { kind, data, shape, form } = parts
   const header = npyHeader(kind.descr, shape)
-  out.write("array.npy", pieces([header, elementBytes(data, kind.width)]))
+  const bytes = elementBytes(data, kind.width)
+  const elements = bytes.byteLength <= copyBytesMax ? [copyOf(bytes)] : slices(bytes)
+  out.write("array.npy", pieces(npyFile(header, elements)))
   if (kindOfDescr(kind.descr) !== kind || usualForm(shape) !== form)
     out.write("array.json", `${JSON.stringify({ constructor: kind.name, form })}\n`)
 }
 
-const readHint = async (files: FileInput): Promise<{ kind: ArrayKind; form: Form } | undefined> => {
+const readHint = async (
+  files: FileInput,
+): Promise<{ kind: ArrayKind; form: ArrayForm } | undefined> => {
   if (!files.paths.includes("array.json")) return undefined
   const hint = parseJson(await readText(files, "array.json"), "array.json")
   const { constructor: name, form } = Object(hint) as Record<"constructor" | "form", unknown>
   const kind = typeof name === "string" ? kindNamed(name) : undefined
   if (kind === undefined || (form !== "typed-array" && form !== "ndarray"))
-    throw wrongFile("array.json", "names no constructor and form of this runtime")
+    throw wrongFile("array.json", "does not name a constructor and a form of this runtime")
   return { kind, form }
 }
 
@@ -140,18 +164,21 @@ const load = async (files: FileInput): Promise<TypedArray | NdArray> => {
     throw wrongFile("array.npy", `holds ${npy.descr}, which no typed array of this runtime does`)
   const body = bytes.subarray(npy.offset)
   if (shapeProblem(npy.shape, body.length / kind.width) !== undefined)
-    throw wrongFile("array.npy", `has ${body.length} bytes of data, not those of its shape`)
+    throw wrongFile(
+      "array.npy",
+      `has ${body.length} bytes of data, which is not what its shape holds`,
+    )
   const data = arrayOf(kind, body)
   return (hint?.form ?? usualForm(npy.shape)) === "ndarray" ? ndarray(data, npy.shape) : data
 }
 
-const numbersOf = (data: TypedArray): Metadata =>
+const statisticsOf = (data: TypedArray): Metadata =>
   data instanceof BigInt64Array || data instanceof BigUint64Array
     ? bigStatistics(data)
     : statistics(data)
 
 /** `shape`, `dtype` and the statistics of the elements. */
-export const arrayMetadata = (value: TypedArray | NdArray): Metadata => {
+const metadata = (value: TypedArray | NdArray): Metadata => {
   const parts = partsOf(value)
   if (parts === undefined) return {}
   const { kind, data, shape, form } = parts
@@ -159,16 +186,16 @@ export const arrayMetadata = (value: TypedArray | NdArray): Metadata => {
     ...(form === "typed-array" ? { length: data.length } : {}),
     shape,
     dtype: dtype(kind.dtype),
-    ...numbersOf(data),
+    ...statisticsOf(data),
   }
 }
 
-/** Typed arrays but Uint8Array, and `ndarray(data, shape)`. Named properties are not looked for. */
+/** Typed arrays except Uint8Array, and NdArrays. Named properties are not looked for. */
 export const ndarrayMaterializer: Materializer<TypedArray | NdArray, TypedArray | NdArray> = {
   name: "ndarray",
   revision: 1,
-  accepts: unlessThrown((value) => partsOf(value) !== undefined, false),
+  accepts: (value) => readableParts(value) !== undefined,
   save,
   load,
-  metadata: arrayMetadata,
+  metadata,
 }
