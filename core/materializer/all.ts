@@ -11,7 +11,7 @@ import { structuredMaterializer } from "./structured.js"
 import { tableMaterializer } from "./table.js"
 import { textMaterializer } from "./text.js"
 
-/** Cheap tests come first, and the narrow form of a value before the wide one. */
+/** Cheap tests come first, and a narrow kind of value before the wider one that contains it. */
 export const materializers: ReadonlyArray<AnyMaterializer> = [
   textMaterializer,
   bytesMaterializer,
