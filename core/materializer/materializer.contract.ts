@@ -1,9 +1,9 @@
 /**
- * The laws of materializers: what it accepts comes back, the same value gives the same files, and
- * what it reads off a value can be kept as metadata. For the built-in ones and for callers' own.
+ * The laws of materializers, built in or a caller's own: what one accepts comes back, the same
+ * value gives the same files, and what it reads off a value can be kept as metadata.
  *
- * Files stay in memory and are handed out in small pieces, so that readers cannot lean on whole
- * lines or whole characters. Knows no ledger.
+ * Files stay in memory and are handed out in small pieces, so that no reader can rely on whole
+ * lines or whole characters. Needs no ledger.
  */
 import { inspect, isDeepStrictEqual } from "node:util"
 import { describe, expect, it } from "vitest"

@@ -14,7 +14,7 @@ describe("statistics", () => {
     expect(statistics(Float32Array.of(1, 2, 3, 4, 10))).toEqual(figures)
   })
 
-  it("says nothing of no values", () => {
+  it("says nothing about an empty array", () => {
     expect(statistics([])).toEqual({})
     expect(statistics(new Float64Array(0))).toEqual({})
   })

@@ -6,7 +6,7 @@
  */
 import { dtype, type Metadata } from "../model/metadata.js"
 
-// Indexed, not iterated: several times faster over arrays of many kinds.
+// Read by index: several times faster than iteration where arrays of many kinds pass through.
 type Numbers = ArrayLike<number>
 type BigNumbers = BigInt64Array | BigUint64Array
 
@@ -40,8 +40,8 @@ const scaleOf = (range: number): number =>
 
 /**
  * The corrected two-pass algorithm (Chan, Golub, LeVeque 1983): the sum of the differences, which
- * would be 0 without rounding, mends both the mean and the sum of squares. Differences are scaled
- * by their range, since squares of tiny ones would vanish and those of huge ones overflow.
+ * would be 0 without rounding, corrects both the mean and the sum of squares. Differences are
+ * scaled by their range, since squares of tiny ones would vanish and those of huge ones overflow.
  */
 const moments = (values: Numbers | BigNumbers, count: number, sum: number, range: number) => {
   const mean = sum / count
