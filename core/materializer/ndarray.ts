@@ -110,9 +110,8 @@ const partsOf = (value: unknown): Parts | undefined => {
 // A list of dimensions may still hold getters.
 const readableParts = unlessThrown(partsOf, undefined)
 
-/** A slice at a time, each copied when it is pulled. */
-function* slices(bytes: Uint8Array): Generator<Uint8Array> {
-  const length = bytes.byteLength
+/** A slice at a time, each copied when it is pulled. `length` is that of the moment of saving. */
+function* slices(bytes: Uint8Array, length: number): Generator<Uint8Array> {
   for (let start = 0; start < length; start += copyBytesMax) {
     if (bytes.byteLength !== length)
       refuse("value", "was resized or transferred while it was saved: save a copy of it")
@@ -136,7 +135,8 @@ const save = (value: unknown, out: FileOutput): void => {
   const { kind, data, shape, form } = parts
   const header = npyHeader(kind.descr, shape)
   const bytes = elementBytes(data, kind.width)
-  const elements = bytes.byteLength <= copyBytesMax ? [copyOf(bytes)] : slices(bytes)
+  const elements =
+    bytes.byteLength <= copyBytesMax ? [copyOf(bytes)] : slices(bytes, bytes.byteLength)
   out.write("array.npy", pieces(npyFile(header, elements)))
   if (kindOfDescr(kind.descr) !== kind || usualForm(shape) !== form)
     out.write("array.json", `${JSON.stringify({ constructor: kind.name, form })}\n`)
