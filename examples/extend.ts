@@ -36,17 +36,17 @@ const Counted = Schema.Struct({ station: Schema.String, birds: Schema.Int })
 type Counted = typeof Counted.Type
 
 export const birdsCounted = eventType({
-  type: "birds-counted",
+  type: "birds/counted",
   revision: 1,
   schema: Counted,
   sentence: ({ station, birds }) => `counted ${birds} birds at ${station}`,
 })
 
-export const stations = projection<{ readonly total: number }, { "birds-counted": Counted }>()({
-  name: "stations",
+export const stations = projection<{ readonly total: number }, { "birds/counted": Counted }>()({
+  name: "birds/stations",
   revision: 1,
   on: {
-    "birds-counted": (rows, { data: { station, birds } }) => {
+    "birds/counted": (rows, { data: { station, birds } }) => {
       const before = rows.get(["total", station]) ?? 0
       rows.put(["total", station], before + birds)
     },
@@ -56,10 +56,10 @@ export const stations = projection<{ readonly total: number }, { "birds-counted"
 const isCounted = Schema.is(Counted)
 
 export const countBirds = command<Counted>({
-  name: "count-birds",
+  name: "birds/count",
   parse: (input) =>
     isCounted(input) ? input : new InvalidInput({ message: "which station?", path: "input" }),
-  decide: (data) => ({ facts: [{ type: "birds-counted", data, subjects: [] }], result: null }),
+  decide: (data) => ({ facts: [{ type: "birds/counted", data, subjects: [] }], result: null }),
 })
 // #endregion
 

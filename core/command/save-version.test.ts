@@ -34,9 +34,9 @@ const saving = (name: string, asked: Asked = {}): SaveInput => {
     saved: {
       type: "data",
       saveType: "manual",
-      materializer: "text@1",
       content: { digest: digestOf(bytes), size: bytes.length, count: 1 },
     },
+    materializer: "text@1",
     metadata: encodeMetadata(metadata, "metadata"),
     automatic: encodeMetadata(automatic, "automatic"),
     inputs: inputs.map(([reference, as]) => {
@@ -85,7 +85,7 @@ describe("saving", () => {
   it("makes the artifact with its first version, in one fact", () => {
     const [artifactId, tagId] = [freshTestId(1), freshTestId(2)]
     const artifact = { id: artifactId, name: "new", ordinal: 3 }
-    const { saved } = saving("new")
+    const { saved, materializer } = saving("new")
     expect(
       ledger().when(
         saveVersion,
@@ -100,6 +100,7 @@ describe("saving", () => {
             created: true,
             version: { id, label: "1", ordinal: 1 },
             ...saved,
+            materializer,
             tags: [{ id: tagId, name: "a", created: true }],
             metadata: { size: 3, a: 1 },
             inputs: [],
@@ -343,7 +344,7 @@ describe("reuse", () => {
     )
     expect(save(ledger(), "new", { content: "old", reuse: true })).toMatchObject(newer)
     const parsed = again()
-    const read = { ...parsed, saved: { ...parsed.saved, materializer: "own@1" } }
+    const read = { ...parsed, materializer: "own@1" }
     expect(ledger().when(saveVersion, read)).toMatchObject({ facts: [newer] })
     const moved = ledger()
     const next = moved.recorder.save("churn", { content: "between" })

@@ -41,10 +41,9 @@ export interface SaveInput {
   readonly id: Id
   readonly name: string
   readonly label?: string
-  readonly saved: Pick<
-    Saved,
-    "type" | "saveType" | "materializer" | "description" | "content" | "producer"
-  >
+  readonly saved: Pick<Saved, "type" | "saveType" | "description" | "content" | "producer">
+  /** `name@revision`. */
+  readonly materializer: string
   readonly tags: ReadonlyArray<string>
   /** Given by the caller; wins over what was read off the value. */
   readonly metadata: PlainMetadata
@@ -139,6 +138,7 @@ const saveNew = (
       ...(artifact === undefined ? { created: true as const } : {}),
       version,
       ...input.saved,
+      materializer: input.materializer,
       tags: taggings,
       metadata: metadataOf(input),
       inputs,
@@ -158,10 +158,10 @@ const differs = (row: VersionRow, values: PlainMetadata): PlainMetadata =>
   )
 
 /** Whether a version already is what a call asks for: its bytes, read in the same way. */
-const isSame = ({ label, saved }: SaveInput, { label: has, content, materializer }: VersionRow) =>
-  (label === undefined || label === has) &&
-  content.digest === saved.content.digest &&
-  materializer === saved.materializer
+const isSame = (input: SaveInput, { label, content, materializer }: VersionRow): boolean =>
+  (input.label === undefined || input.label === label) &&
+  content.digest === input.saved.content.digest &&
+  materializer === input.materializer
 
 const reuseLatest = (
   input: SaveInput,

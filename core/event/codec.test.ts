@@ -77,7 +77,7 @@ describe("the golden corpus", () => {
   it("shows every member of the envelope", () => {
     const shown = [...corpus.values()].flat().flatMap(({ event }) => Object.keys(event))
     const texts = ["actor", "reason", "correlationId", "causationId", "idempotencyKey"]
-    const rest = ["position", "id", "type", "revision", "time", "clock", "request", "step"]
+    const rest = ["position", "id", "type", "revision", "time", "clock", "request", "step", "part"]
     expect(new Set(shown)).toEqual(new Set([...texts, ...rest, "subjects", "data"]))
   })
 })
@@ -139,7 +139,7 @@ describe("a record", () => {
     ))
 })
 
-const outline = { position: 1, id: "A", type: "their-event", revision: 3, time: 0, subjects: [] }
+const outline = { position: 1, id: "A", type: "their/event", revision: 3, time: 0, subjects: [] }
 
 const text = fc.string({ unit: "binary", maxLength: 8 }).filter((each) => each.isWellFormed())
 const { plain } = fc.letrec<{ readonly plain: Plain }>((tie) => ({
@@ -209,14 +209,28 @@ describe("an older revision", () => {
 
 describe("an event that this program does not know", () => {
   it.each([
-    ["of an unknown type", recordOf("their-event", 1, { a: [1, { b: unhex("00ff") }] })],
+    ["of an unknown type", recordOf("their/event", 1, { a: [1, { b: unhex("00ff") }] })],
     ["of a newer revision", recordOf("version-saved", 9, { content: { new: true } })],
-    ["without data", recordOf("their-event", 1, null)],
+    ["of a type of a newer release", recordOf("artifact-renamed", 1, { from: "a", to: "b" })],
+    ["without data", recordOf("their/event", 1, null)],
   ])("%s keeps its data as it is", (_, bytes) => {
     const event = codec.decode(bytes)
     expect(event.position).toBe(7)
     const withData = recordOf(event.type, event.revision, event.data as Plain)
     expect(hex(codec.encode(event))).toBe(hex(withData))
+  })
+
+  it("is newer than this program, unless it is of a caller's type", () => {
+    const newer = (type: string, revision = 1) => codec.isNewer({ type, revision })
+    expect([newer("version-saved"), newer("their/event"), newer("their/event", 9)]).toEqual([
+      false,
+      false,
+      false,
+    ])
+    expect([newer("version-saved", 2), newer("artifact-renamed")]).toEqual([true, true])
+    expect(makeCodec([visit(2, upcasts)]).isNewer({ type: "visit-recorded", revision: 3 })).toBe(
+      true,
+    )
   })
 
   it("is another program's with the same name where two are given", () => {
@@ -249,6 +263,9 @@ describe("a damaged record", () => {
     ["subjects", [["S"]]],
     ["subjects", [[1, 2]]],
     ["subjects", [["S", "2"]]],
+    ["part", 1],
+    ["part", [1]],
+    ["part", ["1", 2]],
     ["request", Uint8Array.of(1, 2, 3)],
   ])("whose %s is %j is refused", (key, value) => {
     const sound = { position: 7, id: "A", type: "t", revision: 1, time: 5, subjects: [["S", 4]] }

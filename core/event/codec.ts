@@ -18,7 +18,10 @@ export interface Codec {
   /** Throws when the body is not a record of this form; the caller names the position. */
   readonly decode: (body: Uint8Array) => Recorded
   readonly typeOf: (type: string) => OpenEventType | undefined
-  /** Of a known type, but of a later revision than this program knows: its data is undecoded. */
+  /**
+   * Made by a newer release of the ledger, or of the caller's program: of a later revision than is
+   * known, or of a type that is unknown and no caller's, since those have a slash in their names.
+   */
   readonly isNewer: (event: Pick<Recorded, "type" | "revision">) => boolean
 }
 
@@ -41,10 +44,17 @@ const upcast = (type: OpenEventType, revision: number, data: Plain): Plain => {
   return current
 }
 
+const decodePart = (plain: Plain): NonNullable<Recorded["part"]> => {
+  const [index, count] = plain as ReadonlyArray<Plain>
+  if (typeof index !== "number" || typeof count !== "number")
+    throw new Error("the record does not say which part of its request it is")
+  return { index, count }
+}
+
 const texts = ["actor", "reason", "correlationId", "causationId", "idempotencyKey"] as const
 
 const decodeEnvelope = (map: PlainMap): Omit<Recorded, "data"> => {
-  const { position, id, type, revision, time, clock, request, step, subjects } = map
+  const { position, id, type, revision, time, clock, request, step, part, subjects } = map
   if (typeof position !== "number" || typeof id !== "string" || typeof type !== "string")
     throw new Error("the record has no position, id or type")
   if (typeof revision !== "number" || typeof time !== "number" || !Array.isArray(subjects))
@@ -64,6 +74,7 @@ const decodeEnvelope = (map: PlainMap): Omit<Recorded, "data"> => {
     ...optional,
     ...(request instanceof Uint8Array ? { request: toDigest(request) } : {}),
     ...(typeof step === "number" ? { step } : {}),
+    ...(part === undefined ? {} : { part: decodePart(part) }),
     subjects: subjects.map(decodeSubject),
   }
 }
@@ -76,19 +87,22 @@ export const makeCodec = (types: ReadonlyArray<AnyEventType>): Codec => {
     known.set(type.type, type as unknown as OpenEventType)
   }
 
-  const isNewer: Codec["isNewer"] = ({ type, revision }) =>
-    revision > (known.get(type)?.revision ?? revision)
+  const isNewer: Codec["isNewer"] = ({ type, revision }) => {
+    const found = known.get(type)
+    return found === undefined ? !type.includes("/") : revision > found.revision
+  }
 
   /** A newer revision than this program knows is as unknown as an unknown type. */
   const understood = (event: Omit<Recorded, "data">): OpenEventType | undefined =>
     isNewer(event) ? undefined : known.get(event.type)
 
   const encode = (event: Recorded): Uint8Array => {
-    const { data, request, subjects, ...envelope } = event
+    const { data, request, part, subjects, ...envelope } = event
     const wire = understood(event)?.wire
     return pack({
       ...envelope,
       request: request === undefined ? undefined : fromDigest(request as Digest),
+      part: part === undefined ? undefined : [part.index, part.count],
       subjects: subjects.map(encodeSubject),
       data: wire === undefined ? (data as Plain) : wire.encode(data as Plain),
     })

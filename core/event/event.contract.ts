@@ -32,7 +32,7 @@ export const eventTypeContract = <Type extends AnyEventType>(
 
   describe(`the event type ${type.type}`, () => {
     it("has a name in kebab-case, a revision from 1, and an upcast from each older one", () => {
-      expect(type.type).toMatch(/^[a-z]+(-[a-z]+)*$/)
+      expect(type.type).toMatch(/^([a-z]+(-[a-z]+)*\/)*[a-z]+(-[a-z]+)*$/)
       expect(Number.isSafeInteger(type.revision) && type.revision >= 1).toBe(true)
       const older = Array.from({ length: type.revision - 1 }, (_, index) => String(index + 1))
       expect(Object.keys(type.upcasts ?? {})).toEqual(older)

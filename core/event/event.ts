@@ -46,6 +46,8 @@ export interface Recorded<Type extends string = string, Data = unknown> extends 
   readonly request?: string
   /** Which call of a keyed batch made it, from 0. */
   readonly step?: number
+  /** Which of the events of one request it is, from 0, where there are several: all or none. */
+  readonly part?: { readonly index: number; readonly count: number }
   readonly subjects: ReadonlyArray<Subject>
   readonly data: Data
 }

@@ -123,7 +123,7 @@ const perform = Effect.fnUntraced(function* (
 
 /** A caller's own view, to be asked like any other, with rows that come and go. */
 const saves = projection<{ readonly last: number; readonly total: number }>()({
-  name: "saves",
+  name: "own/saves",
   revision: 1,
   on: {
     "version-saved": (rows, { data, position }) => {

@@ -83,7 +83,7 @@ export const makeBatch = (session: Session): LedgerApi<"effect">["batch"] =>
       return checkWriteOptions(options)
     })
     const collected = yield* collect(build, yield* Clock.currentTimeMillis)
-    if (collected.length === 0) return []
+    if (collected.length === 0 && options.idempotencyKey === undefined) return []
     const steps = yield* Effect.forEach(collected, (entry) => toStep(session, entry), {
       concurrency: intakeCountMax,
     })

@@ -182,6 +182,19 @@ describe("an event", () => {
     expect(refusalOf(1, { found: new Map() })).toMatchObject({ path: "result.found" })
   })
 
+  it("of several says which part of its request it is, and one alone does not", () => {
+    const batch = requestOf([define("a"), define("b"), define("b"), define("c")])
+    const { recordings } = decided(decide(court, batch, empty(), moment))
+    expect(recordings.map(({ event }) => event.part)).toEqual([
+      { index: 0, count: 3 },
+      { index: 1, count: 3 },
+      { index: 2, count: 3 },
+    ])
+    for (const { event, body } of recordings) expect(court.codec.decode(body)).toEqual(event)
+    const alone = decided(decide(court, requestOf([define("a")]), empty(), moment))
+    expect(alone.events[0]).not.toHaveProperty("part")
+  })
+
   it("just fits a record, or is refused", () => {
     const verdictOf = (length: number) => {
       const request = requestOf([step(noting({ text: "x".repeat(length) }))])
@@ -230,6 +243,20 @@ describe("an idempotency key", () => {
     expect(again).toEqual({ kind: "known", first: 6, last: 6 })
     const unkeyed = decide(court, requestOf([define("a")]), draft, { ...moment, position: 7 })
     expect(decided(unkeyed).recordings).toEqual([])
+  })
+
+  it("of a batch without a step is settled all the same", () => {
+    const draft = empty()
+    const request = requestOf([], keyed("k"))
+    const { events, changed, results } = decided(decide(court, request, draft, moment))
+    expect(events).toMatchObject([{ type: "request-settled", data: { command: "batch" } }])
+    expect([changed, results]).toEqual([false, []])
+    expect(decide(court, request, draft, { ...moment, position: 6 }).kind).toBe("known")
+    const other = requestOf([define("a")], keyed("k", "other"))
+    expect(refused(decide(court, other, draft, { ...moment, position: 6 }))).toMatchObject({
+      _tag: "IdempotencyMismatch",
+    })
+    expect(decided(decide(court, requestOf([]), draft, moment)).recordings).toEqual([])
   })
 
   it("keeps a result that cannot be found again in the facts", () => {

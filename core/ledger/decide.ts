@@ -58,7 +58,7 @@ export interface Court {
 }
 
 class Session {
-  readonly recordings: Array<Recording> = []
+  readonly #events: Array<Recorded> = []
   readonly #court: Court
   readonly #request: Request
   readonly #draft: Draft
@@ -72,7 +72,7 @@ class Session {
   }
 
   get #position(): number {
-    return this.#moment.position + this.recordings.length
+    return this.#moment.position + this.#events.length
   }
 
   #stamp(): Stamp {
@@ -105,13 +105,38 @@ class Session {
     }
   }
 
-  #record(fact: Fact<string, unknown>, step: number): Refusal | undefined {
+  /** `checked`: by code of ours, so that it is plain. */
+  #record(fact: Fact<string, unknown>, step: number, checked: boolean): Refusal | undefined {
     const event = this.#recorded(fact, step)
-    const body = encode(this.#court.codec, event)
+    const body = checked ? undefined : encode(this.#court.codec, event)
     if (isRefusal(body)) return body
-    if (body.length > recordBytesMax) return tooLarge(fact.type, body.length)
     this.#court.fold(this.#draft, event)
-    this.recordings.push({ event, body })
+    this.#events.push(event)
+    return undefined
+  }
+
+  /** The records of all steps, each with its part in the request. */
+  finish(): ReadonlyArray<Recording> | Refusal {
+    const count = this.#events.length
+    const recordings: Array<Recording> = []
+    for (const [index, alone] of this.#events.entries()) {
+      const event = count === 1 ? alone : { ...alone, part: { index, count } }
+      const body = encode(this.#court.codec, event)
+      if (isRefusal(body)) return body
+      if (body.length > recordBytesMax) return tooLarge(event.type, body.length)
+      recordings.push({ event, body })
+    }
+    return recordings
+  }
+
+  /** Records that the request was answered, where there is nothing else to show it by. */
+  settle(command: string, result: Plain, step: number): Refusal | undefined {
+    const decided = settleRequest.decide({ command, result }, this.#draft, this.#stamp())
+    if (isRefusal(decided)) return decided
+    for (const fact of decided.facts) {
+      const refusal = this.#record(fact, step, true)
+      if (refusal !== undefined) return refusal
+    }
     return undefined
   }
 
@@ -123,19 +148,14 @@ class Session {
     const { facts, result } = decided
     const unrecallable = facts.length === 0 || (result !== null && command.recall === undefined)
     const settle = this.#request.key !== undefined && unrecallable
-    const settlement = settle ? this.#settlement(command.name, result) : []
-    const problem = this.#court.isOwn(command) ? checkForeign(this.#court, decided) : undefined
+    const isOwn = this.#court.isOwn(command)
+    const problem = isOwn ? checkForeign(this.#court, decided) : undefined
     if (problem !== undefined) return problem
-    for (const fact of [...facts, ...settlement]) {
-      const refusal = this.#record(fact, index)
+    for (const fact of facts) {
+      const refusal = this.#record(fact, index, !isOwn)
       if (refusal !== undefined) return refusal
     }
-    return { result }
-  }
-
-  #settlement(name: string, result: Plain): ReadonlyArray<Fact<string, unknown>> {
-    const decided = settleRequest.decide({ command: name, result }, this.#draft, this.#stamp())
-    return isRefusal(decided) ? [] : decided.facts
+    return (settle ? this.settle(command.name, result, index) : undefined) ?? { result }
   }
 }
 
@@ -199,7 +219,12 @@ export const decide = (court: Court, request: Request, draft: Draft, moment: Mom
     if (isRefusal(outcome)) return { kind: "refused", refusal: outcome }
     results.push(outcome.result)
   }
-  const { recordings } = session
+  // An empty batch has no step to settle, and a key all the same.
+  const empty = request.key !== undefined && request.steps.length === 0
+  const unsettled = empty ? session.settle("batch", null, 0) : undefined
+  if (unsettled !== undefined) return { kind: "refused", refusal: unsettled }
+  const recordings = session.finish()
+  if (isRefusal(recordings)) return { kind: "refused", refusal: recordings }
   const changed = recordings.some(({ event }) => event.type !== "request-settled")
   return { kind: "decided", recordings, results, changed }
 }

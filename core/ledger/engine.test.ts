@@ -15,7 +15,7 @@ type Api = LedgerApi<"effect">
 const timed = (seconds: ReadonlyArray<number>): MemoryPlace => {
   const recorder = new Recorder()
   const time = (second: number) => timeAt(0) + second * 1_000
-  const stranger = { type: "stranger", data: null, subjects: [] }
+  const stranger = { type: "their/stranger", data: null, subjects: [] }
   for (const second of seconds) recorder.record(stranger, { time: time(second) })
   const identity = newIdentity(time(0))
   const later = recorder.events.slice(1).map(makeCodec(catalog).encode)

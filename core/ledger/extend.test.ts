@@ -16,7 +16,7 @@ import { openLedger, type PromiseLedger } from "./promise.js"
 
 /** A shop that takes orders. */
 const orderPlaced = eventType({
-  type: "order-placed",
+  type: "shop/order-placed",
   revision: 1,
   schema: Schema.Struct({ goods: Schema.String, count: Schema.Int }),
   sentence: ({ goods, count }) => `ordered ${count} of ${goods}`,
@@ -30,11 +30,11 @@ type OrderTables = {
   readonly total: number
 }
 
-const orders = projection<OrderTables, { readonly "order-placed": Order }>()({
-  name: "orders",
+const orders = projection<OrderTables, { readonly "shop/order-placed": Order }>()({
+  name: "shop/orders",
   revision: 1,
   on: {
-    "order-placed": (rows, { data: { goods, count } }) => {
+    "shop/order-placed": (rows, { data: { goods, count } }) => {
       rows.put(["goods", goods], (rows.get(["goods", goods]) ?? 0) + count)
       rows.put(["total"], (rows.get(["total"]) ?? 0) + count)
     },
@@ -44,7 +44,7 @@ const orders = projection<OrderTables, { readonly "order-placed": Order }>()({
 const stock = 10
 
 const placeOrder = command<Order>({
-  name: "place-order",
+  name: "shop/place-order",
   parse: (input) => {
     const { goods, count } = input as Partial<Order>
     return typeof goods === "string" && typeof count === "number"
@@ -55,7 +55,9 @@ const placeOrder = command<Order>({
     const before = views.view(orders).get(["goods", goods]) ?? 0
     if (before + count > stock)
       return new InvalidInput({ message: `only ${stock - before} are left`, path: "order.count" })
-    const facts = [{ type: "order-placed", data: { goods, count }, subjects: [`goods ${goods}`] }]
+    const facts = [
+      { type: "shop/order-placed", data: { goods, count }, subjects: [`goods ${goods}`] },
+    ]
     return count === 0 ? { facts: [], result: before } : { facts, result: before + count }
   },
 })
@@ -64,7 +66,7 @@ const shop = { events: [orderPlaced], commands: [placeOrder], projections: [orde
 
 /** An auditor who counts events of every type, whether he knows them or not. */
 const tally = projection<{ readonly type: number }>()({
-  name: "tally",
+  name: "own/tally",
   revision: 1,
   on: {},
   onEvery: (rows, { type }) => rows.put(["type", type], (rows.get(["type", type]) ?? 0) + 1),
@@ -100,7 +102,7 @@ describe("what a program brings along", () => {
       ],
     })
     expect(await ledger.asOf(2).view(orders).get(["goods", "tea"])).toBe(3)
-    const events = await collect(ledger.replay({ types: ["order-placed"] }))
+    const events = await collect(ledger.replay({ types: ["shop/order-placed"] }))
     expect(events.map(({ data }) => data)).toMatchObject([{ count: 3 }, { count: 4 }, { count: 2 }])
     expect(events.map(({ subjects }) => subjects[0]?.previous)).toEqual([0, 2, 0])
     expect(events.map(ledger.formatEvent)).toEqual([
@@ -191,8 +193,8 @@ describe("two programs on one ledger", () => {
       await ledger.save("a", 1)
     })
     await turn(directory, auditor, async (ledger) => {
-      expect(ledger.trust.repaired).toEqual(["the view tally was built from the log"])
-      expect(await ledger.view(tally).get(["type", "order-placed"])).toBe(1)
+      expect(ledger.trust.repaired).toEqual(["the view own/tally was built from the log"])
+      expect(await ledger.view(tally).get(["type", "shop/order-placed"])).toBe(1)
       await ledger.save("a", 2)
     })
     await turn(directory, shop, async (ledger) => {
@@ -206,7 +208,7 @@ describe("two programs on one ledger", () => {
       expect(await ledger.view(tally).list(["type"])).toEqual({
         entries: [
           { key: ["ledger-created"], value: 1 },
-          { key: ["order-placed"], value: 2 },
+          { key: ["shop/order-placed"], value: 2 },
           { key: ["version-saved"], value: 2 },
         ],
       })
@@ -215,14 +217,16 @@ describe("two programs on one ledger", () => {
 
   it("see each other's events undecoded, never as an error", async () => {
     const directory = join(temporary(), "ledger")
-    const placed = { position: 2, type: "order-placed", data: { goods: "tea", count: 1 } }
+    const placed = { position: 2, type: "shop/order-placed", data: { goods: "tea", count: 1 } }
     await turn(directory, shop, (ledger) =>
       ledger.execute(placeOrder, placed.data, { reason: "thirst" }),
     )
     await turn(directory, auditor, async (ledger) => {
       const [event] = await collect(ledger.replay({ after: 1 }))
       expect(event).toMatchObject(placed)
-      expect(ledger.formatEvent(event as Recorded)).toBe("someone recorded order-placed: thirst")
+      expect(ledger.formatEvent(event as Recorded)).toBe(
+        "someone recorded shop/order-placed: thirst",
+      )
       expect(await ledger.rebuild()).toEqual({ events: 2 })
     })
     await turn(directory, shop, async (ledger) => {
@@ -240,11 +244,11 @@ describe("two programs on one ledger", () => {
       sentence: ({ gift }: { readonly gift: boolean }) => (gift ? "gave a gift" : "ordered"),
     }
     const give = command<null>({
-      name: "give",
+      name: "shop/give",
       parse: () => null,
       decide: () => ({
         facts: [
-          { type: "order-placed", data: { goods: "tea", count: 1, gift: true }, subjects: [] },
+          { type: "shop/order-placed", data: { goods: "tea", count: 1, gift: true }, subjects: [] },
         ],
         result: null,
       }),
@@ -260,7 +264,7 @@ describe("two programs on one ledger", () => {
     await turn(directory, shop, async (ledger) => {
       const [, event] = await collect(ledger.replay({ after: 1 }))
       expect(event).toMatchObject({ revision: 2, data: { gift: true } })
-      expect(ledger.formatEvent(event as Recorded)).toBe("someone recorded order-placed")
+      expect(ledger.formatEvent(event as Recorded)).toBe("someone recorded shop/order-placed")
     })
   })
 })
@@ -268,7 +272,7 @@ describe("two programs on one ledger", () => {
 /** Counts saves; cannot stand the third version. */
 const fragile = (revision: number, mended: boolean) =>
   projection<{ readonly saves: number }>()({
-    name: "fragile",
+    name: "own/fragile",
     revision,
     on: {
       "version-saved": (rows, { data }) => {
@@ -286,7 +290,11 @@ describe("a projection that throws", () => {
     const ledger = await opened({ memory: true, projections: [own, tally] })
     await Promise.all([1, 2, 3, 4].map((n) => ledger.save("a", n)))
     const { projections } = await ledger.stats()
-    expect(projections).toMatchObject({ fragile: stopped, tally: { lag: 0 }, versions: { lag: 0 } })
+    expect(projections).toMatchObject({
+      "own/fragile": stopped,
+      "own/tally": { lag: 0 },
+      versions: { lag: 0 },
+    })
     expect(await ledger.view(tally).get(["type", "version-saved"])).toBe(4)
     expect((await ledger.get("a")).version).toBe("4")
     const view = ledger.view(own).get(["saves"])
@@ -300,7 +308,7 @@ describe("a projection that throws", () => {
       path: "projection",
     })
     await ledger.rebuild()
-    expect((await ledger.stats()).projections).toMatchObject({ fragile: stopped })
+    expect((await ledger.stats()).projections).toMatchObject({ "own/fragile": stopped })
   })
 
   it("is where it was after a rebuild that failed, and misses no event", async () => {
@@ -317,7 +325,7 @@ describe("a projection that throws", () => {
         delete place.fail.log
         yield* ledger.save("b", 1)
         const { projections } = yield* ledger.stats()
-        expect(projections).toMatchObject({ fragile: { lag: 3, stopped: stopped.stopped } })
+        expect(projections).toMatchObject({ "own/fragile": { lag: 3, stopped: stopped.stopped } })
       }),
       { projections: [own] },
     )
@@ -329,12 +337,12 @@ describe("a projection that throws", () => {
     for (const n of [1, 2, 3, 4]) await broken.save("a", n)
     await broken.close()
     const again = await openLedger({ directory, projections: [fragile(1, false)] })
-    expect((await again.stats()).projections).toMatchObject({ fragile: stopped })
+    expect((await again.stats()).projections).toMatchObject({ "own/fragile": stopped })
     await again.save("b", 1)
     await again.close()
     const mended = fragile(revision, true)
     const ledger = await opened({ directory, projections: [mended] })
-    expect((await ledger.stats()).projections).toMatchObject({ fragile: { lag: 0 } })
+    expect((await ledger.stats()).projections).toMatchObject({ "own/fragile": { lag: 0 } })
     expect(await ledger.view(mended).get(["saves"])).toBe(5)
     // Where it had stopped, it went on; under another revision it began anew.
     expect(await ledger.asOf(3).view(mended).get(["saves"])).toBe(2)
@@ -400,6 +408,19 @@ describe("a materializer of a caller's own", () => {
     })
     const load = points.readers?.[1] ?? points.load
     expect(await without.load("p", { as: { ...points, load } })).toEqual(new Point(3, 4))
+  })
+
+  it("may have changed when a keyed save is tried again", async () => {
+    const directory = join(temporary(), "ledger")
+    const save = async (revision: number) => {
+      const own = { ...points, revision, metadata: () => ({ revision }) }
+      const ledger = await openLedger({ directory, materializers: [own] })
+      const version = await ledger.save("p", new Point(3, 4), { idempotencyKey: "k" })
+      await ledger.close()
+      return version
+    }
+    const first = await save(2)
+    expect(await save(3)).toEqual(first)
   })
 
   it("takes the place of a built-in one of its name, or comes before them all", async () => {

@@ -18,12 +18,12 @@ const refusal = (extensions: unknown): string => {
 }
 
 const event = eventType({
-  type: "birds-counted",
+  type: "birds/counted",
   revision: 1,
   schema: PlainSchema,
   sentence: () => "counted birds",
 })
-const birds = projection()({ name: "birds", revision: 1, on: {} })
+const birds = projection()({ name: "birds/seen", revision: 1, on: {} })
 
 describe("what a program brings along", () => {
   it("is taken when every name is its own", () => {
@@ -32,14 +32,23 @@ describe("what a program brings along", () => {
   })
 
   it.each([
-    ["events", [event, event], "named birds-counted"],
-    ["events", [{ ...event, type: "version-saved" }], "named version-saved"],
-    ["commands", [{ name: "tag", parse: String, decide: String }], "named tag"],
-    ["projections", [birds, birds], "named birds"],
-    ["projections", [{ ...birds, name: "versions" }], "named versions"],
+    ["events", [event, event], "named birds/counted"],
+    ["events", [{ ...event, type: "version-saved" }], "version-saved, without a slash"],
+    ["commands", [{ name: "tag", parse: String, decide: String }], "tag, without a slash"],
+    ["projections", [birds, birds], "named birds/seen"],
+    ["projections", [{ ...birds, name: "versions" }], "versions, without a slash"],
     ["projections", [{ name: "x" }], "options.projections[0] has no revision"],
     ["commands", [null], "options.commands[0] has no name"],
     ["materializers", [5], "options.materializers[0] has no name"],
+    ["materializers", [{ ...textMaterializer, revision: "1" }], "[0].revision is not a whole"],
+    ["materializers", [{ ...textMaterializer, revision: 0 }], "[0].revision is not a whole"],
+    ["materializers", [{ ...textMaterializer, name: "\ud800" }], "options.materializers[0].name"],
+    ["materializers", [textMaterializer, textMaterializer], "two named text"],
+    ["materializers", () => 5, "options.materializers is not a list"],
+    ["materializers", () => [{}], "options.materializers[0] has no name"],
+    ["events", [{ ...event, type: "a".repeat(256) }], "options.events[0].type"],
+    ["events", [{ ...event, revision: 2 }], "of birds/counted has none from revision 1"],
+    ["projections", [{ ...birds, revision: Number.NaN }], "[0].revision is not a whole"],
     ["events", "birds", "options.events is not a list"],
   ])("is refused where two would be one, or one is of no known shape: %s", (kind, list, said) => {
     expect(refusal({ [kind]: list })).toContain(said)

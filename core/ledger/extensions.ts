@@ -4,14 +4,12 @@
  *
  * Knows their shapes, not what they do.
  */
-import { commands } from "../command/all.js"
 import type { AnyCommand } from "../command/command.js"
-import { catalog } from "../event/catalog.js"
 import type { AnyEventType } from "../event/event.js"
-import { materializers } from "../materializer/all.js"
+import { nameBytesMax } from "../limits.js"
+import { materializers as builtIn } from "../materializer/all.js"
 import type { AnyMaterializer } from "../materializer/materializer.js"
-import { readable, refuse } from "../model/input.js"
-import { projections } from "../projection/all.js"
+import { members, readable, refuse, text } from "../model/input.js"
 import type { AnyProjection } from "../projection/projection.js"
 
 export interface Extensions {
@@ -38,14 +36,30 @@ const shapes = {
 
 type Kind = keyof typeof shapes
 
+const checkRevision = (at: string, revision: unknown): void => {
+  if (!Number.isSafeInteger(revision) || Number(revision) < 1)
+    refuse(`${at}.revision`, "is not a whole number from 1 on")
+}
+
 const checkShapes = (kind: Kind, list: unknown): void => {
   const at = `options.${kind}`
-  if (list === undefined || (kind === "materializers" && typeof list === "function")) return
   const given: ReadonlyArray<unknown> = Array.isArray(list) ? list : refuse(at, "is not a list")
-  for (const [index, one] of given.entries())
-    for (const member of shapes[kind])
-      if (typeof one !== "object" || one === null || !(member in one))
-        refuse(`${at}[${index}]`, `has no ${member}`)
+  for (const [index, one] of given.entries()) {
+    const own = `${at}[${index}]`
+    if (typeof one !== "object" || one === null) refuse(own, `has no ${shapes[kind][0]}`)
+    const has = members(one)
+    for (const member of shapes[kind]) if (!(member in has)) refuse(own, `has no ${member}`)
+    text(has[shapes[kind][0]], `${own}.${shapes[kind][0]}`, nameBytesMax)
+    if ("revision" in has) checkRevision(own, has.revision)
+  }
+}
+
+/** Reading an old revision begins with its upcast: better missed now than when one is met. */
+const checkUpcasts = (events: ReadonlyArray<AnyEventType>): void => {
+  for (const [index, { type, revision, upcasts }] of events.entries())
+    for (let from = 1; from < revision; from += 1)
+      if (typeof upcasts?.[from] !== "function")
+        refuse(`options.events[${index}].upcasts`, `of ${type} has none from revision ${from}`)
 }
 
 const checkNames = (kind: Kind, names: ReadonlyArray<string>): void => {
@@ -54,23 +68,43 @@ const checkNames = (kind: Kind, names: ReadonlyArray<string>): void => {
       refuse(`options.${kind}`, `would give the ledger two named ${name}: rename yours`)
 }
 
+/** The ledger's own names have no slash, so that no later release can come to use a caller's. */
+const checkOwnNames = (kind: Kind, names: ReadonlyArray<string>): void => {
+  for (const name of names)
+    if (!name.includes("/"))
+      refuse(
+        `options.${kind}`,
+        `has ${name}, without a slash: name it after its owner, as mine/${name}`,
+      )
+  checkNames(kind, names)
+}
+
 /** Throws `InvalidInput` for what is not of its shape, or has a name that is taken. */
 export const checkExtensions = (extensions: Extensions): void =>
   readable("options", () => {
-    for (const kind of Object.keys(shapes) as ReadonlyArray<Kind>)
-      checkShapes(kind, extensions[kind])
-    const { events = [], commands: own = [], projections: views = [] } = extensions
-    checkNames(
+    const { events = [], commands = [], projections = [], materializers = [] } = extensions
+    checkShapes("events", events)
+    checkShapes("commands", commands)
+    checkShapes("projections", projections)
+    checkUpcasts(events)
+    checkOwnNames(
       "events",
-      [...catalog, ...events].map(({ type }) => type),
+      events.map(({ type }) => type),
     )
-    checkNames(
+    checkOwnNames(
       "commands",
-      [...commands, ...own].map(({ name }) => name),
+      commands.map(({ name }) => name),
     )
-    checkNames(
+    checkOwnNames(
       "projections",
-      [...projections, ...views].map(({ name }) => name),
+      projections.map(({ name }) => name),
+    )
+    if (typeof materializers !== "function") checkShapes("materializers", materializers)
+    const all = allMaterializers(materializers)
+    checkShapes("materializers", all)
+    checkNames(
+      "materializers",
+      all.map(({ name }) => name),
     )
   })
 
@@ -78,7 +112,7 @@ export const checkExtensions = (extensions: Extensions): void =>
 export const allMaterializers = (
   own: NonNullable<Extensions["materializers"]>,
 ): ReadonlyArray<AnyMaterializer> => {
-  if (typeof own === "function") return own(materializers)
+  if (typeof own === "function") return own(builtIn)
   const names = new Set(own.map(({ name }) => name))
-  return [...own, ...materializers.filter(({ name }) => !names.has(name))]
+  return [...own, ...builtIn.filter(({ name }) => !names.has(name))]
 }

@@ -25,7 +25,7 @@ const events = [1, 2, 3, 4].map(
   (position): Recorded => ({
     position,
     id: "",
-    type: "any",
+    type: "their/any",
     revision: 1,
     time: 0,
     subjects: [],
@@ -109,6 +109,16 @@ describe("folding", () => {
       expect.objectContaining({ _tag: "WrongLedger", found: "version-saved of revision 2" }),
     )
     const idle = counting("idle")
-    expect(new Folding(codec, [idle], []).foldOne(idle, empty(), later, 0)).toBe(2)
+    expect(new Folding(codec, [], [idle]).foldOne(idle, empty(), later, 0)).toBe(2)
+    // Whatever it may be about, a newer release of the ledger recorded it.
+    for (const type of ["version-saved", "artifact-renamed"])
+      expect(() =>
+        new Folding(codec, [idle], []).foldOne(
+          idle,
+          empty(),
+          [{ ...later[1], type, position: 1 } as (typeof events)[number]],
+          0,
+        ),
+      ).toThrow(expect.objectContaining({ _tag: "WrongLedger" }))
   })
 })

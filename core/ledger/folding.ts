@@ -67,9 +67,11 @@ export class Folding {
       if (stopped.position > position) this.stopped.delete(name)
   }
 
-  #fold(projection: AnyProjection, draft: Draft, event: Recorded): void {
-    const newer = Object.hasOwn(projection.on, event.type) && newerEvent(this.codec, event)
-    if (newer) throw newer
+  #fold(projection: AnyProjection, draft: Draft, event: Recorded, isCore: boolean): void {
+    // What a newer release records may concern any view of the ledger's own.
+    const concerns = isCore || Object.hasOwn(projection.on, event.type)
+    const newer = concerns ? newerEvent(this.codec, event) : undefined
+    if (newer !== undefined) throw newer
     fold(projection, draft.rows(projection, event.position), event)
   }
 
@@ -91,7 +93,7 @@ export class Folding {
         throw new Error(`${projection.name} would miss the events after ${position}`)
       const layer = draft.fork()
       try {
-        this.#fold(projection, layer, event)
+        this.#fold(projection, layer, event, isCore)
         if (!isCore) checkRows(layer)
       } catch (cause) {
         if (isCore) throw cause

@@ -281,6 +281,29 @@ const keyLaws = (law: Law): void => {
     },
   )
 
+  law(
+    "a keyed call tried again is the same, whatever a part of an id means by now",
+    async (own) => {
+      const { id } = await own.save("a", 1)
+      const part = id.slice(-8)
+      const tag = () => own.tag(part, "t", { idempotencyKey: "part" })
+      const derive = () => own.save("b", 2, { inputs: [part], idempotencyKey: "derive" })
+      const [tagged, derived] = [await tag(), await derive()]
+      await own.save(part, "an artifact of that name")
+      expect([await tag(), await derive()]).toEqual([tagged, derived])
+      expect((await own.get(part)).tags).toEqual([])
+    },
+  )
+
+  law("an empty batch with a key keeps the key", async (own) => {
+    const options = { idempotencyKey: "nothing" }
+    expect(await own.batch(() => undefined, options)).toEqual([])
+    expect(await own.batch(() => undefined, options)).toEqual([])
+    const other = own.batch((b) => void b.save("a", 1), options)
+    await expect(other).rejects.toMatchObject({ _tag: "IdempotencyMismatch" })
+    expect(own.position).toBe(2)
+  })
+
   law("a keyed batch tried again gets its first results, though its ids are fresh", async (own) => {
     const ids: Array<string> = []
     const again = () =>

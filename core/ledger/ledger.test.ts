@@ -31,13 +31,13 @@ import { openLedger } from "./promise.js"
 type Api = LedgerApi<"effect">
 
 const note = command<{ readonly on: string }>({
-  name: "note",
+  name: "own/note",
   parse: (input) => input as { readonly on: string },
   decide: ({ on }) => ({ facts: [], result: on }),
 })
 
 const saves = projection<{ readonly saves: number }>()({
-  name: "saves",
+  name: "own/saves",
   revision: 1,
   on: { "version-saved": (rows) => rows.put(["saves"], (rows.get(["saves"]) ?? 0) + 1) },
 })

@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { BlobStore } from "../blob/blob-store.js"
+import { commands } from "../command/all.js"
 import type { AnyCommand } from "../command/command.js"
 import type { BlobFailure, Failure, LogFailure, Refusal } from "../errors.js"
 import { catalog } from "../event/catalog.js"
@@ -93,7 +94,7 @@ const openEngine = Effect.fnUntraced(function* (place: Place, options: LedgerOpt
   }
   const foreign = new Map(events.map((type) => [type.type, strict(type.schema)]))
   const commandsOwn = options.commands ?? []
-  const isOwn = (command: AnyCommand) => commandsOwn.includes(command)
+  const isOwn = (command: AnyCommand) => !commands.includes(command)
   const court = { codec, foreign, isOwn, fold: folding.foldCore }
   const parts = { log, views: opened.views, folding, court, lastTime, onAppended: sealer.appended }
   // For who only ends the scope; a scope has no way to say that this failed.

@@ -13,7 +13,7 @@ type Labels = { readonly label: string }
 
 /** The last label of each artifact; throws at the label `boom`. */
 const labels = projection<Labels>()({
-  name: "labels",
+  name: "own/labels",
   revision: 1,
   on: {
     "version-saved": (rows, { data }) => {

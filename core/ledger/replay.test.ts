@@ -20,7 +20,7 @@ const codec = makeCodec(catalog)
 
 const recordsOf = (count: number): Array<Uint8Array> => {
   const recorder = new Recorder()
-  const stranger = { type: "stranger", data: null, subjects: [] }
+  const stranger = { type: "their/stranger", data: null, subjects: [] }
   while (recorder.events.length < count) recorder.record(stranger)
   return recorder.events.map(codec.encode)
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { logMetadata } from "../command/log-metadata.js"
 import { tag } from "../command/tag.js"
+import { digestOf } from "../model/digest.js"
 import { requestDigest } from "./request.js"
 
 const step = (input: unknown, observed?: object) => ({
@@ -47,5 +48,13 @@ describe("the digest of a request", () => {
         expect.objectContaining({ _tag: "InvalidInput", path }),
       )
     expect(requestDigest([step(undefined)], [])).toBe(requestDigest([step(null)], []))
+  })
+
+  it("is frozen: events hold it, and retries by later releases must come to the same", () => {
+    const input = { target: { kind: "artifact", name: "a" }, tags: ["t"], more: undefined }
+    const packed = "92019192a374616782a47461677391a174a6746172676574"
+    const target = "82a46b696e64a86172746966616374a46e616d65a161"
+    const bytes = Buffer.from(packed + target, "hex")
+    expect(requestDigest([step(input)], [])).toBe(digestOf(bytes))
   })
 })

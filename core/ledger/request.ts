@@ -51,9 +51,13 @@ const withoutFresh = (value: Plain, fresh: ReadonlyMap<string, number>): Plain =
   return Object.fromEntries(members)
 }
 
+// Digests are kept in events, and must come out the same in every release.
+const digestFormat = 1
+
 /**
- * What makes two requests the same: the commands and their inputs, content by its digest. Throws
- * `InvalidInput` when the input of a caller's own command is not plain data.
+ * What makes two requests the same: the SHA-256 of `[1, [[command, input], …]]` as MessagePack,
+ * inputs as they were given and content by its digest. What was drawn or looked up for one try is
+ * left out. Throws `InvalidInput` when the input of a caller's own command is not plain data.
  */
 export const requestDigest = (
   steps: ReadonlyArray<Step>,
@@ -64,5 +68,5 @@ export const requestDigest = (
     plain(input, "input")
     return [command.name, withoutFresh(input as Plain, fresh)]
   })
-  return digestOf(pack(calls))
+  return digestOf(pack([digestFormat, calls]))
 }

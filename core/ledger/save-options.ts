@@ -24,7 +24,7 @@ import type { SaveOptions } from "./api.js"
 
 /** What a save asks for, but its content. */
 export interface SavePlan {
-  readonly input: Omit<SaveInput, "id" | "saved" | "automatic">
+  readonly input: Omit<SaveInput, "id" | "saved" | "materializer" | "automatic">
   readonly type?: (typeof ArtifactTypeSchema)["Type"]
   readonly saveType: (typeof SaveTypeSchema)["Type"]
   readonly description?: string

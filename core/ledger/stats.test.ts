@@ -10,7 +10,7 @@ type Rows = { readonly nothing: null }
 
 /** Throws at the second version it sees. */
 const fragile = projection<{ readonly seen: number } & Rows>()({
-  name: "fragile",
+  name: "own/fragile",
   revision: 1,
   on: {
     "version-saved": (rows) => {
@@ -62,12 +62,12 @@ describe("stats", () => {
   it("say how far a caller's view is behind, and what its fold threw", async () => {
     const ledger = await opened({ memory: true, projections: [fragile] })
     await ledger.save("a", 1)
-    expect((await ledger.stats()).projections).toMatchObject({ fragile: { lag: 0 } })
+    expect((await ledger.stats()).projections).toMatchObject({ "own/fragile": { lag: 0 } })
     await ledger.save("a", 2)
     await ledger.save("a", 3)
     const { projections } = await ledger.stats()
-    expect(projections.fragile).toEqual({ lag: 2, stopped: "RangeError: one is enough" })
-    const { fragile: _, ...core } = projections
+    expect(projections["own/fragile"]).toEqual({ lag: 2, stopped: "RangeError: one is enough" })
+    const { "own/fragile": _, ...core } = projections
     expect(Object.keys(core)).toContain("artifacts")
     expect(new Set(Object.values(core).map(({ lag }) => lag))).toEqual(new Set([0]))
   })

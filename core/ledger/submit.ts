@@ -11,6 +11,7 @@ import { idempotencyKeyBytesMax, nameBytesMax, reasonBytesMax } from "../limits.
 import { checkOptions, refuse, shaped, text } from "../model/input.js"
 import type { ParsedReference, ParsedTarget } from "../model/reference.js"
 import { strict } from "../model/schema.js"
+import { receipts } from "../projection/receipts.js"
 import { explaining } from "../query/explain.js"
 import { expandReference, expandTarget } from "../query/find.js"
 import { parsedInput } from "../query/input.js"
@@ -75,7 +76,8 @@ const parseKey = (value: unknown): string => {
 /** Options that every write knows. */
 const writeKeys = ["idempotencyKey", "reason", "signal"] as const
 
-const parseOptions = (
+/** The context and the key of a write; throws `InvalidInput`. */
+export const parseOptions = (
   { context, required }: Session,
   options: Omit<WriteOptions, "signal">,
 ): { readonly context: Context; readonly key?: string } => {
@@ -137,15 +139,17 @@ export const submit = Effect.fnUntraced(function* (
   const { engine } = session
   const moment = yield* presentMoment(engine)
   const { context, key } = yield* parsedInput(() => parseOptions(session, options))
-  // The input of a caller's own command is its own business, whatever its parts are called.
-  const expanded = yield* Effect.forEach(steps, (step) =>
-    engine.commandsOwn.includes(step.command) ? Effect.succeed(step) : expandStep(moment, step),
-  )
   const keyed = yield* parsedInput(() =>
-    key === undefined
-      ? {}
-      : { key: { idempotencyKey: key, digest: requestDigest(expanded, fresh) } },
+    key === undefined ? {} : { key: { idempotencyKey: key, digest: requestDigest(steps, fresh) } },
   )
+  // A retry gets the first answer, whatever parts of ids have come to mean since.
+  const isRetry = key !== undefined && moment.views.view(receipts).get(["key", key]) !== undefined
+  // The input of a caller's own command is its own business, whatever its parts are called.
+  const expanded = isRetry
+    ? steps
+    : yield* Effect.forEach(steps, (step) =>
+        engine.commandsOwn.includes(step.command) ? Effect.succeed(step) : expandStep(moment, step),
+      )
   const answer = Deferred.makeUnsafe<Reply, Refusal | Failure>()
   const request: Request = { steps: expanded, context, answer, ...keyed }
   const explained = explaining(presentMoment(engine))

@@ -110,11 +110,11 @@ describe("a log that is refused", () => {
 
   it("begins with anything but its creation", async () => {
     const recorder = new Recorder()
-    recorder.record({ type: "stranger", data: null, subjects: [] })
+    recorder.record({ type: "their/stranger", data: null, subjects: [] })
     const records = recorder.events.map(codec.encode)
     expect(await refused(records)).toMatchObject({
       _tag: "WrongLedger",
-      found: "a stranger event",
+      found: "a their/stranger event",
     })
   })
 
@@ -133,7 +133,7 @@ describe("a log that is refused", () => {
     const other = (position: number) => {
       const recorder = new Recorder()
       while (recorder.events.length < position)
-        recorder.record({ type: "stranger", data: "other", subjects: [] })
+        recorder.record({ type: "their/stranger", data: "other", subjects: [] })
       return recorder.events.map(codec.encode).at(-1) ?? new Uint8Array(0)
     }
     // The last subtree of 12 leaves covers the last 4, that of 11 the last one.

@@ -188,7 +188,7 @@ describe("a view commit that fails", () => {
 })
 
 const broken = command<null>({
-  name: "break",
+  name: "own/break",
   parse: () => null,
   decide: () => {
     throw new Error("no such thing")

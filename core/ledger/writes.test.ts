@@ -172,7 +172,7 @@ describe("deleting", () => {
 
 describe("a command of the caller's own", () => {
   const echo = command<{ readonly target: string }>({
-    name: "echo",
+    name: "own/echo",
     parse: (input) => input as { readonly target: string },
     decide: ({ target }) => ({ facts: [], result: target }),
   })

@@ -69,16 +69,18 @@ export const saveStep = Effect.fnUntraced(function* (
   const { materializer } = yield* parsedInput(() => ({
     materializer: chooseMaterializer(engine.materializers, value, options.materializer),
   }))
-  const { automatic, ...taken } = yield* takeIn(engine.blobs, materializer, value)
+  const taken = yield* takeIn(engine.blobs, materializer, value)
   const { saveType, description, producer } = plan
   const saved = {
-    ...taken,
+    content: taken.content,
     type: plan.type ?? taken.type,
     saveType,
     ...(description === undefined ? {} : { description }),
     ...(producer === undefined ? {} : { producer }),
   }
-  return { command: saveVersion, input: { ...plan.input, saved, automatic }, observed: { id } }
+  // Of the release that runs, not of the call: a retry by a later one is the same request.
+  const observed = { id, materializer: taken.materializer, automatic: taken.automatic }
+  return { command: saveVersion, input: { ...plan.input, saved }, observed }
 })
 
 /** The version that a save made or found, as of its reply. */

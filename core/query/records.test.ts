@@ -47,7 +47,7 @@ describe("events that are read for what they mean", () => {
       found: `${type} of revision 7`,
       message: expect.stringContaining(`event ${position} `),
     })
-    const unknown = { ...newer[3], type: "their-event" } as (typeof events)[number]
+    const unknown = { ...newer[3], type: "their/event" } as (typeof events)[number]
     expect(Effect.runSync(knownOnly(codec, [unknown]))).toEqual([unknown])
   })
 })

@@ -33,10 +33,9 @@ export const newerEvent = (
 ): WrongLedger | undefined => {
   if (!codec.isNewer({ type, revision })) return undefined
   const known = codec.typeOf(type)?.revision
-  const [expected, found] = [`${type} of revision ${known}`, `${type} of revision ${revision}`]
-  const message =
-    `event ${position} is a ${found}, newer than the revision ${known} that this program knows: ` +
-    "update the program"
+  const expected = known === undefined ? "no such type" : `${type} of revision ${known}`
+  const found = `${type} of revision ${revision}`
+  const message = `event ${position} is a ${found}, this program knows ${expected}: update it`
   return new WrongLedger({ message, expected, found })
 }
 
