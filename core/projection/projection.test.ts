@@ -26,7 +26,7 @@ describe("the list of projections", () => {
 
   it("keeps the past of everything that is asked about as of then", () => {
     const present = projections.filter(({ past }) => past === false).map(({ name }) => name)
-    expect(present).toEqual(["subjects", "receipts", "totals"])
+    expect(present).toEqual(["receipts", "totals"])
   })
 })
 

@@ -1,6 +1,7 @@
 /**
  * Subjects: the position of the last event about an id. Each event names the one before it, so the
- * history of an id is a chain, and as of then it is the same chain, entered further back.
+ * history of an id is a chain. The rows keep their past, so that a history as of then begins at the
+ * last event about the id then, without a walk through all that came later.
  */
 import { projection } from "./projection.js"
 
@@ -11,8 +12,7 @@ export type SubjectTables = {
 
 export const subjects = projection<SubjectTables>()({
   name: "subjects",
-  revision: 1,
-  past: false,
+  revision: 2,
   on: {},
   onEvery: (rows, event) => {
     for (const { id } of event.subjects) rows.put(["last", id], event.position)

@@ -17,8 +17,18 @@ const stores = Layer.mergeAll(logLayer, viewLayer)
 const open = (events: ReadonlyArray<Recorded>) =>
   Effect.runPromise(Effect.provide(momentsOf(events), stores))
 
-const told = async (moment: Moment, id: string) => {
-  const events = await Effect.runPromise(Stream.runCollect(chain(moment, id)))
+/** The moment, and the positions of the records that are read at it. */
+const counted = (moment: Moment) => {
+  const read: Array<number> = []
+  const get: Moment["log"]["get"] = (positions) => {
+    read.push(...positions)
+    return moment.log.get(positions)
+  }
+  return { read, moment: { ...moment, log: { ...moment.log, get } } }
+}
+
+const told = async (moment: Moment, id: string, after?: number) => {
+  const events = await Effect.runPromise(Stream.runCollect(chain(moment, id, after)))
   return events.map(({ position }) => position)
 }
 
@@ -39,6 +49,15 @@ describe("a chain", () => {
     expect(ids.length).toBeGreaterThan(5)
   })
 
+  it("begins behind a position where one is given", async () => {
+    const { at } = await open(events)
+    for (const id of ids)
+      for (const after of [1, 5, 12, events.length])
+        expect(await told(at(), id, after)).toEqual(
+          naive(id, events.length).filter((position) => position > after),
+        )
+  })
+
   it("of an id that nothing is about is empty", async () => {
     const { at } = await open(events)
     expect(await told(at(), "nobody")).toEqual([])
@@ -55,6 +74,48 @@ describe("a chain", () => {
     const positions = await told(at(), target.version.id)
     expect(positions).toHaveLength(301)
     expect(positions).toEqual(positions.toSorted((a, b) => a - b))
+  })
+})
+
+describe("what a chain reads", () => {
+  const length = 1_400
+  const recorder = new Recorder()
+  const target = recorder.save("churn")
+  for (let nth = 1; nth < length; nth += 1) recorder.log(target, { nth })
+  const every = recorder.events.map(({ position }) => position)
+  const id = target.version.id
+
+  it("is nothing that came later than the moment", async () => {
+    const { at } = await open(recorder.events)
+    for (const then of [1, 2, 700]) {
+      const { read, moment } = counted(at(then))
+      const after = Math.max(0, then - 2)
+      expect(await told(moment, id, after)).toEqual(every.slice(after, then))
+      expect(Math.max(...read)).toBe(then)
+    }
+  })
+
+  it("is nothing up to the position behind which it begins", async () => {
+    const { at } = await open(recorder.events)
+    const { read, moment } = counted(at())
+    expect(await told(moment, id, length - 3)).toEqual(every.slice(-3))
+    expect(read).toEqual(every.slice(-3).toReversed())
+  })
+
+  it.each([1, 256, 257, 511])("is each record once where there are %d", async (count) => {
+    const { at } = await open(recorder.events)
+    const { read, moment } = counted(at(count))
+    expect(await told(moment, id)).toEqual(every.slice(0, count))
+    expect(read).toHaveLength(count)
+  })
+
+  it("is only the newer records again where it is long", async () => {
+    const { at } = await open(recorder.events)
+    for (const count of [512, 513, 767, 768, 1_024, length]) {
+      const { read, moment } = counted(at(count))
+      expect(await told(moment, id)).toEqual(every.slice(0, count))
+      expect(read.length).toBeLessThanOrEqual(count * 2 - 256)
+    }
   })
 })
 

@@ -13,6 +13,8 @@ import { decodeRecords } from "./records.js"
 
 const chainPage = 256
 
+type Events = ReadonlyArray<Recorded>
+
 const damaged = (position: number, id: string): RecordCorrupted =>
   new RecordCorrupted({
     message: `event ${position} should be about ${id} and is not: restore the log from a backup`,
@@ -20,35 +22,58 @@ const damaged = (position: number, id: string): RecordCorrupted =>
     to: position,
   })
 
-/** The positions of the events about an id, ascending, none after the moment. */
-const chainPositions = Effect.fnUntraced(function* (
-  moment: Moment,
-  id: string,
-): Effect.fn.Return<ReadonlyArray<number>, Failure> {
-  const positions: Array<number> = []
-  let position = moment.views.view(subjects).get(["last", id]) ?? 0
-  while (position > 0) {
-    const [event] = yield* decodeRecords(moment.codec, yield* moment.log.get([position]))
-    const link = event?.subjects.find((subject) => subject.id === id)
-    if (link === undefined || link.previous >= position) return yield* damaged(position, id)
-    if (position <= moment.position) positions.push(position)
-    position = link.previous
-  }
-  return positions.reverse()
+const eventsAt = Effect.fnUntraced(function* (
+  { log, codec }: Moment,
+  positions: ReadonlyArray<number>,
+): Effect.fn.Return<Events, Failure> {
+  return yield* decodeRecords(codec, yield* log.get(positions))
 })
 
-/** The events about an id, in order. */
-export const chain = (moment: Moment, id: string): Stream.Stream<Recorded, Failure> =>
+/** What a walk back found, ascending: its oldest events as they were read, of the rest the places. */
+interface Walked {
+  readonly events: Events
+  readonly positions: ReadonlyArray<number>
+}
+
+const walkBack = Effect.fnUntraced(function* (
+  moment: Moment,
+  id: string,
+  after: number,
+): Effect.fn.Return<Walked, Failure> {
+  const positions: Array<number> = []
+  // The events read last are told first. Only those are kept, so that memory stays bounded.
+  let events: Array<Recorded> = []
+  let position = moment.views.view(subjects).get(["last", id]) ?? 0
+  while (position > after) {
+    const [event] = yield* eventsAt(moment, [position])
+    const link = event?.subjects.find((subject) => subject.id === id)
+    if (event === undefined || link === undefined || link.previous >= position)
+      return yield* damaged(position, id)
+    positions.push(position)
+    events.push(event)
+    if (events.length >= chainPage * 2) events = events.slice(chainPage)
+    position = link.previous
+  }
+  positions.length -= events.length
+  return { events: events.reverse(), positions: positions.reverse() }
+})
+
+/** The events about an id, in order: those behind `after`, none after the moment. */
+export const chain = (moment: Moment, id: string, after = 0): Stream.Stream<Recorded, Failure> =>
   Stream.unwrap(
-    Effect.map(chainPositions(moment, id), (positions) =>
-      Stream.paginate(0, (start) =>
-        Effect.gen(function* () {
-          const end = start + chainPage
-          const records = yield* moment.log.get(positions.slice(start, end))
-          const events = yield* decodeRecords(moment.codec, records)
-          const next = end < positions.length ? Option.some(end) : Option.none<number>()
-          return [events, next] as const
-        }),
-      ),
-    ),
+    Effect.map(walkBack(moment, id, after), ({ events, positions }) => {
+      const rest = Stream.paginate(0, (start: number) =>
+        Effect.map(
+          eventsAt(moment, positions.slice(start, start + chainPage)),
+          (page) =>
+            [
+              page,
+              start + chainPage < positions.length
+                ? Option.some(start + chainPage)
+                : Option.none<number>(),
+            ] as const,
+        ),
+      )
+      return Stream.concat(Stream.fromIterable(events), rest)
+    }),
   )

@@ -149,7 +149,8 @@ export const replay = (moment: Moment, value: ReplayQuery | undefined): Events =
         })
       const { id, tagId } = yield* about(moment, query)
       const first = id ?? tagId
-      const events = first === undefined ? everything(moment, after, upTo) : chain(moment, first)
+      const events =
+        first === undefined ? everything(moment, after, upTo) : chain(moment, first, after)
       const passes = predicate(query)
       const both = (event: Recorded) =>
         tagId === undefined || event.subjects.some((subject) => subject.id === tagId)
