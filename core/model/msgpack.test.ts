@@ -207,6 +207,24 @@ describe("the canonical form", () => {
     })
   })
 
+  it("sorts them whichever digit they begin with", () => {
+    for (const [first, second] of [["900", "95"], ["10", "9"], ["00", "1"], ["80", "9"]] as const)
+      expect(independently(pack({ [second]: 0, [first]: 0 }))).toEqual({
+        pairs: [first, second].map((key) => [key, 0]),
+      })
+  })
+
+  it("never runs what a map holds under a name that the library looks for", () => {
+    const { fail } = expect
+    for (const name of ["toJSON", "toString", "valueOf", "then"]) {
+      const given = { constructor: "a", [name]: "b" }
+      expect(unpack(pack(given))).toEqual(given)
+      expect(unpack(pack([{ deep: given }]))).toEqual([{ deep: given }])
+      const hostile = { constructor: { name: "Map" }, [name]: () => fail(`ran ${name}`) }
+      expect(() => pack(hostile as never)).toThrow(NotPlain)
+    }
+  })
+
   it("leaves out members that are undefined", () => {
     expect(hex({ a: undefined, b: 1 })).toBe(hex({ b: 1 }))
     expect(hex({ 1: undefined, b: 1 })).toBe(hex({ b: 1 }))

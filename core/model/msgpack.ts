@@ -61,7 +61,10 @@ export const isPlainMap = (value: unknown): value is PlainMap => {
   return prototype === Object.prototype || prototype === null
 }
 
-const digitFirst = /^[0-9]/
+// An object keeps integer-like keys in numeric order before all others; a Map keeps ours. And an
+// object with a key "constructor" of its own is a class instance to msgpackr, which then would
+// call what lies under "toJSON" in it; a Map is only ever walked.
+const needsMap = (key: string): boolean => /^[0-9]/.test(key) || key === "constructor"
 
 const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : 1)
 
@@ -90,8 +93,7 @@ const canonicalList = (list: ReadonlyArray<unknown>, depth: number): Array<unkno
 
 const canonicalMap = (map: PlainMap, depth: number): object => {
   const keys = Object.keys(map).sort(byCodeUnit)
-  // An object keeps integer-like keys in numeric order before all others; a Map keeps ours.
-  const ordered = keys.some((key) => digitFirst.test(key)) ? new Map<string, unknown>() : undefined
+  const ordered = keys.some(needsMap) ? new Map<string, unknown>() : undefined
   const sorted: Record<string, unknown> = {}
   for (const key of keys) {
     const member = map[key]
