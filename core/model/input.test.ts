@@ -10,6 +10,7 @@ import {
   checkOptions,
   members,
   metadata,
+  metadataKey,
   parsing,
   reference,
   refuse,
@@ -74,6 +75,14 @@ describe("words", () => {
     expect(tagNames([], "tags")).toEqual([])
     expect(refusalOf(() => tagNames("7", "tags"))).toMatchObject({ path: "tags" })
     expect(refusalOf(() => tagNames(["a", "7"], "tags"))).toMatchObject({ path: "tags[1]" })
+  })
+})
+
+describe("the key of metadata", () => {
+  it("is a text by the rules of keys", () => {
+    expect(metadataKey("a b@c", "key")).toBe("a b@c")
+    for (const value of ["", "__proto__", "a\nb", 5, undefined])
+      expect(refusalOf(() => metadataKey(value, "keys[1]"))).toMatchObject({ path: "keys[1]" })
   })
 })
 

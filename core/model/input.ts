@@ -15,7 +15,8 @@ import {
 import { nameBytesMax } from "../limits.js"
 import { encodeMetadata, MetadataProblem, type PlainMetadata } from "./metadata.js"
 import { checkPlain, NotPlain } from "./msgpack.js"
-import { artifactNameProblem, tagNameProblem, textProblem } from "./names.js"
+import { artifactNameProblem, metadataKeyProblem, tagNameProblem, textProblem } from "./names.js"
+import { reading, unreadable } from "./reading.js"
 import {
   isProblem,
   type ParsedReference,
@@ -36,8 +37,11 @@ export const parsing = <A>(parsers: () => A): A | Refusal => {
   }
 }
 
+const invalid = (path: string, problem: string): InvalidInput =>
+  new InvalidInput({ message: `${path} ${problem}`, path })
+
 export const refuse = (path: string, problem: string): never => {
-  throw new InvalidInput({ message: `${path} ${problem}`, path })
+  throw invalid(path, problem)
 }
 
 /** Refuses what records cannot hold, with the path of the offending part. */
@@ -47,20 +51,13 @@ export const plain = (value: unknown, at: string): void =>
       checkPlain(value)
     } catch (thrown) {
       if (!(thrown instanceof NotPlain)) throw thrown
-      const path = at + thrown.path
-      throw new InvalidInput({ message: `${path} ${thrown.problem}`, path })
+      throw invalid(at + thrown.path, thrown.problem)
     }
   })
 
-/** Reads what a caller gave. Getters and proxies are his code, and may throw anything. */
-export const readable = <A>(at: string, read: () => A): A => {
-  try {
-    return read()
-  } catch (thrown) {
-    if (isDaybookError(thrown)) throw thrown
-    return refuse(at, "cannot be read: it threw an error")
-  }
-}
+/** Reads what a caller gave; what the caller's own code throws is refused. */
+export const readable = <A>(at: string, read: () => A): A =>
+  reading(read, isDaybookError, () => invalid(at, unreadable))
 
 export const checkCount = (limit: string, allowed: number, actual: number): void => {
   if (actual <= allowed) return
@@ -103,6 +100,12 @@ export const tagName = (value: unknown, at: string): string => {
   return problem === undefined ? value : refuse(at, problem)
 }
 
+export const metadataKey = (value: unknown, at: string): string => {
+  if (typeof value !== "string") return refuse(at, "is not a string")
+  const problem = metadataKeyProblem(value)
+  return problem === undefined ? value : refuse(at, problem)
+}
+
 /** One tag or several, each once, in the order given. */
 export const tagNames = (value: unknown, at: string): ReadonlyArray<string> => {
   const list = readable(at, () => (Array.isArray(value) ? Array.from(value) : undefined))
@@ -110,20 +113,21 @@ export const tagNames = (value: unknown, at: string): ReadonlyArray<string> => {
   return [...new Set(list.map((tag, index) => tagName(tag, `${at}[${index}]`)))]
 }
 
-const invalidReference = (problem: string, given: string): never => {
+const invalidReference = (problem: string, given: string): InvalidReference => {
   // For people: what is printed may be cut, and halves of surrogate pairs cannot be.
   const reference = given.slice(0, nameBytesMax * 2).toWellFormed()
-  throw new InvalidReference({ message: `${reference || "the reference"}: ${problem}`, reference })
+  const message = `${reference || "the reference"}: ${problem}`
+  return new InvalidReference({ message, reference })
 }
 
 const referring = <P extends object>(read: () => P | ReferenceProblem): P => {
-  let parsed: P | ReferenceProblem
-  try {
-    parsed = read()
-  } catch {
-    return invalidReference("it cannot be read: it threw an error", "")
-  }
-  return isProblem(parsed) ? invalidReference(parsed.problem, parsed.reference) : parsed
+  const parsed = reading(
+    read,
+    () => false,
+    () => invalidReference(`it ${unreadable}`, ""),
+  )
+  if (isProblem(parsed)) throw invalidReference(parsed.problem, parsed.reference)
+  return parsed
 }
 
 export const reference = (value: unknown): ParsedReference => referring(() => parseReference(value))
@@ -135,9 +139,9 @@ export const metadata = (value: unknown, at: string): PlainMetadata => {
     return encodeMetadata(value, at)
   } catch (thrown) {
     if (!(thrown instanceof MetadataProblem)) throw thrown
-    const message = `${thrown.path} ${thrown.message}`
-    if (thrown.limit === undefined) throw new InvalidInput({ message, path: thrown.path })
+    if (thrown.limit === undefined) throw invalid(thrown.path, thrown.message)
     const { name, allowed, actual } = thrown.limit
+    const message = `${thrown.path} ${thrown.message}`
     throw new LimitExceeded({ message, limit: name, allowed, actual })
   }
 }
@@ -150,7 +154,7 @@ export const members = (value: unknown): { readonly [key: string]: unknown } =>
 
 /**
  * Refuses an option that the call does not know, since a misspelt one must not be passed over, one
- * that cannot be read, and a signal that is none.
+ * that cannot be read, and a `signal` that is not an AbortSignal.
  */
 export const checkOptions = (options: unknown, known: ReadonlyArray<string>): object => {
   if (typeof options !== "object" || options === null || Array.isArray(options))

@@ -106,6 +106,27 @@ describe("metadata", () => {
     expect(throughRecord(given).size).toBeInstanceOf(Marked)
   })
 
+  it("refuses what it would have to drop, with its path", () => {
+    const hidden = (of: object, key: PropertyKey) =>
+      Object.defineProperty(of, key, { value: 1, enumerable: false })
+    const mark = Symbol("mark")
+    const cases: ReadonlyArray<readonly [object, string]> = [
+      [{ [mark]: 1 }, "metadata[Symbol(mark)]"],
+      [{ a: { [mark]: 1 } }, "metadata.a[Symbol(mark)]"],
+      [hidden({}, mark), "metadata[Symbol(mark)]"],
+      [hidden({ b: 1 }, "a"), "metadata.a"],
+      [{ a: [hidden({}, "a b")] }, 'metadata.a[0]["a b"]'],
+      [{ a: Object.assign([1, 2], { unit: "m" }) }, "metadata.a.unit"],
+      [{ a: Object.assign([], { [mark]: 1 }) }, "metadata.a[Symbol(mark)]"],
+      [{ a: [hidden([], "unit")] }, "metadata.a[0].unit"],
+      [{ a: "x".match(/x/) }, "metadata.a.index"],
+    ]
+    for (const [given, path] of cases) {
+      expect(problemOf(given), path).toMatchObject({ path })
+      expect(problemOf(given).limit).toBeUndefined()
+    }
+  })
+
   it("stores -0 as 0, everywhere", () => {
     const given = { a: -0, b: [-0], c: { d: -0 }, e: storageSize(-0) }
     const expected = { a: 0, b: [0], c: { d: 0 }, e: storageSize(0) }

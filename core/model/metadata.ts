@@ -13,6 +13,7 @@ import {
 } from "../limits.js"
 import { type Plain, pack } from "./msgpack.js"
 import { memberPath, metadataKeyProblem, textProblem, utf8Bytes } from "./names.js"
+import { reading, unreadable } from "./reading.js"
 
 /** A string or a number that means something more; the constructors are `uri`, `path`, … */
 export class Marked<Kind extends string = string, Value = string | number> {
@@ -147,13 +148,31 @@ const encodeObject = (value: object, at: string, depth: number, walk: Walk): Pla
   if (value instanceof Uint8Array) return encodeBytes(value, at, walk)
   if (value instanceof Marked) return encodeMarked(value, at, walk)
   if (depth > metadataDepthMax) return exceed(at, "metadataDepthMax", metadataDepthMax, depth)
-  if (Array.isArray(value)) {
-    // Array.from, unlike map, visits the holes too, and a hole is refused as undefined.
-    return Array.from(value, (member, index) => encode(member, `${at}[${index}]`, depth + 1, walk))
-  }
+  if (Array.isArray(value)) return encodeList(value, at, depth + 1, walk)
   if (!isRecord(value)) return refuse(at, `is a ${value.constructor?.name ?? "class"} instance`)
   return encodeMap(value, at, depth + 1, walk)
 }
+
+/** Nothing is dropped in silence: what no record shows, and no caller reads again, is refused. */
+const hiddenKey = (at: string, key: string | symbol, problem: string): never =>
+  refuse(typeof key === "symbol" ? `${at}[${String(key)}]` : memberPath(at, key), problem)
+
+const encodeList = (
+  list: ReadonlyArray<unknown>,
+  at: string,
+  depth: number,
+  walk: Walk,
+): ReadonlyArray<Plain> => {
+  // Array.from, unlike map, visits the holes too, and a hole is refused as undefined.
+  const plain = Array.from(list, (member, index) => encode(member, `${at}[${index}]`, depth, walk))
+  walk.at = at
+  for (const key of Reflect.ownKeys(list).slice(plain.length))
+    if (key !== "length") hiddenKey(at, key, "is a property of a list, which holds members only")
+  return plain
+}
+
+const isEnumerable = (map: object, key: string): boolean =>
+  Object.getOwnPropertyDescriptor(map, key)?.enumerable === true
 
 const encodeMap = (
   map: Record<string, unknown>,
@@ -162,8 +181,10 @@ const encodeMap = (
   walk: Walk,
 ): PlainMetadata => {
   const plain: Record<string, Plain> = {}
-  for (const key of Object.keys(map)) {
+  for (const key of Reflect.ownKeys(map)) {
+    if (typeof key === "symbol") return hiddenKey(at, key, "is a symbol, which no record can hold")
     const member = memberPath(at, key)
+    if (!isEnumerable(map, key)) return refuse(member, "is not enumerable")
     const problem = metadataKeyProblem(key)
     if (problem !== undefined) return refuse(member, `has a key that ${problem}`)
     walk.at = member
@@ -189,16 +210,6 @@ const encode = (value: unknown, at: string, depth: number, walk: Walk): Plain =>
       return value === null ? null : encodeObject(value, at, depth, walk)
     default:
       return refuse(at, `is ${value === undefined ? "undefined" : `a ${typeof value}`}`)
-  }
-}
-
-/** Getters and proxies are the caller's code: what they throw says that a part is unreadable. */
-const readable = <A>(walk: Walk, read: () => A): A => {
-  try {
-    return read()
-  } catch (cause) {
-    if (cause instanceof MetadataProblem) throw cause
-    throw new MetadataProblem(walk.at, "cannot be read: it threw an error", undefined, { cause })
   }
 }
 
@@ -229,7 +240,11 @@ const encodeRecord = (metadata: unknown, walk: Walk): PlainMetadata => {
 /** Checks a record of metadata and gives its plain form; throws `MetadataProblem`. */
 export const encodeMetadata = (metadata: unknown, at: string): PlainMetadata => {
   const walk: Walk = { at, bytes: 0 }
-  const plain = readable(walk, () => encodeRecord(metadata, walk))
+  const plain = reading(
+    () => encodeRecord(metadata, walk),
+    (thrown) => thrown instanceof MetadataProblem,
+    (cause) => new MetadataProblem(walk.at, unreadable, undefined, { cause }),
+  )
   checkSize(plain, at)
   return plain
 }
