@@ -5,8 +5,7 @@ import { isRefusal } from "../errors.js"
 import { fact } from "../event/catalog.js"
 import { targetIds } from "../event/subject.js"
 import { metadataKeyCountMax } from "../limits.js"
-import { checkCount, members, parsing, refuse, target } from "../model/input.js"
-import { metadataKeyProblem } from "../model/names.js"
+import { checkCount, members, metadataKey, parsing, target } from "../model/input.js"
 import type { ParsedTarget } from "../model/reference.js"
 import { resolveTarget, targetRef } from "../projection/resolve.js"
 import { command, unchanged } from "./command.js"
@@ -16,12 +15,6 @@ export interface RemoveMetadataInput {
   readonly target: ParsedTarget
   readonly keys: ReadonlyArray<string>
   readonly expect?: Expectation
-}
-
-const metadataKey = (key: unknown, at: string): string => {
-  if (typeof key !== "string") return refuse(at, "is not a string")
-  const problem = metadataKeyProblem(key)
-  return problem === undefined ? key : refuse(at, problem)
 }
 
 export const removeMetadata = command<RemoveMetadataInput>({

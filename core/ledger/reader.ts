@@ -199,8 +199,8 @@ export const makeReader = (engine: Engine, now: Now): ReaderApi<"effect"> => {
     findTag: (name) =>
       ask((moment) =>
         Effect.map(
-          parsedInput(() => [tagName(name, "tag")]),
-          ([checked = ""]) => {
+          parsedInput(() => tagName(name, "tag")),
+          (checked) => {
             const row = moment.views.view(tags).get(["name", checked])
             return row === undefined ? undefined : toTag(row)
           },

@@ -208,7 +208,12 @@ describe("the canonical form", () => {
   })
 
   it("sorts them whichever digit they begin with", () => {
-    for (const [first, second] of [["900", "95"], ["10", "9"], ["00", "1"], ["80", "9"]] as const)
+    for (const [first, second] of [
+      ["900", "95"],
+      ["10", "9"],
+      ["00", "1"],
+      ["80", "9"],
+    ] as const)
       expect(independently(pack({ [second]: 0, [first]: 0 }))).toEqual({
         pairs: [first, second].map((key) => [key, 0]),
       })

@@ -13,11 +13,9 @@ import type { Plain } from "./msgpack.js"
 import { type Id, isId, memberPath } from "./names.js"
 import { isRelativePath, type RelativePath } from "./path.js"
 
-export const IdSchema = Schema.String.check(Schema.isPattern(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/)).pipe(
-  Schema.refine((text): text is Id => isId(text)),
-)
+export const IdSchema = Schema.String.pipe(Schema.refine((text): text is Id => isId(text)))
 
-export const DigestSchema = Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/)).pipe(
+export const DigestSchema = Schema.String.pipe(
   Schema.refine((text): text is Digest => isDigest(text)),
 )
 

@@ -26,6 +26,10 @@ describe("parsed input", () => {
     ])
   })
 
+  it.each(["a text", 7, undefined, null])("may be any value, as %s", (value) => {
+    expect(Effect.runSync(parsedInput(() => value))).toBe(value)
+  })
+
   it("fails with the first refusal", () => {
     const missing = new TagMissing({ message: "none", tag: "x", candidates: [] })
     expect(Effect.runSync(Effect.flip(parsedInput(thrower(missing))))).toBe(missing)

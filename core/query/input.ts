@@ -6,7 +6,7 @@ import { isRefusal, type Refusal } from "../errors.js"
 import { parsing } from "../model/input.js"
 
 /** Runs parsers; the first refusal fails the effect. */
-export const parsedInput = <A extends object>(parsers: () => A): Effect.Effect<A, Refusal> =>
+export const parsedInput = <A>(parsers: () => A): Effect.Effect<A, Refusal> =>
   Effect.suspend(() => {
     const parsed = parsing(parsers)
     return isRefusal(parsed) ? Effect.fail(parsed) : Effect.succeed(parsed)

@@ -6,10 +6,10 @@ import * as Stream from "effect/Stream"
 import { isRefusal } from "../errors.js"
 import type { CoreRecorded } from "../event/catalog.js"
 import { pageSizeMax } from "../limits.js"
-import { artifactName, refuse, target } from "../model/input.js"
+import { artifactName, metadataKey, target } from "../model/input.js"
 import { decodeMetadataValue, type MetadataValue } from "../model/metadata.js"
 import type { Plain } from "../model/msgpack.js"
-import { type Id, metadataKeyProblem } from "../model/names.js"
+import type { Id } from "../model/names.js"
 import { resolveArtifact, resolveTarget } from "../projection/resolve.js"
 import { versions } from "../projection/versions.js"
 import { chain } from "./chain.js"
@@ -35,12 +35,6 @@ export interface MetadataPoint {
   readonly position: number
 }
 
-const metadataKey = (key: unknown): string => {
-  if (typeof key !== "string") return refuse("key", "is not a string")
-  const problem = metadataKeyProblem(key)
-  return problem === undefined ? key : refuse("key", problem)
-}
-
 type Changes = { readonly [key: string]: Plain | undefined }
 
 /** What an event did to metadata of an id. A chain also holds events that were about others. */
@@ -64,7 +58,7 @@ export const metadataHistory = (
   Effect.gen(function* () {
     const { of, only } = yield* parsedInput(() => ({
       of: target(value),
-      only: key === undefined ? undefined : metadataKey(key),
+      only: key === undefined ? undefined : metadataKey(key, "key"),
     }))
     // Refused as where metadata is logged: a tag has none.
     const refused = of.kind === "tag" ? resolveTarget(moment.views, of) : of
@@ -92,10 +86,8 @@ export const metadataSeries = (
   key: string,
 ): Asked<ReadonlyArray<MetadataPoint>> =>
   Effect.gen(function* () {
-    const [checkedName = "", checkedKey = ""] = yield* parsedInput(() => [
-      artifactName(name, "artifact"),
-      metadataKey(key),
-    ])
+    const checkedName = yield* parsedInput(() => artifactName(name, "artifact"))
+    const checkedKey = yield* parsedInput(() => metadataKey(key, "key"))
     const artifact = resolveArtifact(moment.views, checkedName)
     if (isRefusal(artifact)) return yield* artifact
     const points: Array<MetadataPoint> = []
