@@ -1,7 +1,8 @@
+import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { pageSizeMax } from "../limits.js"
 import { projection } from "../projection/projection.js"
-import { opened } from "./places.contract.js"
+import { MemoryPlace, opened } from "./places.contract.js"
 
 const gather = async <A>(all: AsyncIterable<A>): Promise<ReadonlyArray<A>> => {
   const found: Array<A> = []
@@ -38,6 +39,26 @@ describe("what may be missing", () => {
     expect(await ledger.findTag("silver")).toBeUndefined()
     await expect(ledger.get("b")).rejects.toMatchObject({ _tag: "ArtifactMissing" })
     await expect(ledger.artifact("b")).rejects.toMatchObject({ _tag: "ArtifactMissing" })
+  })
+
+  it("is looked up by exact keys alone where nobody asks what there is instead", async () => {
+    const place = new MemoryPlace(0)
+    let scans = 0
+    await place.use(
+      Effect.fnUntraced(function* (ledger) {
+        yield* ledger.save("a", 1)
+        place.fail.view = (operation) => {
+          if (operation === "scan") scans += 1
+          return undefined
+        }
+        expect(yield* ledger.find("b")).toBeUndefined()
+        expect(yield* ledger.find("a@9")).toBeUndefined()
+        expect(yield* ledger.findArtifact("b")).toBeUndefined()
+        expect(scans).toBe(0)
+        expect(yield* Effect.flip(ledger.get("b"))).toMatchObject({ candidates: ["a"] })
+        expect(scans).toBeGreaterThan(0)
+      }),
+    )
   })
 
   it("does not excuse what can name nothing at all", async () => {

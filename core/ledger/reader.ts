@@ -29,10 +29,10 @@ type Now = Effect.Effect<Moment, Refusal | Failure>
 
 const isMissing = (error: DaybookError): boolean => error.kind === "missing"
 
-/** The `find…` form of an operation: what is missing is no error. */
-const orUndefined = <A>(call: Effect.Effect<A, DaybookError>) =>
+/** The `find…` form of a query: what is missing is no error, so it is not explained either. */
+const orUndefined = <A>(now: Now, query: (moment: Moment) => Effect.Effect<A, DaybookError>) =>
   Effect.catch(
-    call,
+    Effect.flatMap(now, query),
     (error): Effect.Effect<undefined, DaybookError> =>
       isMissing(error) ? Effect.succeed(undefined) : Effect.fail(error),
   )
@@ -194,8 +194,8 @@ export const makeReader = (engine: Engine, now: Now): ReaderApi<"effect"> => {
   const content = contentReads(engine, now)
   return {
     ...reader,
-    find: (reference) => orUndefined(reader.get(reference)),
-    findArtifact: (name) => orUndefined(reader.artifact(name)),
+    find: (reference) => orUndefined(now, (moment) => queries.getVersion(moment, reference)),
+    findArtifact: (name) => orUndefined(now, (moment) => queries.getArtifact(moment, name)),
     findTag: (name) =>
       ask((moment) =>
         Effect.map(

@@ -14,8 +14,9 @@ import {
   TagMissing,
   VersionMissing,
 } from "../errors.js"
+import type { CoreEvents } from "../event/catalog.js"
 import { Recorder, testId } from "../event/recorder.contract.js"
-import { candidateCountMax } from "../limits.js"
+import { candidateCountMax, pageSizeMax } from "../limits.js"
 import { layer as logLayer } from "../log/memory.js"
 import { layer as viewLayer } from "../view/memory.js"
 import { explaining, printVersion } from "./explain.js"
@@ -24,10 +25,29 @@ import { momentsOf } from "./moment.contract.js"
 
 const stores = Layer.mergeAll(logLayer, viewLayer)
 
-const open = (tell: (recorder: Recorder) => void) => {
+const open = async (tell: (recorder: Recorder) => void) => {
   const recorder = new Recorder()
   tell(recorder)
-  return Effect.runPromise(Effect.provide(momentsOf(recorder.events), stores))
+  const moments = await Effect.runPromise(Effect.provide(momentsOf(recorder.events), stores))
+  const saved = recorder.events.filter(({ type }) => type === "version-saved")
+  const names = () => saved.map(({ data }) => (data as CoreEvents["version-saved"]).artifact.name)
+  return { ...moments, names }
+}
+
+/** By its definition: the fewest characters to put in, take out or replace. */
+const editsBetween = (a: string, b: string, known = new Map<string, number>()): number => {
+  if (a === "" || b === "") return a.length + b.length
+  const key = `${a.length} ${b.length}`
+  const found = known.get(key)
+  if (found !== undefined) return found
+  const [shorter, other] = [a.slice(1), b.slice(1)]
+  const edits = Math.min(
+    editsBetween(shorter, other, known) + (a[0] === b[0] ? 0 : 1),
+    editsBetween(shorter, b, known) + 1,
+    editsBetween(a, other, known) + 1,
+  )
+  known.set(key, edits)
+  return edits
 }
 
 const { at } = await open((recorder) => {
@@ -67,6 +87,35 @@ describe("a missing artifact", () => {
     const missing = new ArtifactMissing({ message: "none", artifact: "x", candidates: [] })
     expect(await explained(missing, at(2))).toMatchObject({ candidates: ["churn", "churn-model"] })
     expect(await explained(missing, at(0))).toMatchObject({ message: "none", candidates: [] })
+  })
+
+  it("is answered with the closest of a thousand, those equally close in their order", async () => {
+    const words = ["north", "south", "east", "west", "up"]
+    const crowd = await open((recorder) => {
+      for (let nth = 0; nth < pageSizeMax; nth += 1)
+        recorder.save(`${words[nth % words.length]}-${"x".repeat(nth % 7)}-${nth}`)
+    })
+    const names = crowd.names().toSorted()
+    for (const wanted of ["nroth-xx-305", "x", "west--9999", "a name like none of them at all"]) {
+      const missing = new ArtifactMissing({ message: "", artifact: wanted, candidates: [] })
+      const ranked = names
+        .map((name) => ({ name, edits: editsBetween(wanted, name) }))
+        .sort((a, b) => a.edits - b.edits)
+      expect(await explained(missing, crowd.at())).toHaveProperty(
+        "candidates",
+        ranked.slice(0, candidateCountMax).map(({ name }) => name),
+      )
+    }
+  })
+
+  it("is compared with long names by their beginnings", async () => {
+    const long = "x".repeat(64)
+    const names = [`${long}${"a".repeat(50)}`, `${long}bc`, `${long.slice(1)}b`]
+    const crowd = await open((recorder) => {
+      for (const name of names) recorder.save(name)
+    })
+    const missing = new ArtifactMissing({ message: "", artifact: `${long}b`, candidates: [] })
+    expect(await explained(missing, crowd.at())).toHaveProperty("candidates", names)
   })
 
   it("is answered with a handful, however many there are", async () => {

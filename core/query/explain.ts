@@ -20,27 +20,66 @@ import { findArtifact, findById, versionAt } from "../projection/resolve.js"
 import { ledgerScope, tags } from "../projection/tags.js"
 import type { Asked, Moment } from "./query.js"
 
-/** Edits that turn one text into the other (Levenshtein). */
-const distance = (a: string, b: string): number => {
-  let before = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i += 1) {
-    const current = [i]
-    for (let j = 1; j <= b.length; j += 1) {
-      const replaced = (before[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      current.push(Math.min(replaced, (before[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1))
-    }
-    before = current
+const comparedLengthMax = 64
+
+/** Fills a row of the table of edits from the one before it; the least number in it. */
+const fillRow = (
+  wanted: string,
+  character: string | undefined,
+  before: Uint16Array,
+  row: Uint16Array,
+): number => {
+  let last = (before[0] ?? 0) + 1
+  let least = last
+  row[0] = last
+  for (let j = 1; j < row.length; j += 1) {
+    const replaced = (before[j - 1] ?? 0) + (character === wanted[j - 1] ? 0 : 1)
+    last = Math.min(replaced, (before[j] ?? 0) + 1, last + 1)
+    row[j] = last
+    if (last < least) least = last
   }
-  return before[b.length] ?? 0
+  return least
 }
 
-/** The closest of the texts first, and not many. Long texts are compared by their beginnings. */
-const closest = (wanted: string, texts: ReadonlyArray<string>): ReadonlyArray<string> =>
-  texts
-    .map((text) => [distance(wanted.slice(0, 64), text.slice(0, 64)), text] as const)
-    .sort(([a], [b]) => a - b)
-    .slice(0, candidateCountMax)
-    .map(([, text]) => text)
+/**
+ * Edits that turn one text into another (Levenshtein), measured from the same text again and again:
+ * its two rows are made once. Gives up at `max` and answers that.
+ */
+const distanceFrom = (wanted: string) => {
+  let before = new Uint16Array(wanted.length + 1)
+  let row = new Uint16Array(wanted.length + 1)
+  return (text: string, max: number): number => {
+    // Every edit changes the length by one at most.
+    if (Math.abs(text.length - wanted.length) >= max) return max
+    for (let j = 0; j < before.length; j += 1) before[j] = j
+    for (let i = 0; i < text.length; i += 1) {
+      // No later row holds less than the least of this one.
+      if (fillRow(wanted, text[i], before, row) >= max) return max
+      ;[before, row] = [row, before]
+    }
+    return before[wanted.length] ?? 0
+  }
+}
+
+/**
+ * The closest of the texts first, those equally close in the order given, and at most
+ * `candidateCountMax`. Long texts are compared by their beginnings.
+ */
+const closest = (wanted: string, texts: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const distance = distanceFrom(wanted.slice(0, comparedLengthMax))
+  const kept: Array<{ readonly text: string; readonly edits: number }> = []
+  for (const text of texts) {
+    // A text that is no closer than the last of those kept changes nothing.
+    const last = kept[candidateCountMax - 1]
+    const max = last?.edits ?? Number.POSITIVE_INFINITY
+    const edits = distance(text.slice(0, comparedLengthMax), max)
+    if (edits >= max) continue
+    const place = kept.findIndex((other) => other.edits > edits)
+    kept.splice(place < 0 ? kept.length : place, 0, { text, edits })
+    if (kept.length > candidateCountMax) kept.pop()
+  }
+  return kept.map(({ text }) => text)
+}
 
 const names = (moment: Moment, table: "artifact" | "tag") =>
   table === "artifact"
