@@ -7,6 +7,7 @@ import { descriptionBytesMax } from "../limits.js"
 import { tagColors } from "../model/tag.js"
 import { commandContract, freshTestId, given } from "./command.contract.js"
 import { defineTag } from "./define-tag.js"
+import { untag } from "./untag.js"
 
 const story = (ledger: Recorder): void => {
   const [one] = [ledger.save("churn", { tags: ["raw"] }), ledger.save("churn", { tags: ["crowd"] })]
@@ -142,6 +143,17 @@ describe("making a tag exclusive", () => {
       recorder.untag(one, "x")
     })
     expect(decided).toMatchObject(allowed)
+  })
+
+  it("is refused for a holder that is deleted, which keeps its tags, until it is untagged", () => {
+    const situation = given((recorder) => {
+      recorder.delete(recorder.save("churn", { tags: ["x"] }))
+      recorder.save("churn", { tags: ["x"] })
+    })
+    const exclusive = { name: "x", exclusive: true }
+    expect(situation.when(defineTag, exclusive)).toMatchObject(refused)
+    situation.done(untag, { target: "churn@1", tags: "x" })
+    expect(situation.when(defineTag, exclusive)).toMatchObject(allowed)
   })
 
   it("goes through where the label is that of another artifact, or of nobody's tag", () => {

@@ -35,7 +35,9 @@ const same = (tag: TagRow, { exclusive, color, description }: DefineTagInput): b
   (description ?? tag.description) === tag.description
 
 const conflict = (tag: TagRow) => {
-  const several = `${tag.name} cannot become exclusive: several hold it that would compete for it`
+  const several =
+    `${tag.name} cannot become exclusive: several hold it that would compete for it, ` +
+    "deleted ones included: untag all but one"
   const label = `${tag.name} cannot become exclusive: it is also the label of a version`
   if (tag.crowded > 0) return taken(tag.name, several, [])
   return tag.clashes > 0 ? taken(tag.name, label, []) : undefined

@@ -28,6 +28,17 @@ commandContract(restore, () => [
   [ledger(), { target: "feed@1" }],
 ])
 
+describe("restoring what an artifact answered", () => {
+  it("says that its id is not that of a version", () => {
+    const { id } = feed.artifact
+    expect(ledger().when(restore, { target: { id, name: "feed" } })).toMatchObject({
+      _tag: "VersionMissing",
+      artifact: "feed",
+      message: expect.stringContaining(`${id} is the id of the artifact feed`),
+    })
+  })
+})
+
 describe("restoring a version", () => {
   const fact = {
     type: "version-restored",

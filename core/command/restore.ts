@@ -1,23 +1,24 @@
 /**
- * Brings back a version or an artifact that was deleted, with its tags and its place in the order.
- * Idempotent: what was not deleted is left alone.
+ * Brings back a version or an artifact that was deleted, with its tags and its place in the order,
+ * also a version made from others that are deleted: its lineage still names them, and each can be
+ * restored by itself. Idempotent: what was not deleted is left alone.
  */
 import { InvalidReference, isRefusal, type Refusal } from "../errors.js"
 import { fact } from "../event/catalog.js"
 import { members, parsing, target } from "../model/input.js"
-import type { ParsedReference, ParsedTarget } from "../model/reference.js"
+import type { ParsedTarget } from "../model/reference.js"
 import type { ArtifactRow } from "../projection/artifacts.js"
 import {
+  artifactMissing,
   artifactRef,
   findArtifact,
-  findById,
-  type ResolvedVersion,
-  resolveArtifact,
-  versionAt,
-  versionMissing,
+  findByLabel,
+  findTarget,
+  labelMissing,
+  type ResolvedTarget,
   versionRef,
 } from "../projection/resolve.js"
-import { tags } from "../projection/tags.js"
+import type { VersionRow } from "../projection/versions.js"
 import type { ViewReader } from "../view/draft.js"
 import { command, type Decided, unchanged } from "./command.js"
 import { checkExpectation, type Expectation, expected } from "./expect.js"
@@ -33,22 +34,17 @@ const unclear = (reference: string): InvalidReference =>
     reference,
   })
 
-/** The version that a reference means, deleted or not; selectors that move mean none. */
-const findVersion = (views: ViewReader, reference: ParsedReference): ResolvedVersion | Refusal => {
-  if (reference.by === "id") {
-    const found = findById(views, reference.id)
-    const message = `there is no version with the id ${reference.id}`
-    return found ?? versionMissing("", reference.id, message)
-  }
+/** What a target means, deleted or not; selectors that move mean nothing certain. */
+const named = (views: ViewReader, of: ParsedTarget): ResolvedTarget | Refusal => {
+  if (of.kind === "tag") return unclear(of.name)
+  if (of.kind === "artifact" || of.reference.by === "id") return findTarget(views, of)
+  const { reference } = of
   if (reference.by !== "selector")
     return unclear(reference.by === "text" ? reference.text : `${reference.name}@latest`)
-  const { name, selector } = reference
-  const artifact = findArtifact(views, name)
-  if (artifact === undefined) return resolveArtifact(views, name) as Refusal
-  const ordinal = views.view(tags).get(["label", artifact.id, selector])
-  const version = ordinal === undefined ? undefined : versionAt(views, [artifact.id, ordinal])
-  const message = `${name} has no version ${selector}`
-  return version === undefined ? versionMissing(name, selector, message) : { artifact, version }
+  const artifact = findArtifact(views, reference.name)
+  if (artifact === undefined) return artifactMissing(reference.name)
+  const version = findByLabel(views, artifact, reference.selector)
+  return version === undefined ? labelMissing(artifact, reference.selector) : { artifact, version }
 }
 
 const restoreArtifact = (artifact: ArtifactRow): Decided => {
@@ -57,10 +53,8 @@ const restoreArtifact = (artifact: ArtifactRow): Decided => {
   return { facts: [restored], result: null }
 }
 
-const restoreVersion = (views: ViewReader, found: ResolvedVersion): Decided | Refusal => {
-  const { version } = found
-  const artifact = resolveArtifact(views, found.artifact.name)
-  if (isRefusal(artifact)) return artifact
+const restoreVersion = (artifact: ArtifactRow, version: VersionRow): Decided | Refusal => {
+  if (artifact.deleted !== undefined) return artifactMissing(artifact.name, artifact.deleted)
   if (version.deleted === undefined) return unchanged(null)
   const at = { artifact: artifactRef(artifact), version: versionRef(version) }
   const restored = fact("version-restored", { target: at, inputs: version.inputs }, [
@@ -68,19 +62,6 @@ const restoreVersion = (views: ViewReader, found: ResolvedVersion): Decided | Re
     artifact.id,
   ])
   return { facts: [restored], result: null }
-}
-
-const find = (
-  views: ViewReader,
-  of: ParsedTarget,
-): { readonly artifact: ArtifactRow; readonly version?: ResolvedVersion } | Refusal => {
-  if (of.kind === "tag") return unclear(of.name)
-  if (of.kind === "version") {
-    const version = findVersion(views, of.reference)
-    return isRefusal(version) ? version : { artifact: version.artifact, version }
-  }
-  const artifact = findArtifact(views, of.name) ?? resolveArtifact(views, of.name)
-  return isRefusal(artifact) ? artifact : { artifact }
 }
 
 export const restore = command<RestoreInput>({
@@ -91,12 +72,12 @@ export const restore = command<RestoreInput>({
       return { target: target(of), ...expected(expect) }
     }),
   decide: (input, views) => {
-    const found = find(views, input.target)
+    const found = named(views, input.target)
     if (isRefusal(found)) return found
     const { artifact, version } = found
-    const subject = (version?.version ?? artifact).id
+    const subject = (version ?? artifact).id
     const failed = checkExpectation(views, input.expect, { subject, artifact })
     if (failed !== undefined) return failed
-    return version === undefined ? restoreArtifact(artifact) : restoreVersion(views, version)
+    return version === undefined ? restoreArtifact(artifact) : restoreVersion(artifact, version)
   },
 })

@@ -19,6 +19,7 @@ import { type ArtifactRow, artifacts } from "../projection/artifacts.js"
 import {
   artifactRef,
   findArtifact,
+  findByLabel,
   resolveVersion,
   taken,
   targetRef,
@@ -77,10 +78,9 @@ const labelRefusal = (
 ): Refusal | undefined => {
   const { name, id } = artifact
   const rows = views.view(tagViews)
-  const ordinal = rows.get(["label", id, label])
-  if (ordinal !== undefined) {
-    const deleted = versionAt(views, [id, ordinal])?.deleted !== undefined
-    const verb = deleted ? "has had" : "has"
+  const labelled = findByLabel(views, artifact, label)
+  if (labelled !== undefined) {
+    const verb = labelled.deleted === undefined ? "has" : "has had"
     const message = `${name} ${verb} a version ${label} already: choose another label`
     return new VersionExists({ message, artifact: name, version: label })
   }

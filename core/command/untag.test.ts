@@ -69,6 +69,25 @@ describe("untagging", () => {
     expect(ledger().when(untag, input)).toEqual({ facts: [], result: null })
   })
 
+  it("reaches what is deleted, which would come back with its tags", () => {
+    const situation = given((ledger) => {
+      ledger.delete(story(ledger))
+      ledger.save("gone", { tags: ["a"] })
+      ledger.delete("gone")
+    })
+    for (const [of, tag] of [
+      ["churn@1", "a"],
+      [{ id: target.version.id }, "b"],
+      ["gone", "a"],
+    ])
+      expect(situation.done(untag, { target: of, tags: tag })).toMatchObject([
+        { type: "tags-removed", data: { tags: [{ name: tag }] } },
+      ])
+    expect(situation.when(untag, { target: "churn@1", tags: ["a", "b"] })).toMatchObject({
+      facts: [],
+    })
+  })
+
   it("can be done again, and undone", () => {
     const situation = ledger()
     situation.done(untag, { target: "churn@1", tags: "a" })

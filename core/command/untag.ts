@@ -1,5 +1,8 @@
 /**
  * Takes tags off an artifact or a version. Tags that are not there stay away. Idempotent.
+ *
+ * Off a deleted one too: it would come back with its tags, so it counts as a holder, and a tag that
+ * it holds beside others could never become exclusive.
  */
 import { isRefusal } from "../errors.js"
 import { fact } from "../event/catalog.js"
@@ -7,7 +10,7 @@ import { targetIds } from "../event/subject.js"
 import { members, parsing, tagNames, target } from "../model/input.js"
 import type { Id } from "../model/names.js"
 import type { ParsedTarget } from "../model/reference.js"
-import { resolveTarget, targetRef } from "../projection/resolve.js"
+import { findTarget, targetRef } from "../projection/resolve.js"
 import { tags as tagViews } from "../projection/tags.js"
 import { command, unchanged } from "./command.js"
 import { checkExpectation, type Expectation, expected } from "./expect.js"
@@ -26,7 +29,7 @@ export const untag = command<UntagInput>({
       return { target: target(of), tags: tagNames(tags, "tags"), ...expected(expect) }
     }),
   decide: (input, views) => {
-    const resolved = resolveTarget(views, input.target)
+    const resolved = findTarget(views, input.target)
     if (isRefusal(resolved)) return resolved
     const { artifact, version } = resolved
     const held = version ?? artifact

@@ -11,6 +11,8 @@ import {
   artifactRef,
   findArtifact,
   findById,
+  findByLabel,
+  findTarget,
   holderOrdinal,
   resolveTarget,
   taken,
@@ -42,14 +44,16 @@ for (const target of [recorder.save("empty")]) recorder.delete(target)
 
 const views = new FoldedViews([artifacts, versions, tags]).fold(recorder.events)
 
-const resolve = (target: Target) => {
+const resolve = (target: Target, by = resolveTarget) => {
   const parsed = parseTarget(target)
   if (isProblem(parsed)) throw new Error(parsed.problem)
-  const resolved = resolveTarget(views, parsed)
+  const resolved = by(views, parsed)
   if (isRefusal(resolved)) return resolved
   const { artifact, version } = resolved
   return version === undefined ? `artifact ${artifact.name}` : `${artifact.name} ${version.label}`
 }
+
+const find = (target: Target) => resolve(target, findTarget)
 
 const idOf = (index: number): string => churn[index]?.version.id ?? ""
 
@@ -127,6 +131,38 @@ describe("rows by their keys", () => {
       churn[2]?.artifact,
       churn[2]?.version,
     ])
+  })
+})
+
+describe("what a target means, deleted or not", () => {
+  it.each<[string, Target, string]>([
+    ["a deleted label", "churn@1", "churn 1"],
+    ["the id of a deleted version", { id: idOf(4) }, "churn 5"],
+    ["a deleted artifact", { artifact: "gone" }, "artifact gone"],
+    ["a version of a deleted artifact", "gone@1", "gone 1"],
+    ["the latest version of a deleted artifact", "gone", "gone 1"],
+    ["the surviving latest version", "churn@latest", "churn raw"],
+    ["a surviving holder", "churn@production", "churn 2"],
+  ])("is %s", (_, target, found) => {
+    expect(find(target)).toBe(found)
+  })
+
+  it.each<[Target, object]>([
+    ["chrn@1", { _tag: "ArtifactMissing", artifact: "chrn" }],
+    [{ artifact: "chrn" }, { _tag: "ArtifactMissing", artifact: "chrn" }],
+    ["gone@2", { _tag: "VersionMissing", artifact: "gone", selector: "2" }],
+    ["empty", { _tag: "VersionMissing", selector: "latest" }],
+    ["churn@on deleted", { _tag: "VersionMissing" }],
+    [{ id: testId(9_999) }, { _tag: "VersionMissing", artifact: "" }],
+    [{ tag: "plain" }, { _tag: "InvalidReference", reference: "plain" }],
+  ])("is nothing for %j", (target, refusal) => {
+    expect(find(target)).toMatchObject(refusal)
+  })
+
+  it("is told by a label too", () => {
+    const artifact = findArtifact(views, "churn")
+    expect(artifact && findByLabel(views, artifact, "5")?.deleted).toBeDefined()
+    expect(artifact && findByLabel(views, artifact, "production")).toBeUndefined()
   })
 })
 

@@ -9,6 +9,7 @@ import {
   InvalidReference,
   isRefusal,
   NameTaken,
+  TagMissing,
   VersionMissing,
 } from "../errors.js"
 import type { ArtifactRef, TargetRef, VersionRef } from "../event/subject.js"
@@ -31,35 +32,52 @@ const deletedAt = ({ position, reason }: Deletion): string =>
 export const findArtifact = (views: ViewReader, name: string): ArtifactRow | undefined =>
   views.view(artifacts).get(["name", name])
 
+/** A refusal for an artifact that is not there, or not any more. */
+export const artifactMissing = (name: string, deleted?: Deletion): ArtifactMissing => {
+  const message =
+    deleted === undefined
+      ? `there is no artifact named ${name}`
+      : `the artifact ${name} ${deletedAt(deleted)}: restore it to use it again`
+  return new ArtifactMissing({ message, artifact: name, candidates: [] })
+}
+
+export const tagMissing = (tag: string): TagMissing =>
+  new TagMissing({ message: `there is no tag ${tag}`, tag, candidates: [] })
+
 /** The surviving artifact of a name. */
 export const resolveArtifact = (views: ViewReader, name: string): ArtifactRow | ArtifactMissing => {
   const artifact = findArtifact(views, name)
-  if (artifact !== undefined && artifact.deleted === undefined) return artifact
-  const message =
-    artifact?.deleted === undefined
-      ? `there is no artifact named ${name}`
-      : `the artifact ${name} ${deletedAt(artifact.deleted)}: restore it to use it again`
-  return new ArtifactMissing({ message, artifact: name, candidates: [] })
+  return artifact === undefined || artifact.deleted !== undefined
+    ? artifactMissing(name, artifact?.deleted)
+    : artifact
 }
 
 /** The row of an ordinal, deleted or not. */
 export const versionAt = (views: ViewReader, key: VersionKey): VersionRow | undefined =>
   views.view(versions).get(["at", ...key])
 
-/** A refusal for a version that is not there; `artifact` is "" where an id names none. */
-export const versionMissing = (
-  artifact: string,
-  selector: string,
-  message: string,
-): VersionMissing => new VersionMissing({ message, artifact, selector, candidates: [] })
+/** The version of a label, deleted or not. */
+export const findByLabel = (
+  views: ViewReader,
+  { id }: ArtifactRow,
+  label: string,
+): VersionRow | undefined => {
+  const ordinal = views.view(tags).get(["label", id, label])
+  return ordinal === undefined ? undefined : versionAt(views, [id, ordinal])
+}
+
+const versionMissing = (artifact: string, selector: string, message: string): VersionMissing =>
+  new VersionMissing({ message, artifact, selector, candidates: [] })
+
+export const labelMissing = ({ name }: ArtifactRow, label: string): VersionMissing =>
+  versionMissing(name, label, `${name} has no version ${label}`)
 
 const alive = (
   artifact: ArtifactRow,
   version: VersionRow | undefined,
   selector: string,
 ): ResolvedVersion | VersionMissing => {
-  if (version === undefined)
-    return versionMissing(artifact.name, selector, `${artifact.name} has no version ${selector}`)
+  if (version === undefined) return labelMissing(artifact, selector)
   if (version.deleted === undefined) return { artifact, version }
   const what = `version ${version.label} of ${artifact.name}`
   const message = `${what} ${deletedAt(version.deleted)}: restore it to use it again`
@@ -87,9 +105,8 @@ const bySelector = (
   artifact: ArtifactRow,
   selector: string,
 ): ResolvedVersion | VersionMissing | InvalidReference => {
-  const ordinal = views.view(tags).get(["label", artifact.id, selector])
-  if (ordinal !== undefined)
-    return alive(artifact, versionAt(views, [artifact.id, ordinal]), selector)
+  const labelled = findByLabel(views, artifact, selector)
+  if (labelled !== undefined) return alive(artifact, labelled, selector)
   const tag = views.view(tags).get(["name", selector])
   if (tag === undefined) return alive(artifact, undefined, selector)
   if (!tag.exclusive)
@@ -114,12 +131,36 @@ export const findById = (views: ViewReader, id: string): ResolvedVersion | undef
   return artifact === undefined ? undefined : { artifact, version }
 }
 
+/** A refusal for an id that no version has; that of an artifact is easily taken for one. */
+export const idMissing = (views: ViewReader, id: Id): VersionMissing => {
+  const name = views.view(artifacts).get(["id", id])
+  if (name === undefined) return versionMissing("", id, `there is no version with the id ${id}`)
+  const message =
+    `${id} is the id of the artifact ${name}, not of a version: ` +
+    `say "${name}@latest", or { artifact: "${name}" } where an artifact can be meant`
+  return versionMissing(name, id, message)
+}
+
 const byId = (views: ViewReader, id: Id): ResolvedVersion | VersionMissing | ArtifactMissing => {
   const found = findById(views, id)
-  if (found === undefined) return versionMissing("", id, `there is no version with the id ${id}`)
+  if (found === undefined) return idMissing(views, id)
   const artifact = resolveArtifact(views, found.artifact.name)
   return isRefusal(artifact) ? artifact : alive(artifact, found.version, id)
 }
+
+type Named = Exclude<ParsedReference, { readonly by: "id" }>
+
+const nameIn = (reference: Named): string =>
+  reference.by === "text" ? reference.text : reference.name
+
+const selected = (
+  views: ViewReader,
+  artifact: ArtifactRow,
+  reference: Named,
+): ResolvedVersion | VersionMissing | InvalidReference =>
+  reference.by === "selector"
+    ? bySelector(views, artifact, reference.selector)
+    : latestOf(views, artifact)
 
 /** The surviving version that a reference means. */
 export const resolveVersion = (
@@ -127,12 +168,28 @@ export const resolveVersion = (
   reference: ParsedReference,
 ): ResolvedVersion | ArtifactMissing | VersionMissing | InvalidReference => {
   if (reference.by === "id") return byId(views, reference.id)
-  const name = reference.by === "text" ? reference.text : reference.name
-  const artifact = resolveArtifact(views, name)
-  if (isRefusal(artifact)) return artifact
-  return reference.by === "selector"
-    ? bySelector(views, artifact, reference.selector)
-    : latestOf(views, artifact)
+  const artifact = resolveArtifact(views, nameIn(reference))
+  return isRefusal(artifact) ? artifact : selected(views, artifact, reference)
+}
+
+/**
+ * The version that a reference means, deleted or not: what was recorded about it stays. A bare
+ * name, `latest` and exclusive tags mean a surviving version; of a deleted artifact, the one that
+ * they meant when it was deleted.
+ */
+export const findVersion = (
+  views: ViewReader,
+  reference: ParsedReference,
+): ResolvedVersion | ArtifactMissing | VersionMissing | InvalidReference => {
+  if (reference.by === "id") return findById(views, reference.id) ?? idMissing(views, reference.id)
+  const name = nameIn(reference)
+  const artifact = findArtifact(views, name)
+  if (artifact === undefined) return artifactMissing(name)
+  const labelled =
+    reference.by === "selector" ? findByLabel(views, artifact, reference.selector) : undefined
+  return labelled === undefined
+    ? selected(views, artifact, reference)
+    : { artifact, version: labelled }
 }
 
 export interface ResolvedTarget {
@@ -141,19 +198,32 @@ export interface ResolvedTarget {
   readonly version?: VersionRow
 }
 
-/** The surviving artifact or version that a target means. Tags are no such thing. */
+const notOfTag = (name: string): InvalidReference =>
+  new InvalidReference({
+    message: "a tag cannot be the target here: name an artifact or a version",
+    reference: name,
+  })
+
+/** The surviving artifact or version that a target means. A tag is not a target here. */
 export const resolveTarget = (
   views: ViewReader,
   target: ParsedTarget,
 ): ResolvedTarget | ArtifactMissing | VersionMissing | InvalidReference => {
   if (target.kind === "version") return resolveVersion(views, target.reference)
-  if (target.kind === "tag")
-    return new InvalidReference({
-      message: "a tag cannot be the target here: name an artifact or a version",
-      reference: target.name,
-    })
+  if (target.kind === "tag") return notOfTag(target.name)
   const artifact = resolveArtifact(views, target.name)
   return isRefusal(artifact) ? artifact : { artifact }
+}
+
+/** As `resolveTarget`, deleted or not. */
+export const findTarget = (
+  views: ViewReader,
+  target: ParsedTarget,
+): ResolvedTarget | ArtifactMissing | VersionMissing | InvalidReference => {
+  if (target.kind === "version") return findVersion(views, target.reference)
+  if (target.kind === "tag") return notOfTag(target.name)
+  const artifact = findArtifact(views, target.name)
+  return artifact === undefined ? artifactMissing(target.name) : { artifact }
 }
 
 /** As events name it. */

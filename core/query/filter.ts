@@ -3,8 +3,8 @@
  * key that is not known, is an error, never an unfiltered answer.
  */
 import * as Schema from "effect/Schema"
-import { TagMissing } from "../errors.js"
 import { tagNames } from "../model/input.js"
+import { tagMissing } from "../projection/resolve.js"
 import { tags } from "../projection/tags.js"
 import type { ViewReader } from "../view/draft.js"
 
@@ -99,7 +99,7 @@ export const tagPredicate = (
       : tagNames(names, at).map((name) => {
           const tag = views.view(tags).get(["name", name])
           if (tag !== undefined) return tag.id
-          throw new TagMissing({ message: `there is no tag ${name}`, tag: name, candidates: [] })
+          throw tagMissing(name)
         })
   const { all, any, none } = tagConditions(filter)
   const every = idsOf(all, "tags.all")

@@ -8,6 +8,7 @@ import type { DaybookError } from "../errors.js"
 import { Recorder } from "../event/recorder.contract.js"
 import { candidateCountMax } from "../limits.js"
 import { layer as logLayer } from "../log/memory.js"
+import type { Artifact } from "../model/artifact.js"
 import { layer as viewLayer } from "../view/memory.js"
 import { expandReference, expandTarget, getArtifact, getVersion } from "./find.js"
 import { momentsOf } from "./moment.contract.js"
@@ -81,6 +82,19 @@ describe("a reference", () => {
     expect(await get("ABCDEF", before)).toBe("churn 1")
     expect(await get("ABCDEF")).toBe("ABCDEF 1")
     expect(await get("abcdef")).toBe("churn 1")
+  })
+
+  it("by what an artifact answered says how to name a version of it", async () => {
+    const artifact = await orError(getArtifact(at(), "churn"))
+    const { id } = artifact as Artifact
+    for (const reference of [artifact, id])
+      expect(await get(reference)).toMatchObject({
+        _tag: "VersionMissing",
+        artifact: "churn",
+        selector: id,
+        message: expect.stringMatching(/is the id of the artifact churn,.* say "churn@latest"/),
+      })
+    expect(await get("01J0ZZZZZZ0000000000000000")).toMatchObject({ artifact: "" })
   })
 
   it("to the name of a deleted artifact stays one", async () => {
@@ -172,10 +186,11 @@ describe("an artifact", () => {
   it.each<[unknown, object]>([
     ["chrn", { _tag: "ArtifactMissing", artifact: "chrn" }],
     ["TAILED", { _tag: "ArtifactMissing", artifact: "TAILED" }],
-    [ids.one, { _tag: "InvalidReference" }],
-    ["churn@1", { _tag: "InvalidReference" }],
-    [undefined, { _tag: "InvalidReference" }],
-    [{ artifact: "churn" }, { _tag: "InvalidReference" }],
+    [ids.one, { _tag: "InvalidInput", path: "artifact" }],
+    ["churn@1", { _tag: "InvalidInput", path: "artifact" }],
+    [undefined, { _tag: "InvalidInput", path: "artifact" }],
+    [5, { _tag: "InvalidInput", path: "artifact" }],
+    [{ artifact: "churn" }, { _tag: "InvalidInput", path: "artifact" }],
   ])("named %j is refused", async (name, refusal) => {
     expect(await artifact(name)).toMatchObject(refusal)
   })

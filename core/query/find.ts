@@ -3,16 +3,10 @@
  * part of one was given.
  */
 import * as Effect from "effect/Effect"
-import {
-  AmbiguousReference,
-  InvalidReference,
-  isRefusal,
-  type Refusal,
-  type ViewFailure,
-} from "../errors.js"
+import { AmbiguousReference, isRefusal, type Refusal, type ViewFailure } from "../errors.js"
 import { candidateCountMax, idPartLengthMin } from "../limits.js"
 import type { Artifact, ArtifactVersion } from "../model/artifact.js"
-import { reference, target } from "../model/input.js"
+import { artifactName, reference } from "../model/input.js"
 import { type Id, isIdPart, shortId } from "../model/names.js"
 import type { ParsedReference, ParsedTarget } from "../model/reference.js"
 import {
@@ -61,7 +55,7 @@ export const expandReference = Effect.fnUntraced(function* (
     return `${printVersion(moment, candidate)} (${shortId(candidate)})`
   })
   return yield* new AmbiguousReference({
-    message: `${parsed.text} is a part of several ids (${candidates.join(", ")}): say more of it`,
+    message: `${parsed.text} is a part of several ids (${candidates.join(", ")}): give more characters`,
     reference: parsed.text,
     candidates,
   })
@@ -102,9 +96,7 @@ export const getArtifact = Effect.fnUntraced(function* (
   moment: Moment,
   name: unknown,
 ): Effect.fn.Return<Artifact, Refusal | ViewFailure> {
-  const parsed = yield* parsedInput(() => target({ artifact: name }))
-  if (parsed.kind !== "artifact")
-    return yield* new InvalidReference({ message: "not a name", reference: String(name) })
-  const row = yield* orRefuse(resolveArtifact(moment.views, parsed.name))
+  const checked = yield* parsedInput(() => artifactName(name, "artifact"))
+  const row = yield* orRefuse(resolveArtifact(moment.views, checked))
   return toArtifact(moment.views, row)
 })

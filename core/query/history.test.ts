@@ -55,6 +55,8 @@ describe("the history of", () => {
     ["an artifact, its versions included", { artifact: "churn" }, [2, 4, 5, 6, 7, 8, 9]],
     ["a deleted artifact", { artifact: "feed" }, [1, 10]],
     ["a version of a deleted artifact", "feed@1", [1]],
+    ["the latest version of a deleted artifact", "feed", [1]],
+    ["the latest version of a deleted artifact by name", { name: "feed" }, [1]],
     ["a plain tag", { tag: "raw" }, [2, 9]],
     ["an exclusive tag", { tag: "production" }, [3, 4, 6]],
   ])("%s is told in order", async (_, target, told) => {
@@ -67,6 +69,22 @@ describe("the history of", () => {
     expect(await about({ tag: "production" }, 3)).toEqual([3])
   })
 
+  it("a deleted artifact is that of what its names meant when it was deleted", async () => {
+    const gone = new Recorder()
+    const [first, second] = [gone.save("model", { label: "a" }), gone.save("model")]
+    gone.defineTag("production", { exclusive: true })
+    gone.tag(first, "production")
+    gone.delete(gone.save("model", { label: "c" }))
+    gone.delete("model")
+    const moments = await Effect.runPromise(Effect.provide(momentsOf(gone.events), stores))
+    const told = (target: unknown) => positions(history(moments.at(), target))
+    expect(await told("model")).toEqual(await told(second.version.id))
+    expect(await told("model@latest")).toEqual([2])
+    expect(await told("model@production")).toEqual([1, 4])
+    expect(await told("model@c")).toEqual([5, 6])
+    expect(await told("model@d")).toMatchObject({ _tag: "VersionMissing", selector: "d" })
+  })
+
   it("the holder of an exclusive tag is that of whoever holds it then", async () => {
     expect(await about("churn@production", 4)).toEqual([2, 4])
     expect(await about("churn@production", 6)).toEqual([5, 6])
@@ -75,7 +93,6 @@ describe("the history of", () => {
 
   it.each<[unknown, object]>([
     ["chrn", { _tag: "ArtifactMissing", artifact: "chrn" }],
-    ["feed", { _tag: "ArtifactMissing", artifact: "feed" }],
     ["churn@9", { _tag: "VersionMissing", selector: "9" }],
     [{ artifact: "chrn" }, { _tag: "ArtifactMissing" }],
     [{ tag: "never" }, { _tag: "TagMissing", tag: "never" }],

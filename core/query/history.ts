@@ -5,19 +5,13 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { type Failure, InvalidInput, isRefusal, type Refusal, TagMissing } from "../errors.js"
+import { type Failure, InvalidInput, isRefusal, type Refusal } from "../errors.js"
 import type { Recorded } from "../event/event.js"
 import { replayPageCount } from "../limits.js"
 import { shaped, target } from "../model/input.js"
 import type { ParsedTarget, Target } from "../model/reference.js"
 import { strict } from "../model/schema.js"
-import {
-  findArtifact,
-  findById,
-  resolveArtifact,
-  resolveVersion,
-  versionAt,
-} from "../projection/resolve.js"
+import { findTarget, tagMissing } from "../projection/resolve.js"
 import { tags } from "../projection/tags.js"
 import { chain } from "./chain.js"
 import { expandTarget } from "./find.js"
@@ -71,25 +65,10 @@ export const subjectOf = Effect.fnUntraced(function* (
   const expanded = yield* expandTarget(moment, parsed)
   if (expanded.kind === "tag") {
     const tag = views.view(tags).get(["name", expanded.name])
-    const message = `there is no tag ${expanded.name}`
-    return tag?.id ?? (yield* new TagMissing({ message, tag: expanded.name, candidates: [] }))
+    return tag?.id ?? (yield* tagMissing(expanded.name))
   }
-  if (expanded.kind === "artifact") {
-    const artifact = findArtifact(views, expanded.name) ?? resolveArtifact(views, expanded.name)
-    return isRefusal(artifact) ? yield* artifact : artifact.id
-  }
-  const { reference } = expanded
-  if (reference.by === "id" && findById(views, reference.id) !== undefined) return reference.id
-  if (reference.by === "selector") {
-    const artifact = findArtifact(views, reference.name)
-    const label = ["label", artifact?.id ?? "", reference.selector] as const
-    const ordinal = views.view(tags).get(label)
-    const key = [artifact?.id ?? "", ordinal ?? 0] as const
-    const row = ordinal === undefined ? undefined : versionAt(views, key)
-    if (row !== undefined) return row.id
-  }
-  const resolved = resolveVersion(views, reference)
-  return isRefusal(resolved) ? yield* resolved : resolved.version.id
+  const found = findTarget(views, expanded)
+  return isRefusal(found) ? yield* found : (found.version ?? found.artifact).id
 })
 
 /** The events about an artifact, a version or a tag, in order. */
