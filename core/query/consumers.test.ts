@@ -12,6 +12,7 @@ import { findArtifact, findById } from "../projection/resolve.js"
 import { layer as viewLayer } from "../view/memory.js"
 import { consumers } from "./consumers.js"
 import { momentsOf } from "./moment.contract.js"
+import type { Moment } from "./query.js"
 
 const stores = Layer.mergeAll(logLayer, viewLayer)
 
@@ -69,6 +70,32 @@ describe("the consumers of an artifact", () => {
     expect(await of({ artifact }, recorder.position - 1)).toEqual(idsOf(churn1, report))
     expect(await of({ artifact: churn1.artifact })).toEqual(idsOf(report))
     expect(await of({ artifact: report.artifact })).toEqual([])
+  })
+})
+
+describe("an artifact of many versions", () => {
+  it("costs a scan only for those that something was made from", async () => {
+    const many = new Recorder()
+    const targets = Array.from({ length: 40 }, () => many.save("feed"))
+    const used = [targets[3], targets[30]].flatMap((target) => target ?? [])
+    const users = used.map((input) => many.save("churn", { inputs: [input] }))
+    const moments = await Effect.runPromise(Effect.provide(momentsOf(many.events), stores))
+    const moment = moments.at()
+    let scans = 0
+    const view: Moment["views"]["view"] = (of) => {
+      const rows = moment.views.view(of)
+      const list: typeof rows.list = (query) => {
+        scans += 1
+        return rows.list(query)
+      }
+      return { ...rows, list }
+    }
+    const artifact = findArtifact(moment.views, "feed")
+    if (artifact === undefined) throw new Error("the artifact exists")
+    const counted = { ...moment, views: { ...moment.views, view } }
+    const found = await Effect.runPromise(consumers({ moment: counted, target: { artifact } }))
+    expect(found).toEqual(idsOf(...users))
+    expect(scans).toBe(1 + used.length)
   })
 })
 
