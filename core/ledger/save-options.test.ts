@@ -51,7 +51,7 @@ describe("the options of a save", () => {
   })
 
   it("keep each tag once, and of a producer what is known", () => {
-    const producer = { name: "p", run: "r", step: undefined, other: 1 }
+    const producer = { name: "p", run: "r", step: undefined }
     const plan = parse({ tags: ["b", "a", "b"], producer })
     expect(plan.input.tags).toEqual(["b", "a"])
     expect(plan.producer).toEqual({ name: "p", run: "r" })
@@ -94,6 +94,7 @@ const bad: ReadonlyArray<readonly [path: string, options: object]> = [
   ["options.producer", { producer: null }],
   ["options.producer.name", { producer: {} }],
   ["options.producer.run", { producer: { name: "p", run: 7 } }],
+  ["options.producer.rnu", { producer: { name: "p", rnu: "r" } }],
   ["options.description", { description: "é".repeat(descriptionBytesMax / 2 + 1) }],
   ["options.reuse", { reuse: true }],
   ["options.tag", { tag: "t" }],

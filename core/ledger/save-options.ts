@@ -81,7 +81,10 @@ const producer = (value: NonNullable<SaveOptions["producer"]>): Producer => {
   if (typeof value === "string") return { name: text(value, "options.producer", nameBytesMax) }
   if (typeof value !== "object" || value === null)
     return refuse("options.producer", "is neither text nor an object")
-  const { name, run, step } = readable("options.producer", () => ({ ...value }))
+  const { name, run, step, ...rest } = readable("options.producer", () => ({ ...value }))
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined)
+    return refuse(`options.producer.${unknown.slice(0, 64)}`, "is not known: name, run, step")
   return {
     name: text(name, "options.producer.name", nameBytesMax),
     ...(run === undefined ? {} : { run: text(run, "options.producer.run", nameBytesMax) }),
