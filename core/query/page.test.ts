@@ -66,7 +66,8 @@ describe("a cursor", () => {
 
 describe("the digest of a query", () => {
   it("is that of its filters and order, whatever the page", () => {
-    expect(queryDigest("things", { name: "a", limit: 3, cursor: "c" })).toBe(digest)
+    const { signal } = new AbortController()
+    expect(queryDigest("things", { name: "a", limit: 3, cursor: "c", signal })).toBe(digest)
     for (const other of [{}, { name: "b" }, { name: "a", sort: { by: "name" } }])
       expect(queryDigest("things", other)).not.toBe(digest)
     expect(queryDigest("others", { name: "a" })).not.toBe(digest)
@@ -154,10 +155,31 @@ describe("pages", () => {
     const request = { digest, position: 9, order: "asc", limit: 3 } as const
     const page = await Effect.runPromise(toPage(source, { ...request, from: undefined }))
     expect(page.entries.map(({ key }) => key)).toEqual([keyOf(0), keyOf(10), keyOf(20)])
-    expect(reads.reduce((sum, count) => sum + count, 0)).toBeLessThan(50)
+    expect(reads.reduce((sum, count) => sum + count, 0)).toBeLessThan(100)
     const last = { value: "", key: keyOf(4_970) }
     const end = await Effect.runPromise(toPage(source, { ...request, from: last }))
     expect(end).toEqual({ entries: [4_980, 4_990].map((n) => ({ value: "", key: keyOf(n) })) })
+  })
+
+  it("are read in longer steps, up to the most, where the filters let little pass", async () => {
+    const places = Array.from({ length: 20_000 }, (_, index) =>
+      index > 19_990 ? { value: "", key: keyOf(index) } : undefined,
+    )
+    const { source, reads } = sourceOf(places, true)
+    const request = { digest, position: 9, order: "asc", limit: 3, from: undefined } as const
+    const page = await Effect.runPromise(toPage(source, request))
+    expect(page.entries.map(({ key }) => key)).toEqual([19_991, 19_992, 19_993].map(keyOf))
+    expect(reads.slice(0, 5)).toEqual([4, 8, 16, 32, 64])
+    expect(Math.max(...reads)).toBe(pageSizeMax)
+    expect(reads.length).toBeLessThan(30)
+  })
+
+  it("are read in no longer steps than needed where all pass", async () => {
+    const places = Array.from({ length: 500 }, (_, index) => ({ value: "", key: keyOf(index) }))
+    const { source, reads } = sourceOf(places, true)
+    const request = { digest, position: 9, order: "asc", limit: 99, from: undefined } as const
+    expect((await Effect.runPromise(toPage(source, request))).entries).toHaveLength(99)
+    expect(reads).toEqual([100])
   })
 
   it("sort texts as UTF-8, of which UTF-16 is not the order", async () => {

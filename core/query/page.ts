@@ -2,7 +2,8 @@
  * Pages: a list in an order, cut to a limit, with a cursor to go on from.
  *
  * A cursor carries the position of the first page, so later pages answer as of then and are stable
- * while others write. It names the query that it belongs to and goes with no other.
+ * while others write. It names the query that it belongs to and goes with no other; of the ledger
+ * it does not know, so another ledger takes it for one of its own.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -21,10 +22,23 @@ export interface Page<A> {
 
 export type Order = "asc" | "desc"
 
+/** The signal by which a caller ends a query that is under way. */
+export const signalField = { signal: Schema.optional(Schema.instanceOf(AbortSignal)) }
+
 /** What all list queries have in common. */
 export const pageFields = {
   limit: Schema.optional(Schema.Int),
   cursor: Schema.optional(Schema.String),
+  ...signalField,
+}
+
+/** As callers write them. */
+export interface PageQuery {
+  /** 1 to 1,000; default 20. */
+  readonly limit?: number
+  readonly cursor?: string
+  /** Aborts the query; a promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal
 }
 
 export const sortSchema = <const Keys extends ReadonlyArray<string>>(keys: Keys) =>
@@ -46,12 +60,11 @@ export interface Cursor {
   readonly place: Place
 }
 
-/** Names a query without its cursor and limit: any difference in filters or order shows. */
+const notDigested = { cursor: undefined, limit: undefined, signal: undefined }
+
+/** Names a query by its filters and order: cursor, limit and signal may differ from page to page. */
 export const queryDigest = (kind: string, query: object): string =>
-  digestOf(pack([kind, JSON.stringify({ ...query, cursor: undefined, limit: undefined })])).slice(
-    0,
-    16,
-  )
+  digestOf(pack([kind, JSON.stringify({ ...query, ...notDigested })])).slice(0, 16)
 
 export const encodeCursor = (digest: string, { position, place }: Cursor): string =>
   Buffer.from(pack([digest, position, place.value, place.key])).toString("base64url")
@@ -134,7 +147,11 @@ const firstOf = <A>(order: Order, countMax: number, beyond: Place | undefined) =
 
 const readAhead = 4
 
-/** One more than the limit, so that the caller knows whether there is a next page. */
+/** How many rows to read next: more each time where the filters let little pass. */
+const nextStep = (step: number, passed: number, missing: number): number =>
+  passed * 2 < step ? Math.min(step * 2, pageSizeMax) : Math.max(missing, readAhead)
+
+/** The first `countMax` of a source behind a place. */
 export const collect = Effect.fnUntraced(function* <A>(
   source: Source<A>,
   order: Order,
@@ -144,9 +161,10 @@ export const collect = Effect.fnUntraced(function* <A>(
   const first = firstOf<A>(order, countMax, source.sorted ? undefined : from)
   const found: Array<Found<A>> = []
   let after = source.sorted ? from?.key : undefined
+  let step = source.sorted ? Math.max(countMax, readAhead) : pageSizeMax
   for (;;) {
-    const wanted = source.sorted ? countMax - found.length : pageSizeMax
-    const page = yield* source.read(after, Math.max(wanted, readAhead))
+    const before = found.length
+    const page = yield* source.read(after, step)
     for (const { value } of page.rows) {
       if (value === undefined) continue
       if (source.sorted) found.push(value)
@@ -154,6 +172,7 @@ export const collect = Effect.fnUntraced(function* <A>(
     }
     after = page.resume
     if (after === undefined || (source.sorted && found.length >= countMax)) break
+    if (source.sorted) step = nextStep(step, found.length - before, countMax - found.length)
   }
   return source.sorted ? found.slice(0, countMax) : first.result()
 })
@@ -171,6 +190,7 @@ export const toPage = Effect.fnUntraced(function* <A>(
   source: Source<A>,
   { digest, position, order, limit, from }: PageRequest,
 ): Effect.fn.Return<Page<A>, ViewFailure> {
+  // One more than the limit shows whether there is a next page.
   const found = yield* collect(source, order, limit + 1, from)
   const shown = found.slice(0, limit)
   const entries = shown.map(({ answer }) => answer())
