@@ -57,7 +57,6 @@ export const idPartLengthMin = 6
 
 export const pageSizeDefault = 20
 export const pageSizeMax = 1_000
-export const filterDepthMax = 16
 export const cursorBytesMax = 4_096
 export const candidateCountMax = 10
 

@@ -1,9 +1,9 @@
 /**
- * Hides a version, or an artifact with all its versions. Nothing is freed and no name, label or
- * number becomes available; `restore` brings it back.
+ * Hides a version, or an artifact with all its versions. Frees no space and no name, label or
+ * number; `restore` brings it back.
  *
- * Who uses a version as input is a list, and a decision reads exact keys only. So a query lists the
- * surviving consumers beforehand, as of a position, and the decision sees whether one came since.
+ * The consumers of a version form a list, and a decision reads exact keys only. So a query lists
+ * the surviving ones beforehand, as of a position, and the decision sees whether one came since.
  */
 import { InUse, InvalidReference, isRefusal } from "../errors.js"
 import { fact } from "../event/catalog.js"
@@ -25,7 +25,7 @@ export interface ObservedUse {
   /** Id of what the target meant then. */
   readonly id: string
   readonly position: number
-  /** Ids of surviving consumers, a handful at most. */
+  /** Ids of surviving consumers, at most 10 (`candidateCountMax`). */
   readonly consumers: ReadonlyArray<string>
 }
 

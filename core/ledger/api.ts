@@ -164,7 +164,7 @@ export interface ReaderApi<D extends Door> {
   readonly artifacts: (query?: ArtifactQuery) => Many<D, Artifact>
   readonly versions: (query?: VersionQuery) => Many<D, ArtifactVersion>
   readonly tags: (query?: TagQuery) => Many<D, Tag>
-  readonly history: (target: Target) => Many<D, Recorded>
+  readonly history: (target: Target, options?: Abortable) => Many<D, Recorded>
   readonly replay: (query?: ReplayQuery) => Many<D, Recorded>
   readonly metadataHistory: (target: Target, key?: string) => Run<D, ReadonlyArray<MetadataChange>>
   readonly metadataSeries: (artifact: string, key: string) => Run<D, ReadonlyArray<MetadataPoint>>

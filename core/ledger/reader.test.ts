@@ -99,6 +99,65 @@ describe("every entry of a list", () => {
   })
 })
 
+describe("a query that is aborted", () => {
+  const reason = new Error("no longer wanted")
+
+  const filled = async () => {
+    const ledger = await opened()
+    await ledger.saveAll(["a", "b", "c"].map((name) => ({ name, value: 1, tags: name })))
+    await ledger.logMetadata("a@1", { x: 1 })
+    return ledger
+  }
+
+  it("before it began rejects with the signal's reason, whatever it asks", async () => {
+    const ledger = await filled()
+    const signal = AbortSignal.abort(reason)
+    for (const call of [
+      ledger.listArtifacts({ signal }),
+      ledger.listVersions({ signal }),
+      ledger.listTags({ signal }),
+      gather<unknown>(ledger.artifacts({ signal })),
+      gather<unknown>(ledger.versions({ signal })),
+      gather<unknown>(ledger.tags({ signal })),
+      gather(ledger.replay({ signal })),
+      gather(ledger.history("a", { signal })),
+      gather(ledger.asOf(ledger.position).history("a", { signal })),
+    ])
+      await expect(call).rejects.toBe(reason)
+  })
+
+  it("in the middle tells no more, and rejects with the reason", async () => {
+    const ledger = await filled()
+    const each = (of: (signal: AbortSignal) => AsyncIterable<unknown>) => async () => {
+      const controller = new AbortController()
+      let told = 0
+      for await (const _ of of(controller.signal)) {
+        told += 1
+        controller.abort(reason)
+      }
+      return told
+    }
+    for (const told of [
+      each((signal) => ledger.artifacts({ signal, limit: 1 })),
+      each((signal) => ledger.versions({ signal, limit: 1 })),
+      each((signal) => ledger.tags({ signal, limit: 1 })),
+    ])
+      await expect(told()).rejects.toBe(reason)
+  })
+
+  it("answers as ever while the signal stays silent, page after page", async () => {
+    const ledger = await filled()
+    const { signal } = new AbortController()
+    const first = await ledger.listArtifacts({ limit: 2, signal })
+    const rest = await ledger.listArtifacts({ limit: 2, cursor: first.next ?? "" })
+    const names = [...first.entries, ...rest.entries].map(({ name }) => name)
+    expect(names).toEqual(["a", "b", "c"])
+    expect(await gather(ledger.history("a", { signal }))).toHaveLength(2)
+    const odd = { signal: "SIGTERM" } as object
+    await expect(ledger.listTags(odd)).rejects.toMatchObject({ path: "query.signal" })
+  })
+})
+
 describe("load", () => {
   it("takes a version beside a bare name, and nothing else", async () => {
     const ledger = await opened()

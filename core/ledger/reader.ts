@@ -209,7 +209,7 @@ export const makeReader = (engine: Engine, now: Now): ReaderApi<"effect"> => {
     artifacts: (query) => everyEntry(reader.listArtifacts, query),
     versions: (query) => everyEntry(reader.listVersions, query),
     tags: (query) => everyEntry(reader.listTags, query),
-    history: (target) => tell((moment) => queries.history(moment, target)),
+    history: (target, options) => tell((moment) => queries.history(moment, target, options)),
     replay: (query) => tell((moment) => queries.replay(moment, query)),
     metadataHistory: (target, key) => ask((moment) => queries.metadataHistory(moment, target, key)),
     metadataSeries: (artifact, key) =>

@@ -18,17 +18,22 @@ import {
 } from "./filter.js"
 import { parsedInput } from "./input.js"
 import { parseListing, tableSource } from "./list.js"
-import { type Found, type Order, type Page, pageFields, sortSchema, toPage } from "./page.js"
+import {
+  type Found,
+  type Order,
+  type Page,
+  type PageQuery,
+  pageFields,
+  sortSchema,
+  toPage,
+} from "./page.js"
 import type { Asked, Moment } from "./query.js"
 
-export interface ArtifactQuery {
+export interface ArtifactQuery extends PageQuery {
   readonly name?: TextFilter
   readonly tags?: TagFilter
   /** Default: by name, ascending. */
   readonly sort?: { readonly by: "name" | "createdAt" | "updatedAt"; readonly order?: Order }
-  /** 1 to 1,000; default 20. */
-  readonly limit?: number
-  readonly cursor?: string
 }
 
 const schema = strict(

@@ -143,6 +143,17 @@ describe("replay", () => {
     expect(await replayed(query)).toEqual(told)
   })
 
+  it("takes a signal, which filters nothing", async () => {
+    const { signal } = new AbortController()
+    expect(await replayed({ upTo: 2, signal })).toEqual([1, 2])
+    expect(await positions(history(at(), "churn@1", { signal }))).toEqual(await about("churn@1"))
+    for (const [options, path] of [
+      [{ signal: "SIGTERM" }, "options.signal"],
+      [{ singal: signal }, "options.singal"],
+    ] as const)
+      expect(await positions(history(at(), "churn@1", options))).toMatchObject({ path })
+  })
+
   it("ends at the moment", async () => {
     expect(await replayed({}, 3)).toEqual([1, 2, 3])
     expect(await replayed({}, 0)).toEqual([])
@@ -164,6 +175,7 @@ describe("replay", () => {
     [{ target: "chrn" }, { _tag: "ArtifactMissing" }],
     [{ target: 7 }, { _tag: "InvalidReference" }],
     [{ tag: "never" }, { _tag: "TagMissing", tag: "never" }],
+    [{ signal: "SIGTERM" }, { path: "query.signal" }],
     [
       { target: "churn", tag: "never" },
       { _tag: "TagMissing", tag: "never" },

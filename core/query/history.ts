@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import { type Failure, InvalidInput, isRefusal, type Refusal } from "../errors.js"
 import type { Recorded } from "../event/event.js"
 import { replayPageCount } from "../limits.js"
-import { shaped, target } from "../model/input.js"
+import { checkOptions, shaped, target } from "../model/input.js"
 import type { ParsedTarget, Target } from "../model/reference.js"
 import { strict } from "../model/schema.js"
 import { findTarget, tagMissing } from "../projection/resolve.js"
@@ -16,6 +16,7 @@ import { tags } from "../projection/tags.js"
 import { chain } from "./chain.js"
 import { expandTarget } from "./find.js"
 import { parsedInput } from "./input.js"
+import { signalField } from "./page.js"
 import type { Moment } from "./query.js"
 import { decodeRecords } from "./records.js"
 
@@ -33,6 +34,8 @@ export interface ReplayQuery {
   readonly tag?: string
   /** Recorded time, `after` exclusive, `before` exclusive. */
   readonly time?: { readonly after?: Date; readonly before?: Date }
+  /** Aborts the query; an iterable rejects with the signal's reason. */
+  readonly signal?: AbortSignal
 }
 
 /** Events as callers see them. */
@@ -51,6 +54,7 @@ const schema = strict(
     correlationId: Schema.optional(Schema.String),
     tag: Schema.optional(Schema.String),
     time: Schema.optional(Schema.Struct({ after: date, before: date })),
+    ...signalField,
   }),
 )
 
@@ -72,10 +76,13 @@ export const subjectOf = Effect.fnUntraced(function* (
 })
 
 /** The events about an artifact, a version or a tag, in order. */
-export const history = (moment: Moment, value: unknown): Events =>
+export const history = (moment: Moment, value: unknown, options: object = {}): Events =>
   Stream.unwrap(
     Effect.gen(function* () {
-      const parsed = yield* parsedInput(() => target(value))
+      const parsed = yield* parsedInput(() => {
+        checkOptions(options, ["signal"])
+        return target(value)
+      })
       return chain(moment, yield* subjectOf(moment, parsed))
     }),
   )

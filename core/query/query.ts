@@ -19,6 +19,3 @@ export interface Moment {
 }
 
 export type Asked<A> = Effect.Effect<A, Refusal | Failure>
-
-/** As `query/all.ts` lists them. `Input` is what a caller gives, before it is parsed. */
-export type Query<Input, A> = (moment: Moment, input: Input) => Asked<A>

@@ -10,17 +10,14 @@ import { toTag } from "./answer.js"
 import { type TextFilter, TextFilterSchema, textPredicate } from "./filter.js"
 import { parsedInput } from "./input.js"
 import { parseListing, tableSource } from "./list.js"
-import { type Order, type Page, pageFields, sortSchema, toPage } from "./page.js"
+import { type Order, type Page, type PageQuery, pageFields, sortSchema, toPage } from "./page.js"
 import type { Asked, Moment } from "./query.js"
 
-export interface TagQuery {
+export interface TagQuery extends PageQuery {
   readonly name?: TextFilter
   readonly exclusive?: boolean
   /** Default: by name, ascending. */
   readonly sort?: { readonly by: "name" | "createdAt"; readonly order?: Order }
-  /** 1 to 1,000; default 20. */
-  readonly limit?: number
-  readonly cursor?: string
 }
 
 const schema = strict(

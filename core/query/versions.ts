@@ -24,6 +24,7 @@ import {
   type Found,
   type Order,
   type Page,
+  type PageQuery,
   pageFields,
   type Source,
   sortSchema,
@@ -31,20 +32,17 @@ import {
 } from "./page.js"
 import type { Asked, Moment } from "./query.js"
 
-export interface VersionQuery {
+export interface VersionQuery extends PageQuery {
   /** Of the artifact. */
   readonly name?: TextFilter
   /** The label. */
   readonly version?: TextFilter
   readonly tags?: TagFilter
-  /** Default: by createdAt, descending. */
+  /** Default: by createdAt, descending; `{ by }` alone sorts ascending. */
   readonly sort?: {
     readonly by: "createdAt" | "name" | "version" | "size"
     readonly order?: Order
   }
-  /** 1 to 1,000; default 20. */
-  readonly limit?: number
-  readonly cursor?: string
 }
 
 const schema = strict(
