@@ -43,7 +43,10 @@ const bare = (name: string): InvalidReference =>
     reference: name,
   })
 
-/** Consumers that were seen, or that may have come since; undefined when there is none. */
+/**
+ * Consumers that were seen, or that came since; undefined when there is none. An empty list where
+ * only a new look can tell: an artifact was restored, and with it versions that may be consumers.
+ */
 const consumersOf = (
   views: ViewReader,
   id: string,
@@ -58,11 +61,13 @@ const consumersOf = (
   return (rows.get(["restored"]) ?? 0) > position ? [] : undefined
 }
 
-const inUse = (consumers: ReadonlyArray<string>): InUse =>
-  new InUse({
-    message: "surviving versions use it as input: delete them first, or say { force: true }",
-    consumers,
-  })
+const inUse = (consumers: ReadonlyArray<string>): InUse => {
+  const message =
+    consumers.length === 0
+      ? "an artifact was restored meanwhile, whose versions may use it as input: try again"
+      : "surviving versions use it as input: delete them first, or say { force: true }"
+  return new InUse({ message, consumers })
+}
 
 const hide = ({ artifact, version }: ResolvedTarget, forced: true | undefined): Decided => {
   const part = artifactRef(artifact)

@@ -159,6 +159,29 @@ describe("deleting", () => {
     expect(await ledger.delete("raw@1", { force: true })).toMatchObject({ changed: true })
   })
 
+  it("is not held up by an unrelated artifact that is restored meanwhile", async () => {
+    const ledger = await opened()
+    await ledger.save("raw", 1)
+    await ledger.save("model", 2, { inputs: ["raw"] })
+    await ledger.delete("model@1")
+    for (const name of ["other", "user"]) await ledger.save(name, 3, { inputs: ["raw"] })
+    await ledger.delete("other@1")
+    await ledger.delete({ artifact: "other" })
+    await ledger.delete({ artifact: "user" })
+    // Submitted first, so it is decided before the deletion, which has looked around by then.
+    const deleting = (name: string) =>
+      Promise.allSettled([ledger.restore({ artifact: name }), ledger.delete("raw@1")])
+    expect(await deleting("user")).toMatchObject([
+      { value: { changed: true } },
+      { reason: { _tag: "InUse", consumers: ["user@1"] } },
+    ])
+    await ledger.delete({ artifact: "user" })
+    expect(await deleting("other")).toMatchObject([
+      { value: { changed: true } },
+      { value: { changed: true } },
+    ])
+  })
+
   it("takes a version or an artifact, and never a bare name", async () => {
     const ledger = await opened()
     await ledger.save("a", 1)

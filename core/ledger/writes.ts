@@ -186,8 +186,15 @@ const remove = (session: Session) =>
     yield* parsedInput(() => checkWriteOptions(options, ["expect", "force"]))
     const { force, expect } = options
     const step = yield* stepOf(deletion, { target, force, expect })
-    const observed = force === true ? {} : yield* listConsumers(session, target)
-    return toReceipt(yield* submit(session, [{ ...step, observed }], options, []))
+    const attempt = Effect.gen(function* () {
+      const observed = force === true ? {} : yield* listConsumers(session, target)
+      return toReceipt(yield* submit(session, [{ ...step, observed }], options, []))
+    })
+    // An artifact was restored after the look: its versions may be consumers, or have nothing to do
+    // with the target. A second look tells.
+    return yield* Effect.catch(attempt, (error) =>
+      error._tag === "InUse" && error.consumers.length === 0 ? attempt : Effect.fail(error),
+    )
   })
 
 const execute = (session: Session) =>
