@@ -7,7 +7,8 @@
 // Records. 65,535 bytes is what one entry of a C2SP tlog-tiles entry bundle can carry (u16 length).
 export const recordBytesMax = 65_535
 
-// Names: 255 bytes is what file systems allow for one component, so any name can become one.
+// Names: 255 bytes is what file systems allow for one component. A name with a slash in it is a
+// path of several.
 export const nameBytesMax = 255
 export const pathBytesMax = 1_024
 export const pathDepthMax = 64
@@ -15,12 +16,16 @@ export const descriptionBytesMax = 4_096
 export const reasonBytesMax = 1_024
 export const idempotencyKeyBytesMax = 255
 
-// Metadata: together they keep an event with metadata, tags and inputs under the record bound.
+// Metadata of one call: each of these bounds leaves room for the rest of an ordinary event. A save
+// at every bound at once can still pass the bound of a record, and is refused by that.
 export const metadataKeyBytesMax = 255
 export const metadataKeyCountMax = 256
 export const metadataValueBytesMax = 16_384
 export const metadataBytesMax = 49_152
 export const metadataDepthMax = 16
+// All metadata of a target is one map in its row, which each event about the target writes anew and
+// whose past states are kept: bounded, however many calls logged it.
+export const targetMetadataBytesMax = 262_144
 
 export const saveTagCountMax = 32
 export const saveInputCountMax = 256
@@ -60,9 +65,9 @@ export const pageSizeMax = 1_000
 export const cursorBytesMax = 4_096
 export const candidateCountMax = 10
 
-// The inbox holds this many waiting commands; a caller beyond waits.
+// The inbox holds this many waiting requests, a batch being one; a caller beyond waits.
 export const inboxCountMax = 4_096
-// One durable write carries this many commands: more would only make the first ones wait longer.
+// One durable write carries this many requests: more would only make the first ones wait longer.
 export const batchCountMax = 256
 // A durable write takes no further request once it carries this much: one request may make many
 // events, and what comes next should not wait for all of them, nor memory hold them.
@@ -82,7 +87,7 @@ export const sealEventCount = 10_000
 
 export const memoryBytesMaxDefault = 1_073_741_824
 
-// A past row is found through rungs of this many change positions.
+// A past row is found through rungs of change positions: the last one, and this many before it.
 export const rungLength = 16
 
 // Blobs.

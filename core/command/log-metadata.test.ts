@@ -3,10 +3,12 @@
  */
 import { describe, expect, it } from "vitest"
 import { Recorder } from "../event/recorder.contract.js"
-import { metadataKeyCountMax, metadataValueBytesMax } from "../limits.js"
+import { metadataKeyCountMax, metadataValueBytesMax, targetMetadataBytesMax } from "../limits.js"
 import { dtype, type Metadata, path, storageSize, uri } from "../model/metadata.js"
+import { pack } from "../model/msgpack.js"
+import { findArtifact } from "../projection/resolve.js"
 import { commandContract, given } from "./command.contract.js"
-import { checkKeyCount, logMetadata } from "./log-metadata.js"
+import { checkRoom, logMetadata } from "./log-metadata.js"
 
 const story = (ledger: Recorder) => ledger.save("churn", { metadata: { accuracy: 0.9 } })
 const ledger = () => given((recorder) => void story(recorder))
@@ -108,13 +110,50 @@ describe("the keys of a target", () => {
 
   it("can always be logged again, however many there are", () => {
     const many = Object.fromEntries(Object.entries(keys(300)).map(([key]) => [key, 1]))
-    expect(checkKeyCount(many, { k7: 2 })).toBeUndefined()
-    expect(checkKeyCount(many, { more: 1 })).toMatchObject({ actual: 301 })
+    expect(checkRoom(many, { k7: 2 })).toBeUndefined()
+    expect(checkRoom(many, { more: 1 })).toMatchObject({ actual: 301 })
   })
 
   it("are told from what every object has", () => {
     const many = Object.fromEntries(Object.entries(keys(256)).map(([key]) => [key, 1]))
-    expect(checkKeyCount(many, { constructor: 1 })).toMatchObject({ actual: 257 })
+    expect(checkRoom(many, { constructor: 1 })).toMatchObject({ actual: 257 })
+  })
+})
+
+describe("the bytes of a target's metadata", () => {
+  // A key of two bytes behind one, a text behind three; all of it behind three.
+  const value = (bytes: number) => "x".repeat(bytes - 6)
+
+  /** A target with so many bytes of metadata, logged by several calls. */
+  const holding = (bytes: number) => {
+    const situation = given((ledger) => void ledger.save("big"))
+    let left = bytes - 3
+    for (let nth = 10; left > 0; nth += 1) {
+      const part = Math.min(left, 16_000)
+      situation.recorder.log(situation.recorder.artifact("big").name, { [nth]: value(part) })
+      left -= part
+    }
+    return situation
+  }
+
+  const packed = (situation: ReturnType<typeof holding>) =>
+    pack(findArtifact(situation.views, "big")?.metadata ?? {}).length
+
+  it("have a bound of their own, whatever the calls that logged them", () => {
+    const room = 1_000
+    const situation = holding(targetMetadataBytesMax - room)
+    expect(packed(situation)).toBe(targetMetadataBytesMax - room)
+    const log = (values: Metadata) =>
+      situation.when(logMetadata, { target: { artifact: "big" }, values })
+    expect(log({ zz: value(room) })).toMatchObject({ facts: [{}] })
+    expect(log({ zz: value(room + 1) })).toMatchObject({
+      _tag: "LimitExceeded",
+      limit: "targetMetadataBytesMax",
+      allowed: targetMetadataBytesMax,
+      actual: targetMetadataBytesMax + 1,
+    })
+    // In place of what a key had, not beside it.
+    expect(log({ 10: value(16_300), 11: 1 })).toMatchObject({ facts: [{}] })
   })
 })
 

@@ -5,9 +5,10 @@
 import { isRefusal, LimitExceeded } from "../errors.js"
 import { fact } from "../event/catalog.js"
 import { targetIds } from "../event/subject.js"
-import { metadataKeyCountMax } from "../limits.js"
+import { metadataKeyCountMax, targetMetadataBytesMax } from "../limits.js"
 import { members, metadata, parsing, target } from "../model/input.js"
 import type { PlainMetadata } from "../model/metadata.js"
+import { pack } from "../model/msgpack.js"
 import type { ParsedTarget } from "../model/reference.js"
 import { resolveTarget, targetRef } from "../projection/resolve.js"
 import { command, unchanged } from "./command.js"
@@ -19,11 +20,7 @@ export interface LogMetadataInput {
   readonly expect?: Expectation
 }
 
-/** A refusal where keys that are new to the target are too many for it. */
-export const checkKeyCount = (
-  before: PlainMetadata,
-  values: PlainMetadata,
-): LimitExceeded | undefined => {
+const checkKeyCount = (before: PlainMetadata, values: PlainMetadata): LimitExceeded | undefined => {
   const added = Object.keys(values).filter((key) => !Object.hasOwn(before, key)).length
   const actual = Object.keys(before).length + added
   if (added === 0 || actual <= metadataKeyCountMax) return undefined
@@ -31,6 +28,24 @@ export const checkKeyCount = (
     message: `a target has at most ${metadataKeyCountMax} metadata keys, not ${actual}`,
     limit: "metadataKeyCountMax",
     allowed: metadataKeyCountMax,
+    actual,
+  })
+}
+
+/** A refusal where a target has no room for these values: too many keys, or too many bytes. */
+export const checkRoom = (
+  before: PlainMetadata,
+  values: PlainMetadata,
+): LimitExceeded | undefined => {
+  const exceeded = checkKeyCount(before, values)
+  if (exceeded !== undefined) return exceeded
+  const actual = pack({ ...before, ...values }).length
+  if (actual <= targetMetadataBytesMax) return undefined
+  const most = `${targetMetadataBytesMax} bytes of metadata`
+  return new LimitExceeded({
+    message: `a target has at most ${most}, not ${actual}: remove keys, or log smaller values`,
+    limit: "targetMetadataBytesMax",
+    allowed: targetMetadataBytesMax,
     actual,
   })
 }
@@ -50,7 +65,7 @@ export const logMetadata = command<LogMetadataInput>({
     const failed = checkExpectation(views, input.expect, { subject: row.id, artifact })
     if (failed !== undefined) return failed
     if (Object.keys(input.values).length === 0) return unchanged(null)
-    const exceeded = checkKeyCount(row.metadata, input.values)
+    const exceeded = checkRoom(row.metadata, input.values)
     if (exceeded !== undefined) return exceeded
     const ref = targetRef(resolved)
     const logged = fact("metadata-logged", { target: ref, values: input.values }, targetIds(ref))

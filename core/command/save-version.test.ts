@@ -3,10 +3,10 @@
  */
 import { describe, expect, it } from "vitest"
 import { Recorder, type SaveFacts, testId } from "../event/recorder.contract.js"
-import { metadataKeyCountMax } from "../limits.js"
+import { metadataKeyCountMax, recordBytesMax, targetMetadataBytesMax } from "../limits.js"
 import { digestOf } from "../model/digest.js"
-import { encodeMetadata, type Metadata } from "../model/metadata.js"
-import type { Plain } from "../model/msgpack.js"
+import { encodeMetadata, type Metadata, type PlainMetadata } from "../model/metadata.js"
+import { type Plain, pack } from "../model/msgpack.js"
 import { parseReference, type Reference } from "../model/reference.js"
 import { commandContract, freshTestId, type Given, given } from "./command.contract.js"
 import { deletion } from "./delete.js"
@@ -288,7 +288,62 @@ describe("metadata", () => {
   })
 })
 
+describe("metadata of a save that fills its record", () => {
+  const feeds = 256
+  const situation = given((ledger) => {
+    for (let nth = 0; nth < feeds; nth += 1) ledger.save("feed")
+  })
+  const inputs: Asked["inputs"] = Array.from({ length: feeds }, (_, nth) => [`feed@${nth + 1}`])
+  // The values of a table: columns with their statistics.
+  const automatic = { columns: Array.from({ length: 64 }, (_, nth) => ({ nth, mean: nth / 7 })) }
+  const saved = (bytes: number) => {
+    const own = { a: "x".repeat(16_000), b: "x".repeat(16_000), c: "x".repeat(bytes - 32_000) }
+    return save(situation, "table", { metadata: own, automatic, inputs }) as {
+      readonly data: { readonly metadata: PlainMetadata }
+    }
+  }
+
+  it("is what the caller gave alone where the automatic values would not fit", () => {
+    // 65,535 bytes: 44,004 of texts, 256 inputs of 69, 1,212 of columns, 275 of other data, and
+    // 2,380 for the longest envelope.
+    for (const [bytes, kept] of [
+      [40_000, true],
+      [44_004, true],
+      [44_005, false],
+      [45_000, false],
+    ] as const) {
+      const { data } = saved(bytes)
+      expect(Object.hasOwn(data.metadata, "columns"), String(bytes)).toBe(kept)
+      expect(Object.keys(data.metadata)).toHaveLength(kept ? 4 : 3)
+      expect(pack(data as unknown as Plain).length).toBeLessThan(recordBytesMax)
+    }
+  })
+})
+
 describe("reuse", () => {
+  it("has no room beyond the bytes of a target's metadata", () => {
+    const parts = Object.fromEntries(
+      Array.from({ length: 16 }, (_, nth) => [`k${nth}`, "x".repeat(16_000)]),
+    )
+    const situation = given((ledger) => {
+      const target = ledger.save("big", { content: "old" })
+      for (const [key, value] of Object.entries(parts)) ledger.log(target, { [key]: value })
+    })
+    const room = targetMetadataBytesMax - pack(parts).length
+    const saveMore = (bytes: number) => {
+      // A key of two bytes, and a text behind three.
+      const metadata = { z: "x".repeat(bytes - 5) }
+      return situation.when(saveVersion, saving("big", { content: "old", reuse: true, metadata }))
+    }
+    // A map of 17 members has three bytes before them, as one of 16 has.
+    expect(saveMore(room)).toMatchObject({ facts: [{ type: "metadata-logged" }] })
+    expect(saveMore(room + 1)).toMatchObject({
+      _tag: "LimitExceeded",
+      limit: "targetMetadataBytesMax",
+      actual: targetMetadataBytesMax + 1,
+    })
+  })
+
   const again = (asked: Asked = {}) => saving("churn", { content: "old", reuse: true, ...asked })
 
   it("of unchanged content gives the version that is there", () => {

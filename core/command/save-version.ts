@@ -31,7 +31,8 @@ import type { ViewReader } from "../view/draft.js"
 import { command, type Decided, type Stamp, unchanged } from "./command.js"
 import type { Expectation } from "./expect.js"
 import { checkExpectation } from "./expect.js"
-import { checkKeyCount } from "./log-metadata.js"
+import { fitsRecord } from "./fit.js"
+import { checkRoom } from "./log-metadata.js"
 import { planTaggings, taggingSubjects } from "./taggings.js"
 
 type Saved = CoreEvents["version-saved"]
@@ -106,12 +107,20 @@ const resolveInputs = (
   return resolved
 }
 
-/** The caller's values, and what was read off the value where there is room: it fails no save. */
-const metadataOf = ({ automatic, metadata }: SaveInput): PlainMetadata => {
+/** The fact of a save, given all but its metadata. */
+const savedFact = (
+  { automatic, metadata }: SaveInput,
+  data: (metadata: PlainMetadata) => Saved,
+  subjects: ReadonlyArray<string>,
+) => {
   const room = metadataKeyCountMax - Object.keys(metadata).length
-  const own = Object.entries(automatic).filter(([key]) => !Object.hasOwn(metadata, key))
-  const together = { ...Object.fromEntries(own.slice(0, room)), ...metadata }
-  return pack(together).length > metadataBytesMax ? metadata : together
+  const more = Object.entries(automatic).filter(([key]) => !Object.hasOwn(metadata, key))
+  const together = { ...Object.fromEntries(more.slice(0, room)), ...metadata }
+  const whole = data(together)
+  // What was read off the value fails no save: it is left out where there is no room for it.
+  const bytes = pack(together).length
+  const fits = bytes <= metadataBytesMax && fitsRecord(whole, subjects.length, bytes)
+  return fact("version-saved", fits ? whole : data(metadata), subjects)
 }
 
 const saveNew = (
@@ -131,20 +140,17 @@ const saveNew = (
   const target = { artifact: ref, version }
   const taggings = planTaggings(views, target, [], input.tags, stamp)
   if (isRefusal(taggings)) return taggings
-  const saved = fact(
-    "version-saved",
-    {
-      artifact: ref,
-      ...(artifact === undefined ? { created: true as const } : {}),
-      version,
-      ...input.saved,
-      materializer: input.materializer,
-      tags: taggings,
-      metadata: metadataOf(input),
-      inputs,
-    },
-    [...targetIds(target), ...taggingSubjects(taggings)],
-  )
+  const data = (metadata: PlainMetadata): Saved => ({
+    artifact: ref,
+    ...(artifact === undefined ? { created: true as const } : {}),
+    version,
+    ...input.saved,
+    materializer: input.materializer,
+    tags: taggings,
+    metadata,
+    inputs,
+  })
+  const saved = savedFact(input, data, [...targetIds(target), ...taggingSubjects(taggings)])
   return { facts: [saved], result: input.id }
 }
 
@@ -174,7 +180,7 @@ const reuseLatest = (
   const taggings = planTaggings(views, target, version.tags, input.tags, stamp)
   if (isRefusal(taggings)) return taggings
   const values = differs(version, input.metadata)
-  const exceeded = checkKeyCount(version.metadata, values)
+  const exceeded = checkRoom(version.metadata, values)
   if (exceeded !== undefined) return exceeded
   const ids = targetIds(target)
   const facts = [
