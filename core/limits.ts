@@ -17,7 +17,7 @@ export const reasonBytesMax = 1_024
 export const idempotencyKeyBytesMax = 255
 
 // Metadata of one call: each of these bounds leaves room for the rest of an ordinary event. A save
-// at every bound at once can still pass the bound of a record, and is refused by that.
+// at every bound at once can still exceed the bound of a record, and is refused then.
 export const metadataKeyBytesMax = 255
 export const metadataKeyCountMax = 256
 export const metadataValueBytesMax = 16_384

@@ -26,11 +26,11 @@ export interface Extensions {
 
 const firstFreshId = 500_000
 
-/** The id that decisions draw as their nth, from 1: the same for every decision on one ledger. */
+/** The nth id that decisions draw, from 1: the same for every decision on one ledger. */
 export const freshTestId = (nth: number): Id => testId(firstFreshId + nth)
 
 export class Given {
-  /** Records what is given; what is told to it later counts for the next command. */
+  /** Records what is given; what is recorded later counts for the next command. */
   readonly recorder: Recorder
   readonly types: ReadonlyArray<AnyEventType>
   readonly #views: FoldedViews
@@ -99,7 +99,7 @@ const checkFacts = ({ types }: Given, { facts, result }: Decided): void => {
 
 /**
  * The suite. `situations` makes its cases anew at each call: some that make facts, some that change
- * nothing, some that are refused. A command whose input only its caller makes is `trusting`.
+ * nothing, some that are refused. A command whose input the ledger itself makes is `trusting`.
  */
 export const commandContract = (
   command: AnyCommand,

@@ -31,7 +31,7 @@ export interface Decided {
 export interface Command<Input> {
   /** Imperative, as `log-metadata`. */
   readonly name: string
-  /** Understands what callers give, or refuses it. Plain data, so that a request has a digest. */
+  /** Parses what callers give, or refuses it. Plain data, so that a request has a digest. */
   readonly parse: (input: unknown) => Input | Refusal
   readonly decide: (input: Input, views: ViewReader, stamp: Stamp) => Decided | Refusal
   /** The result again, from the recorded facts, for a retry; without it the result is recorded. */

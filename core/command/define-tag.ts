@@ -1,6 +1,6 @@
 /**
- * Defines a tag, or changes what one means: exclusive or plain, its colour, its description.
- * What the call leaves out stays as it is. Idempotent.
+ * Defines a tag, or changes one: exclusive or plain, its colour, its description. What the
+ * call leaves out stays as it is. Idempotent.
  */
 import * as Schema from "effect/Schema"
 import { fact } from "../event/catalog.js"

@@ -20,9 +20,9 @@ import type { ViewReader } from "../view/draft.js"
 import { command, type Decided } from "./command.js"
 import { checkExpectation, type Expectation, expected } from "./expect.js"
 
-/** What a query saw before the decision. */
+/** What a query found before the decision. */
 export interface ObservedUse {
-  /** Id of what the target meant then. */
+  /** The id of what the target meant at that position. */
   readonly id: string
   readonly position: number
   /** Ids of surviving consumers, at most 10 (`candidateCountMax`). */
@@ -44,8 +44,8 @@ const bare = (name: string): InvalidReference =>
   })
 
 /**
- * Consumers that were seen, or that came since; undefined when there is none. An empty list where
- * only a new look can tell: an artifact was restored, and with it versions that may be consumers.
+ * Consumers that were listed, or came since; undefined when there are none. An empty list where
+ * they must be listed again: an artifact was restored, and its versions may be among them.
  */
 const consumersOf = (
   views: ViewReader,

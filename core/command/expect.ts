@@ -34,7 +34,7 @@ const expectation = strict(
 const asLabel = (value: string | number | null): string | null =>
   value === null ? null : String(value)
 
-/** Absent stays absent. */
+/** Parses an expectation; where there is none, there is no member. */
 export const expected = (value: unknown): { readonly expect?: Expectation } => {
   if (value === undefined) return {}
   const { position, latest, holder } = shaped(expectation, value, "expect")
@@ -52,7 +52,7 @@ export interface Expected {
   readonly artifact?: ArtifactRow | undefined
   /** The scope is the ledger where the artifact itself is tagged. */
   readonly ofArtifact?: boolean
-  /** Those in the call. */
+  /** The tags in the call. */
   readonly tags?: ReadonlyArray<string>
 }
 
@@ -84,7 +84,7 @@ const holderLabel = (views: ViewReader, about: Expected, name: string): string |
   return holder === undefined ? null : (findArtifact(views, holder)?.name ?? null)
 }
 
-/** `expect.holder` is about one tag: none or several would leave open which is meant. */
+/** `expect.holder` is about one tag: with none or several it is open which one is meant. */
 const oneTag = ({ tags: names = [] }: Expected): string | InvalidInput => {
   const [name, ...more] = names
   if (name !== undefined && more.length === 0) return name

@@ -1,6 +1,6 @@
 /**
  * Whether a saved version fits a record, whatever the context of its call will add: asked where
- * something could still be left out. Where that is in doubt, what is said is that it does not.
+ * something can still be left out. In doubt it does not fit.
  *
  * Knows the form of records only by its bounds: the codec packs what is decided here.
  */

@@ -1,6 +1,6 @@
 /**
- * Sets metadata of an artifact or a version: the last write of a key wins, the log keeps them all.
- * A value that is there already is logged again: that it was measured twice is worth knowing.
+ * Sets metadata of an artifact or a version: the last write of a key wins, the log keeps all.
+ * An equal value is logged again: that it was measured twice is worth knowing.
  */
 import { isRefusal, LimitExceeded } from "../errors.js"
 import { fact } from "../event/catalog.js"

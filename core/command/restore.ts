@@ -34,7 +34,7 @@ const unclear = (reference: string): InvalidReference =>
     reference,
   })
 
-/** What a target means, deleted or not; selectors that move mean nothing certain. */
+/** What a target names, deleted or not; a selector that moves is refused as unclear. */
 const named = (views: ViewReader, of: ParsedTarget): ResolvedTarget | Refusal => {
   if (of.kind === "tag") return unclear(of.name)
   if (of.kind === "artifact" || of.reference.by === "id") return findTarget(views, of)

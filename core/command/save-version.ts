@@ -3,8 +3,8 @@
  * about the version. The bytes are durable before this is decided.
  *
  * With `reuse`, content equal to that of the latest version, written by the same materializer,
- * makes no new one: tags and metadata that differ are put on the version that is there, and what
- * else the call says of a version (inputs, producer, description, type) is not used.
+ * makes no new one: tags and metadata that differ are put on the existing version, and what else
+ * the call says of a version (inputs, producer, description, type) is not used.
  */
 import { isRefusal, LimitExceeded, type Refusal, VersionExists } from "../errors.js"
 import { type CoreEvents, type CoreRecorded, fact } from "../event/catalog.js"
@@ -37,7 +37,7 @@ import { planTaggings, taggingSubjects } from "./taggings.js"
 
 type Saved = CoreEvents["version-saved"]
 
-/** What intake made of a call: checked, its content stored. */
+/** What intake made of a call: options checked, content stored. */
 export interface SaveInput {
   /** The id of the version, if one is made. */
   readonly id: Id

@@ -84,6 +84,6 @@ export const planTaggings = (
   })
 }
 
-/** The ids that an event with these taggings is about, beside those of its target. */
+/** The ids that an event with these taggings is about, besides those of its target. */
 export const taggingSubjects = (taggings: ReadonlyArray<Tagging>): ReadonlyArray<string> =>
   taggings.flatMap(({ id, from }) => (from === undefined ? [id] : [id, ...targetIds(from)]))

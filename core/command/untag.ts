@@ -1,8 +1,8 @@
 /**
  * Takes tags off an artifact or a version. Tags that are not there stay away. Idempotent.
  *
- * Off a deleted one too: it would come back with its tags, so it counts as a holder, and a tag that
- * it holds beside others could never become exclusive.
+ * Off deleted ones too: they would come back with their tags, so they count as holders, and a tag
+ * that one of them holds beside others could not become exclusive.
  */
 import { isRefusal } from "../errors.js"
 import { fact } from "../event/catalog.js"

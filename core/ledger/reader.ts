@@ -77,7 +77,7 @@ const projectionView = <T extends Tables>(now: Now, engine: Engine, of: ViewOf<T
       refuse("projection", "was not given to openLedger: name it in { projections }")
     const stopped = engine.folding.stopped.get(name)
     if (stopped !== undefined && stopped.position <= moment.position)
-      refuse("projection", `${name} stopped at position ${stopped.position}: mend its fold`)
+      refuse("projection", `${name} stopped at position ${stopped.position}: fix its fold`)
     return moment.views.view(of)
   })
   const view: View<"effect", T> = {

@@ -31,7 +31,7 @@ export interface Input {
   readonly as?: string
 }
 
-/** What made a version: a run, a step, a program. Opaque text and values of the caller's. */
+/** What made a version: a run, a step, a program. Text of the caller's, never interpreted. */
 export interface Producer {
   readonly name: string
   readonly run?: string

@@ -1,10 +1,10 @@
 /**
- * Foreign errors, told apart by their codes: those of Node and of LevelDB, which lie on the error
- * or on one that caused it. Never by their text.
+ * Foreign errors, told apart by their codes: those of Node and of LevelDB, found on the error
+ * or on one of its causes. Never by their text.
  */
 import type { LogFailure } from "../errors.js"
 
-// Causes may go round in a circle; what lies deeper than this says nothing more.
+// Causes may form a cycle, and what lies deeper than this adds nothing.
 const depthMax = 8
 
 /** The codes of an error and of its causes, the outermost first. */

@@ -1,7 +1,7 @@
 /**
  * Parsing what callers give: names, references, tags, metadata, options.
  *
- * Inside `parsing` a refusal is thrown, so that parsers compose; at its border it is a value again.
+ * Inside `parsing` a refusal is thrown, so that parsers compose; at its edge it is a value again.
  */
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import {
@@ -65,7 +65,7 @@ export const checkCount = (limit: string, allowed: number, actual: number): void
   throw new LimitExceeded({ message, limit, allowed, actual })
 }
 
-/** By a schema of any library; excess keys are refused where the schema is `strict`. */
+/** Parses by a schema of any library; excess keys are refused where the schema is `strict`. */
 export const shaped = <Output>(
   schema: StandardSchemaV1<unknown, Output>,
   value: unknown,

@@ -141,7 +141,7 @@ describe("metadata", () => {
     expect(bytes).toEqual(Uint8Array.of(97, 98, 99))
   })
 
-  it("is a copy: what the caller does to his bytes later changes nothing", () => {
+  it("is a copy: what the caller does to the bytes later changes nothing", () => {
     const bytes = Uint8Array.of(1, 2, 3)
     const plain = encodeMetadata({ bytes }, "metadata")
     bytes.fill(9)

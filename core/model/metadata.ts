@@ -85,8 +85,8 @@ const exceed = (at: string, name: string, allowed: number, actual: number): neve
 }
 
 /**
- * A walk through one value. Every part takes at least one of its bytes, so that lists which hold
- * one another again and again end at the bound, not after they are spelled out.
+ * A walk through one value. Every part takes at least one byte, so that lists which contain the
+ * same lists many times end at the bound, before they are expanded.
  */
 interface Walk {
   /** The part that is being read. */
@@ -153,7 +153,7 @@ const encodeObject = (value: object, at: string, depth: number, walk: Walk): Pla
   return encodeMap(value, at, depth + 1, walk)
 }
 
-/** Nothing is dropped in silence: what no record shows, and no caller reads again, is refused. */
+/** Nothing is dropped silently: what a record cannot hold is refused, hidden or not. */
 const hiddenKey = (at: string, key: string | symbol, problem: string): never =>
   refuse(typeof key === "symbol" ? `${at}[${String(key)}]` : memberPath(at, key), problem)
 
@@ -213,7 +213,7 @@ const encode = (value: unknown, at: string, depth: number, walk: Walk): Plain =>
   }
 }
 
-/** What counts is the packed form, since it is what a record has room for. */
+/** The packed form counts, since that is what a record holds. */
 const checkSize = (plain: PlainMetadata, at: string): void => {
   let total = 0
   for (const [key, value] of Object.entries(plain)) {
@@ -252,7 +252,7 @@ export const encodeMetadata = (metadata: unknown, at: string): PlainMetadata => 
 /** The value that a caller sees, from its plain form. */
 export const decodeMetadataValue = (plain: Plain): MetadataValue => {
   if (typeof plain !== "object" || plain === null) return plain
-  // The decoder gives a Buffer, which is not what was given and prints otherwise.
+  // The decoder gives a Buffer, which is not what was given and prints differently.
   if (plain instanceof Uint8Array) return new Uint8Array(plain)
   if (Array.isArray(plain)) return plain.map(decodeMetadataValue)
   const map = plain as { readonly [key: string]: Plain }

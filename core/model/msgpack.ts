@@ -61,9 +61,9 @@ export const isPlainMap = (value: unknown): value is PlainMap => {
   return prototype === Object.prototype || prototype === null
 }
 
-// An object keeps integer-like keys in numeric order before all others; a Map keeps ours. And an
-// object with a key "constructor" of its own is a class instance to msgpackr, which then would
-// call what lies under "toJSON" in it; a Map is only ever walked.
+// An object keeps integer-like keys in numeric order before all others; a Map keeps ours. And
+// msgpackr takes an object with an own key "constructor" for a class instance, and would call its
+// member "toJSON"; a Map is only iterated.
 const needsMap = (key: string): boolean => /^[0-9]/.test(key) || key === "constructor"
 
 const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : 1)
@@ -80,7 +80,7 @@ const sixtyFourBits = (value: bigint): bigint =>
 
 const canonicalList = (list: ReadonlyArray<unknown>, depth: number): Array<unknown> => {
   const members: Array<unknown> = []
-  // By index, since a hole is no member of a list that is walked by its members.
+  // By index, since iteration methods skip holes.
   for (let index = 0; index < list.length; index += 1) {
     try {
       members.push(canonical(list[index], depth + 1))
@@ -135,7 +135,7 @@ const canonical = (value: unknown, depth: number): unknown => {
   }
 }
 
-/** Throws `NotPlain` for what only looks plain: types do not bind everyone's code. */
+/** Throws `NotPlain` for what only looks plain: not all callers are type-checked. */
 export const pack = (value: Plain): Uint8Array => packr.pack(canonical(value, 0))
 
 /** Throws `NotPlain` as `pack` would. */

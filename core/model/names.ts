@@ -1,7 +1,7 @@
 /**
  * The rules of names: artifacts, versions, tags, metadata keys, and the shape of ids.
  *
- * Each check answers the reason why a string is refused, or `undefined`. Knows no ledger: whether a
+ * Each check returns the reason why a string is refused, or `undefined`. Knows no ledger: whether a
  * name is free is another question.
  */
 import { metadataKeyBytesMax, nameBytesMax } from "../limits.js"
@@ -17,9 +17,9 @@ const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
 
 export const isId = (text: string): text is Id => idShape.test(text)
 
-/** The id that a string is in either case of letters, or undefined. */
+/** The id that a string spells, in either case of letters, or undefined. */
 export const toId = (text: string): Id | undefined => {
-  // The shape first: some letters beyond ASCII have upper cases that would pass for an id.
+  // The shape first: some letters beyond ASCII have upper-case forms that would pass in an id.
   const id = idShapeAnyCase.test(text) ? text.toUpperCase() : ""
   return isId(id) ? id : undefined
 }

@@ -1,7 +1,7 @@
 /**
  * The branded RelativePath and every rule of entry names inside a Tree.
  *
- * A path that passed here is the only form that exists afterwards: `/` separates, nothing climbs,
+ * Past this check no other form exists: `/` separates, nothing climbs,
  * nothing is absolute on any system. Opens nothing: that is the work of the directory room.
  */
 import { nameBytesMax, pathBytesMax, pathDepthMax } from "../limits.js"

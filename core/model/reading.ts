@@ -1,10 +1,10 @@
 /**
  * Reading what callers give: getters and proxies are the caller's code, and may throw anything.
  *
- * Knows no error of its own: who reads says which errors pass as they are, and what the others mean.
+ * Knows no error of its own: the reader says which pass as they are, and what the others mean.
  */
 
-/** What is wrong with a value whose own code threw, as the predicate of a sentence. */
+/** What is wrong with a value whose code threw, as the predicate of a sentence. */
 export const unreadable = "cannot be read: it threw an error"
 
 /** What `read` gives. What it throws passes where it is one of ours; else `refusal` is thrown. */

@@ -1,7 +1,7 @@
 /**
  * Schemas of the nouns, and the one way to parse what a caller gives.
  *
- * Only what crosses a border is parsed: options, inputs of commands, facts of callers' commands.
+ * Only what crosses a boundary is parsed: options, inputs of commands, facts of callers' commands.
  * What a checksum guards is not parsed again.
  */
 import * as Schema from "effect/Schema"
@@ -44,7 +44,7 @@ const segmentPath = (path: string, segment: Segment): string => {
   return typeof key === "number" ? `${path}[${key}]` : memberPath(path, String(key))
 }
 
-/** What a schema answered: the value, or its first complaint, whose path starts with `at`. */
+/** What a schema answered: the value, or its first issue, whose path starts with `at`. */
 export const validated = <Output>(
   result: StandardSchemaV1.Result<Output>,
   at: string,
@@ -57,7 +57,7 @@ export const validated = <Output>(
 
 /**
  * The value as a schema of any library (standardschema.dev) understands it. `at` is the name of the
- * argument, for the path of a complaint. The schema must answer synchronously.
+ * argument, for the path of an issue. The schema must answer synchronously.
  */
 export const parse = <Output>(
   schema: StandardSchemaV1<unknown, Output>,

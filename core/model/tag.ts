@@ -1,6 +1,6 @@
 /**
  * Tags: words on artifacts and versions. An exclusive tag is held by at most one version of each
- * artifact (and, on the other scope, by one artifact of the ledger), so it works as an alias.
+ * artifact (and, among artifacts, by one artifact of the ledger), so it works as an alias.
  */
 import type { Id } from "./names.js"
 
@@ -15,7 +15,7 @@ export interface Tag {
   readonly position: number
 }
 
-/** ZenML's palette, so that boards of both look alike. */
+/** ZenML's palette, so that both dashboards look alike. */
 export const tagColors = [
   "grey",
   "purple",

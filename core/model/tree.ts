@@ -24,7 +24,7 @@ export interface TreeEntry {
   readonly target?: string
 }
 
-/** Sorted by path; no directory that another entry already implies, so only empty ones. */
+/** Sorted by path. Only empty directories are entries: other entries imply the rest. */
 export type Tree = ReadonlyArray<TreeEntry>
 
 /** Orders strings as their UTF-8 bytes do, which code units do not above U+FFFF. */
@@ -44,7 +44,7 @@ const aboveSurrogates = (unit: number): number => {
   return unit <= 0xdfff ? unit + 0x2800 : unit - 0x800
 }
 
-/** The entries in canonical order; refuses two of one path, and a path below a file. */
+/** The entries in canonical order; refuses two with one path, and a path below a file. */
 export const makeTree = (entries: ReadonlyArray<TreeEntry>): Tree => {
   const sorted = [...entries].sort((a, b) => compareUtf8(a.path, b.path))
   const kinds = new Map<string, EntryKind>()
@@ -160,7 +160,7 @@ const nameOf = (plain: Plain): Plain | undefined =>
 
 /**
  * The entries of one manifest, with `below` (empty, or ending in `/`) before their names. Throws
- * when the bytes are no manifest: a damaged one, or one out of order, so that no name comes twice.
+ * when the bytes are not a manifest, are damaged or out of order; so no name comes twice.
  */
 export const parseManifest = (bytes: Uint8Array, below: string): ReadonlyArray<TreeEntry> => {
   let before = ""

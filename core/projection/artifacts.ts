@@ -1,5 +1,5 @@
 /**
- * Artifacts: by name, with the counter of version numbers and which surviving version is latest.
+ * Artifacts: by name, with the counter of version numbers and the surviving version that is latest.
  *
  * An artifact's ordinal counts artifacts in the order of creation; a version's ordinal counts the
  * versions of its artifact. Deleted versions are kept as a set of ordinals, so a save touches one
@@ -62,7 +62,7 @@ export const deletionOf = ({ position, time, actor, reason }: Recorded): Deletio
   ...(reason === undefined ? {} : { reason }),
 })
 
-/** The list with these ids put in, each once. */
+/** The list with these ids added, each once. */
 export const withTags = (
   tags: ReadonlyArray<string>,
   added: ReadonlyArray<{ readonly id: string }>,

@@ -1,7 +1,7 @@
 /**
- * Lineage backwards: which versions were made from a version. Forwards it stands in the versions.
+ * Lineage downstream: which versions were made from a version. Upstream it lies in the versions.
  *
- * Beside the list stands one row for each input, and one for its artifact, with the consumer that
+ * Beside the list there is one row for each input, and one for its artifact, with the consumer that
  * came last: a decision sees from it whether anything changed since a query listed the consumers.
  */
 import type { CoreEvents } from "../event/catalog.js"

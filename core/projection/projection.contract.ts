@@ -87,7 +87,7 @@ const inBatches = (
   return views.rows(projection)
 }
 
-/** The suite. `history` makes the events anew at each call, those of every fold among them. */
+/** The suite. `history` makes the events anew at each call; some for every fold. */
 export const projectionContract = (
   projection: AnyProjection,
   history: () => ReadonlyArray<Recorded>,
@@ -107,7 +107,7 @@ export const projectionContract = (
     it("has the same rows each time, and changes neither events nor rows in place", () => {
       const [one, other] = [new FoldedViews([projection]), new FoldedViews([projection])]
       for (const event of history()) {
-        // By turns: a fold that keeps anything beside its rows would mix up the two.
+        // In turns: a fold that keeps state outside its rows would mix up the two.
         one.fold([event])
         other.fold([event])
       }

@@ -16,9 +16,9 @@ export type Fold<T extends Tables, Type extends string, Data> = (
 export interface Projection<T extends Tables, Events extends EventMap = CoreEvents>
   extends ViewSpec,
     ViewOf<T> {
-  /** One fold an event type; types without one are passed over. */
+  /** One fold for each event type; types without one are passed over. */
   readonly on: { readonly [K in keyof Events & string]?: Fold<T, K, Events[K]> }
-  /** Sees every event, of unknown types too, before the fold of its type. */
+  /** Sees every event, those of unknown types too, before the fold of its type. */
   readonly onEvery?: Fold<T, string, unknown>
 }
 
@@ -34,7 +34,7 @@ export const projection =
   (definition: Projection<T, Events>): Projection<T, Events> =>
     definition
 
-/** Folds one event into the rows of one projection. What a fold throws is a defect of it. */
+/** Folds one event into the rows of one projection. What a fold throws is its defect. */
 export const fold = (target: AnyProjection, rows: Rows<Tables>, event: Recorded): void => {
   target.onEvery?.(rows as never, event as never)
   const on = Object.hasOwn(target.on, event.type) ? target.on[event.type] : undefined

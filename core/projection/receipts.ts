@@ -1,5 +1,5 @@
 /**
- * Receipts: which request came with an idempotency key, and the events that answered it.
+ * Receipts: the request that came with an idempotency key, and the events that answered it.
  */
 import { projection } from "./projection.js"
 

@@ -2,7 +2,7 @@
  * The one resolver of references, over exact keys: commands use it on the draft, queries on a
  * reader of any moment. A part of an id is looked up by queries alone, which can list.
  *
- * Refusals leave here without candidates; the query that explains them puts those in.
+ * Refusals leave here without candidates; the query that explains them adds those.
  */
 import {
   ArtifactMissing,
@@ -32,7 +32,7 @@ const deletedAt = ({ position, reason }: Deletion): string =>
 export const findArtifact = (views: ViewReader, name: string): ArtifactRow | undefined =>
   views.view(artifacts).get(["name", name])
 
-/** A refusal for an artifact that is not there, or not any more. */
+/** A refusal for an artifact that does not exist, or was deleted. */
 export const artifactMissing = (name: string, deleted?: Deletion): ArtifactMissing => {
   const message =
     deleted === undefined
@@ -131,7 +131,7 @@ export const findById = (views: ViewReader, id: string): ResolvedVersion | undef
   return artifact === undefined ? undefined : { artifact, version }
 }
 
-/** A refusal for an id that no version has; that of an artifact is easily taken for one. */
+/** A refusal for an id that no version has; an artifact's id is easily taken for a version's. */
 export const idMissing = (views: ViewReader, id: Id): VersionMissing => {
   const name = views.view(artifacts).get(["id", id])
   if (name === undefined) return versionMissing("", id, `there is no version with the id ${id}`)
@@ -173,9 +173,8 @@ export const resolveVersion = (
 }
 
 /**
- * The version that a reference means, deleted or not: what was recorded about it stays. A bare
- * name, `latest` and exclusive tags mean a surviving version; of a deleted artifact, the one that
- * they meant when it was deleted.
+ * The version that a reference means, deleted or not. A bare name, `latest` and exclusive tags mean
+ * a surviving version; for a deleted artifact, the one that they meant when it was deleted.
  */
 export const findVersion = (
   views: ViewReader,
@@ -244,6 +243,6 @@ export const targetRef = ({ artifact, version }: ResolvedTarget): TargetRef => (
   ...(version === undefined ? {} : { version: versionRef(version) }),
 })
 
-/** A refusal for a name that something else has taken in an artifact's namespace of selectors. */
+/** A refusal for a name that something else holds in an artifact's namespace of selectors. */
 export const taken = (name: string, message: string, holders: ReadonlyArray<string>): NameTaken =>
   new NameTaken({ message, taken: name, holders })

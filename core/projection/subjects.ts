@@ -1,7 +1,7 @@
 /**
  * Subjects: the position of the last event about an id. Each event names the one before it, so the
- * history of an id is a chain. The rows keep their past, so that a history as of then begins at the
- * last event about the id then, without a walk through all that came later.
+ * history of an id is a chain. The rows keep their past, so that the history at a past moment
+ * begins at the last event about the id by then, without a walk through all that came later.
  */
 import { projection } from "./projection.js"
 

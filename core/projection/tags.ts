@@ -2,7 +2,7 @@
  * Tags and labels: the one namespace of selectors, and who holds which tag.
  *
  * Holders are counted per scope: an artifact for its versions, the ledger for artifacts. Beside the
- * count stands the sum of the holders' ordinals, so that when one holder is left the sum is it.
+ * count there is the sum of the holders' ordinals: when one holder is left, it is that ordinal.
  */
 import type { CoreEvents } from "../event/catalog.js"
 import type { ArtifactRef, Tagging, TargetRef } from "../event/subject.js"
@@ -17,7 +17,7 @@ export type TagRow = {
   readonly description?: string
   readonly createdAt: number
   readonly position: number
-  /** Scopes with more than one holder: while there is one, the tag cannot become exclusive. */
+  /** Scopes with more than one holder: while there are any, the tag cannot become exclusive. */
   readonly crowded: number
   /** Artifacts that hold the tag and have a version label of the same name. */
   readonly clashes: number
@@ -25,7 +25,7 @@ export type TagRow = {
 
 export type HoldersRow = {
   readonly count: number
-  /** Of the holders' ordinals. */
+  /** Sum of the holders' ordinals. */
   readonly sum: number
 }
 
@@ -65,7 +65,7 @@ const adjust = (
 const step = (before: number, after: number, edge: number): number =>
   (after >= edge ? 1 : 0) - (before >= edge ? 1 : 0)
 
-/** Puts a holder in (1) or takes one out (-1). */
+/** Adds a holder (1) or removes one (-1). */
 const count = (
   rows: TagRows,
   tag: { readonly id: string; readonly name: string },

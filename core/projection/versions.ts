@@ -1,6 +1,6 @@
 /**
  * Versions: one row each with everything that an answer shows, under the artifact's id and the
- * version's ordinal, so that a list of an artifact's versions is one walk over neighbours.
+ * version's ordinal, so that the versions of an artifact are listed by one walk over neighbours.
  *
  * Further rows find it by id, by the end of an id, and by position across all artifacts.
  */
@@ -49,7 +49,7 @@ export type VersionRow = {
 export type VersionTables = {
   readonly at: VersionRow
   readonly id: VersionKey
-  /** The id backwards, so that the end of an id is a prefix. */
+  /** The id reversed, so that the end of an id is a prefix. */
   readonly tail: VersionKey
   readonly position: VersionKey
 }

@@ -55,7 +55,7 @@ const predicate = ({ views }: Moment, query: Parsed) =>
     return (row: ArtifactRow) => row.deleted === undefined && named(row.name) && tagged(row.tags)
   })
 
-/** Reads the position that a query's cursor asks for. */
+/** `at` gives the moment of a position: later pages answer as of the first page's. */
 export const listArtifacts = (
   at: (position: number | undefined) => Moment,
   value: ArtifactQuery | undefined,

@@ -29,7 +29,7 @@ const eventsAt = Effect.fnUntraced(function* (
   return yield* decodeRecords(codec, yield* log.get(positions))
 })
 
-/** What a walk back found, ascending: its oldest events as they were read, of the rest the places. */
+/** What a walk back found, ascending: its oldest events as read, then the positions of the rest. */
 interface Walked {
   readonly events: Events
   readonly positions: ReadonlyArray<number>
@@ -41,7 +41,7 @@ const walkBack = Effect.fnUntraced(function* (
   after: number,
 ): Effect.fn.Return<Walked, Failure> {
   const positions: Array<number> = []
-  // The events read last are told first. Only those are kept, so that memory stays bounded.
+  // The oldest events, read last, are told first. Only they are kept: memory stays bounded.
   let events: Array<Recorded> = []
   let position = moment.views.view(subjects).get(["last", id]) ?? 0
   while (position > after) {
@@ -58,7 +58,7 @@ const walkBack = Effect.fnUntraced(function* (
   return { events: events.reverse(), positions: positions.reverse() }
 })
 
-/** The events about an id, in order: those behind `after`, none after the moment. */
+/** The events about an id, in order: those after `after`, none later than the moment. */
 export const chain = (moment: Moment, id: string, after = 0): Stream.Stream<Recorded, Failure> =>
   Stream.unwrap(
     Effect.map(walkBack(moment, id, after), ({ events, positions }) => {

@@ -100,7 +100,7 @@ describe("an artifact of many versions", () => {
 })
 
 describe("many consumers", () => {
-  it("are told by a handful, also behind many that are gone", async () => {
+  it("are told up to the limit, also after many that are deleted", async () => {
     const crowd = new Recorder()
     const input = crowd.save("feed")
     for (let nth = 0; nth <= pageSizeMax; nth += 1) crowd.save("churn", { inputs: [input] })

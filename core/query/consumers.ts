@@ -1,6 +1,6 @@
 /**
  * Consumers: the surviving versions that were made from a version, or from any version of an
- * artifact. What deletion asks before it hides something.
+ * artifact. Deletion asks for them before it hides something.
  */
 import * as Effect from "effect/Effect"
 import { candidateCountMax, pageSizeMax } from "../limits.js"

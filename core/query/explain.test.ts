@@ -118,7 +118,7 @@ describe("a missing artifact", () => {
     expect(await explained(missing, crowd.at())).toHaveProperty("candidates", names)
   })
 
-  it("is answered with a handful, however many there are", async () => {
+  it("is answered with at most so many, however many there are", async () => {
     const crowd = await open((recorder) => {
       for (let nth = 0; nth < 40; nth += 1) recorder.save(`artifact ${nth}`)
     })

@@ -22,7 +22,7 @@ import type { Asked, Moment } from "./query.js"
 
 const comparedLengthMax = 64
 
-/** Fills a row of the table of edits from the one before it; the least number in it. */
+/** Fills a row of the table of edits from the one before it; returns the least number in it. */
 const fillRow = (
   wanted: string,
   character: string | undefined,
@@ -42,8 +42,8 @@ const fillRow = (
 }
 
 /**
- * Edits that turn one text into another (Levenshtein), measured from the same text again and again:
- * its two rows are made once. Gives up at `max` and answers that.
+ * The Levenshtein distance (edits that turn one text into another) from a text that many others are
+ * compared with: its two rows are allocated once. Gives up at `max` and returns that.
  */
 const distanceFrom = (wanted: string) => {
   let before = new Uint16Array(wanted.length + 1)
@@ -62,8 +62,8 @@ const distanceFrom = (wanted: string) => {
 }
 
 /**
- * The closest of the texts first, those equally close in the order given, and at most
- * `candidateCountMax`. Long texts are compared by their beginnings.
+ * The closest texts first, equally close ones in the order given, at most `candidateCountMax`.
+ * Long texts are compared by their beginnings.
  */
 const closest = (wanted: string, texts: ReadonlyArray<string>): ReadonlyArray<string> => {
   const distance = distanceFrom(wanted.slice(0, comparedLengthMax))
@@ -176,7 +176,7 @@ const explained = Effect.fnUntraced(function* (
 
 /**
  * Puts candidates into what a call was refused with, as of the moment it was about. A refusal that
- * cannot be explained, because the views are closed by now, stays as it is.
+ * cannot be explained, because the views have been closed meanwhile, stays as it is.
  */
 export const explaining =
   (now: Asked<Moment>) =>

@@ -1,6 +1,6 @@
 /**
- * Filters as objects: parsed once into predicates. A filter on a tag that does not exist, or with a
- * key that is not known, is an error, never an unfiltered answer.
+ * Filters as objects: parsed once into predicates. A filter on a tag that does not exist, or with
+ * an unknown key, is an error, never an unfiltered answer.
  */
 import * as Schema from "effect/Schema"
 import { tagNames } from "../model/input.js"
@@ -70,7 +70,7 @@ export const textPredicate = (filter: ParsedText | undefined): ((value: string) 
     (endsWith === undefined || value.endsWith(endsWith))
 }
 
-/** The one name that a filter asks for, when it asks for one: then nothing else need be read. */
+/** The one name that a filter allows, if it allows only one: then nothing else need be read. */
 export const exactText = (filter: ParsedText | undefined): string | undefined =>
   typeof filter === "string" ? filter : filter?.eq
 

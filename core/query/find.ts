@@ -1,5 +1,5 @@
 /**
- * Finding what a reference means: by exact keys where that answers, by listing ids where only a
+ * Finding what a reference means: by exact keys where possible, by listing ids where only a
  * part of one was given.
  */
 import * as Effect from "effect/Effect"
@@ -54,8 +54,9 @@ export const expandReference = Effect.fnUntraced(function* (
   const candidates = ids.slice(0, candidateCountMax).map((candidate) => {
     return `${printVersion(moment, candidate)} (${shortId(candidate)})`
   })
+  const several = candidates.join(", ")
   return yield* new AmbiguousReference({
-    message: `${parsed.text} is a part of several ids (${candidates.join(", ")}): give more characters`,
+    message: `${parsed.text} is a part of several ids (${several}): give more characters`,
     reference: parsed.text,
     candidates,
   })

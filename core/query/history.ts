@@ -22,9 +22,9 @@ import { decodeRecords } from "./records.js"
 
 /** Filters of `replay`; all must hold. */
 export interface ReplayQuery {
-  /** Only events behind this position. */
+  /** Only events after this position. */
   readonly after?: number
-  /** Only events up to this position. */
+  /** Only events up to and including this position. */
   readonly upTo?: number
   readonly types?: ReadonlyArray<string>
   readonly target?: Target
@@ -87,7 +87,7 @@ export const history = (moment: Moment, value: unknown, options: object = {}): E
     }),
   )
 
-/** Every event behind `after`, up to and with `upTo`. */
+/** Every event after `after`, up to and including `upTo`. */
 const everything = (moment: Moment, after: number, upTo: number) =>
   Stream.paginate(after, (start: number) =>
     Effect.gen(function* () {

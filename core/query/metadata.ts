@@ -60,7 +60,7 @@ export const metadataHistory = (
       of: target(value),
       only: key === undefined ? undefined : metadataKey(key, "key"),
     }))
-    // Refused as where metadata is logged: a tag has none.
+    // Refused in the words of logMetadata: a tag has no metadata.
     const refused = of.kind === "tag" ? resolveTarget(moment.views, of) : of
     if (isRefusal(refused)) return yield* refused
     const id = yield* subjectOf(moment, of)

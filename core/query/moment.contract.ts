@@ -2,7 +2,7 @@
  * Moments to ask at: recorded events in a log and folded into views, over the stores that the
  * caller provides, without a writer. A test of a query begins with these.
  *
- * Knows no driver: with the ones in memory a moment is a few plain calls away.
+ * Knows no driver: with those in memory, a moment is a few plain calls away.
  */
 import * as Effect from "effect/Effect"
 import type { Failure } from "../errors.js"

@@ -2,8 +2,8 @@
  * Pages: a list in an order, cut to a limit, with a cursor to go on from.
  *
  * A cursor carries the position of the first page, so later pages answer as of then and are stable
- * while others write. It names the query that it belongs to and goes with no other; of the ledger
- * it does not know, so another ledger takes it for one of its own.
+ * while others write. It names the query that it belongs to and is refused by any other, but not
+ * the ledger: another ledger takes it for one of its own.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -62,7 +62,7 @@ export interface Cursor {
 
 const notDigested = { cursor: undefined, limit: undefined, signal: undefined }
 
-/** Names a query by its filters and order: cursor, limit and signal may differ from page to page. */
+/** Names a query by its filters and order. Cursor, limit and signal may differ between pages. */
 export const queryDigest = (kind: string, query: object): string =>
   digestOf(pack([kind, JSON.stringify({ ...query, ...notDigested })])).slice(0, 16)
 
@@ -78,7 +78,7 @@ const badCursor = (): InvalidInput =>
 const isPosition = (value: Plain | undefined): value is number =>
   Number.isSafeInteger(value) && Number(value) >= 0
 
-/** Throws `InvalidInput` for a cursor of another query, or no cursor at all. */
+/** Throws `InvalidInput` for a cursor of another query, or what is no cursor at all. */
 export const decodeCursor = (digest: string, text: string): Cursor => {
   if (text.length > cursorBytesMax) throw badCursor()
   let fields: Plain
@@ -147,11 +147,11 @@ const firstOf = <A>(order: Order, countMax: number, beyond: Place | undefined) =
 
 const readAhead = 4
 
-/** How many rows to read next: more each time where the filters let little pass. */
+/** How many rows to read next: twice as many where the filters let little pass. */
 const nextStep = (step: number, passed: number, missing: number): number =>
   passed * 2 < step ? Math.min(step * 2, pageSizeMax) : Math.max(missing, readAhead)
 
-/** The first `countMax` of a source behind a place. */
+/** The first `countMax` entries of a source after a place. */
 export const collect = Effect.fnUntraced(function* <A>(
   source: Source<A>,
   order: Order,

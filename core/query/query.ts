@@ -1,8 +1,8 @@
 /**
- * What a query asks: one moment of the ledger, with the log for what only the log knows.
+ * What a query looks at: one moment of the ledger, with the log for what only the log knows.
  *
  * A query is a function of a moment and an input. The present is a moment too, the one at which
- * the query began, so every query answers for any moment with no code of its own.
+ * the query began, so every query answers for any moment without code of its own.
  */
 import type * as Effect from "effect/Effect"
 import type { Failure, Refusal } from "../errors.js"

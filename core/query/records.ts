@@ -1,5 +1,5 @@
 /**
- * Records as events. A body that cannot be read, or that lies at another position than it says, is
+ * Records as events. A body that cannot be read, or that lies at a position other than it says, is
  * damage, whatever checksum it carries.
  */
 import * as Effect from "effect/Effect"
@@ -8,7 +8,7 @@ import type { Codec } from "../event/codec.js"
 import type { Recorded } from "../event/event.js"
 import type { LogRecord } from "../log/event-log.js"
 
-/** The event of a record; a body that cannot be read, or lies elsewhere, is damage. */
+/** Throws `RecordCorrupted`. */
 const decodeRecord = (codec: Codec, { position, body }: LogRecord): Recorded => {
   const damaged = (why: string) =>
     new RecordCorrupted({
@@ -39,7 +39,7 @@ export const newerEvent = (
   return new WrongLedger({ message, expected, found })
 }
 
-/** Events whose data is to be relied on: refused when one of them is newer. */
+/** Events whose data will be relied on: refused when one of them is newer. */
 export const knownOnly = (
   codec: Codec,
   events: ReadonlyArray<Recorded>,
@@ -51,7 +51,7 @@ export const knownOnly = (
   return Effect.succeed(events)
 }
 
-/** Events as they are recorded; data that is unknown here, or newer, is undecoded. */
+/** Events as they were recorded; data of an unknown type or a newer revision stays undecoded. */
 export const decodeRecords = (
   codec: Codec,
   records: ReadonlyArray<LogRecord>,

@@ -33,7 +33,7 @@ import {
 import type { Asked, Moment } from "./query.js"
 
 export interface VersionQuery extends PageQuery {
-  /** Of the artifact. */
+  /** The artifact's name. */
   readonly name?: TextFilter
   /** The label. */
   readonly version?: TextFilter
@@ -79,7 +79,7 @@ const predicate = ({ views }: Moment, query: Parsed) =>
       row.deleted === undefined && named(name) && labelled(row.label) && tagged(row.tags)
   })
 
-// Numbers before other labels, as they count up.
+// Numbers come before other labels, in numeric order.
 const labelValue = ({ label, number }: VersionRow): string =>
   number === undefined ? `b${label}` : `a${String(number).padStart(16, "0")}`
 

@@ -60,7 +60,7 @@ export interface Placed extends Header {
   readonly entry: ZipEntry
 }
 
-// The last block of a deflate stream, empty: what the stored form lacks (RFC 1951, 3.2.6).
+// The empty last block of a deflate stream, which the stored form lacks (RFC 1951, 3.2.6).
 export const deflateEnd = Uint8Array.of(0x03, 0x00)
 
 const nothing = new Uint8Array(0)
@@ -116,7 +116,7 @@ const placeTree = ({ prefix, modified, entries }: ZipTree): ReadonlyArray<Placed
 }
 
 const refuseClashes = (placed: ReadonlyArray<Placed>): void => {
-  // Names that begin alike lie together, so this stack holds every file whose name begins the next.
+  // Names that begin alike are neighbours: this stack holds each file whose name begins the next.
   const open: Array<string> = []
   let last: string | undefined
   for (const { name, entry } of placed) {
@@ -133,7 +133,7 @@ const refuseClashes = (placed: ReadonlyArray<Placed>): void => {
   }
 }
 
-/** All entries in order. Two of one path, or one below a file or link, are a defect: it throws. */
+/** All entries in order. Throws on two with one path, or one below a file or link: a defect. */
 export const placeTrees = (trees: ReadonlyArray<ZipTree>): ReadonlyArray<Placed> => {
   const placed = trees.flatMap(placeTree).sort((a, b) => compareUtf8(a.name, b.name))
   refuseClashes(placed)

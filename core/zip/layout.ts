@@ -49,7 +49,7 @@ export type ZipSegment =
 export interface ZipLayout {
   /** Bytes of the whole archive. */
   readonly size: number
-  /** A strong entity tag in its quotes (RFC 9110, 8.8.3): other bytes, other tag. */
+  /** A strong entity tag, quoted (RFC 9110, 8.8.3): different bytes have different tags. */
   readonly etag: string
   /** The stretch that begins at `from` and ends at `to` or before; `from < to <= size`. */
   readonly segment: (from: number, to: number) => ZipSegment
@@ -69,7 +69,7 @@ const contentDigest = ({ entry }: Placed): string => {
   return entry.source.method === "deflate" ? entry.source.storedDigest : entry.digest
 }
 
-// The units of an entry: its header, its content, the end of its stream. One that is not there has
+// The units of an entry: its header, its content, the end of its stream. One that is absent has
 // no length. Behind them come the central headers, a unit each, and the end records as the last.
 const entryUnits = 3
 const contentUnit = 1
@@ -170,7 +170,7 @@ const writeLiteral = (plan: Plan, unit: number, sheet: Sheet, at: number): void 
 }
 
 const joinedSegment = (plan: Plan, first: number, from: number, to: number): ZipSegment => {
-  // A literal is written as a whole and cut afterwards; content is read just from there.
+  // A literal is written as a whole and cut afterwards; content is read from there only.
   const literal = fileOf(plan, first) === undefined
   const origin = literal ? startOf(plan, first) : from
   const length = Math.min(joinedBytesMax, to - origin)
@@ -210,8 +210,8 @@ const segmentOf = (plan: Plan, from: number, to: number): ZipSegment => {
 }
 
 /**
- * Lays out all trees as one archive, its entries ordered by the UTF-8 bytes of their names. Two of
- * one path, or one below a file or a link, are a defect: it throws.
+ * Lays out all trees as one archive, its entries ordered by the UTF-8 bytes of their names. Throws
+ * on two with one path, or one below a file or a link: a defect.
  */
 export const zipLayout = (trees: ReadonlyArray<ZipTree>): ZipLayout => {
   const plan = makePlan(placeTrees(trees))

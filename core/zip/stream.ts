@@ -3,7 +3,7 @@
  *
  * Pull-based and of constant memory: small parts leave joined, their contents read side by side;
  * large ones pass through as they come. Knows no format: it sends what the layout says, and fails
- * where the opener gives more or less than was promised. Whether content is intact, that one knows.
+ * where the opener gives more or less than promised. Whether content is intact, the opener checks.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -17,7 +17,7 @@ export interface ContentOpener<E> {
   readonly readDeflated: (digest: Digest, range?: ByteRange) => Stream.Stream<Uint8Array, E>
 }
 
-// Contents read side by side. Four threads read files in Node; some more hide the way to them.
+// Contents read side by side. Node reads files on four threads; some more hide the hand-over.
 const openCountMax = 16
 
 const openContent = <E>(
@@ -26,7 +26,7 @@ const openContent = <E>(
 ): Stream.Stream<Uint8Array, E> =>
   form === "raw" ? opener.read(digest, range) : opener.readDeflated(digest, range)
 
-// All that follows would lie at a wrong offset: what the reader has must not become an archive.
+// All that follows would lie at a wrong offset: what was sent must not pass for an archive.
 const lengthBroken = ({ digest, length }: ZipContent, given: "more" | "fewer"): Error =>
   new Error(`the content ${digest} gave ${given} than the ${length} bytes laid out for it`)
 
