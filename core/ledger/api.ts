@@ -164,6 +164,7 @@ export interface ReaderApi<D extends Door> {
   readonly artifacts: (query?: ArtifactQuery) => Many<D, Artifact>
   readonly versions: (query?: VersionQuery) => Many<D, ArtifactVersion>
   readonly tags: (query?: TagQuery) => Many<D, Tag>
+  /** Of deleted things too: a name then means what it meant when its artifact was deleted. */
   readonly history: (target: Target, options?: Abortable) => Many<D, Recorded>
   readonly replay: (query?: ReplayQuery) => Many<D, Recorded>
   readonly metadataHistory: (target: Target, key?: string) => Run<D, ReadonlyArray<MetadataChange>>
