@@ -220,17 +220,21 @@ const fill = async (stage: Stage, directory: string, what: string): Promise<void
     what === "content"
       ? ledger.save(`noise ${n}`, noise())
       : ledger.logMetadata({ artifact: "a" }, { n, text: text() })
+  const fail = (error: unknown): void => {
+    const { _tag, kind, outcome, message } = error as Readonly<Record<string, unknown>>
+    stage.tell({ _tag, kind, outcome, message })
+  }
   for (let n = 1; n <= 2; n += 0) {
     try {
       const { position } = await write(ledger.position)
       stage.tell({ position })
     } catch (error) {
-      const { _tag, kind, outcome } = error as Readonly<Record<string, unknown>>
-      stage.tell({ _tag, kind, outcome })
+      fail(error)
       n += 1
     }
   }
-  await ledger.close()
+  // No seal can be written where there is no room.
+  await ledger.close().catch(fail)
 }
 
 interface FullDisk {
@@ -284,6 +288,7 @@ describe.each(fullDisks)("a disk that %s", (_, prepare) => {
         expect(failure).toMatchObject({
           _tag: expect.stringMatching(/^(Log|View|Blob)Failure$/),
           kind: "unavailable",
+          message: expect.stringMatching(/^[a-z/][^\n]+: [^\n]+$/),
         })
       full.makeRoom()
       const ledger = await opened(full.directory)
