@@ -152,15 +152,17 @@ const takeStream = Effect.fnUntraced(function* <E>(
   const hash = hasher()
   const cutter = cuts.pieces()
   const intake = new Intake(draft)
+  // What is hashed is what is stored: chunks are copies, and pieces their owner may write to.
+  const takeOne = Effect.fnUntraced(function* (chunk: Uint8Array) {
+    hash.update(chunk)
+    if (intake.add(chunk)) yield* intake.append
+  })
   const takePieces = Effect.fnUntraced(function* (pieces: ReadonlyArray<Uint8Array>) {
-    for (const piece of pieces) {
-      hash.update(piece)
-      for (const chunk of cutter.push(piece)) if (intake.add(chunk)) yield* intake.append
-    }
+    for (const piece of pieces) for (const chunk of cutter.push(piece)) yield* takeOne(chunk)
   })
   yield* Stream.runForEachArray(source, takePieces)
   const last = cutter.end()
-  if (last !== undefined) intake.add(last)
+  if (last !== undefined) yield* takeOne(last)
   return yield* intake.finish(toDigest(hash.bytes()))
 })
 

@@ -1,6 +1,7 @@
 /**
  * Intake: which materializer takes a value, and what becomes of the files that it writes.
  */
+import { createHash } from "node:crypto"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { BlobFailure } from "../errors.js"
@@ -57,12 +58,28 @@ describe("the materializer of a value", () => {
         message: expect.stringContaining("ndarray"),
       }),
     )
-    expect(choose(new Date(0), "json")).toThrow(expect.objectContaining({ path: "value" }))
+    expect(choose("no function", "writing")).toThrow(expect.objectContaining({ path: "value" }))
     const cycle: { self?: object } = {}
     cycle.self = { deep: [cycle] }
     expect(() => chooseMaterializer(materializers, cycle, undefined)).toThrow(
       expect.objectContaining({ _tag: "InvalidInput", path: "value.self.deep[0]" }),
     )
+  })
+})
+
+describe("a built-in materializer that is asked for", () => {
+  it.each([
+    ["json", { deep: [{ x: undefined }] }, "value.deep[0].x"],
+    ["table", [{ a: 1 }, { a: new Date(0) }], "value[1].a"],
+    ["text", "half \ud800", "value"],
+    ["structured", { f: () => 1 }, "value.f"],
+  ])("refuses what it cannot keep at its place: %s", async (materializer, value, path) => {
+    const ledger = await opened()
+    await expect(ledger.save("a", value, { materializer })).rejects.toMatchObject({
+      _tag: "InvalidInput",
+      path: expect.stringContaining(path),
+    })
+    expect(ledger.position).toBe(1)
   })
 })
 
@@ -136,6 +153,54 @@ describe("the files that a materializer writes", () => {
     expect(error).toMatchObject({ _tag: "InvalidInput", path: "file a" })
   })
 
+  it("are refused when their source is none", async () => {
+    for (const source of [5, undefined, null, [], new ArrayBuffer(2), new Float32Array(1)])
+      expect(await nothingSaved((out) => out.write("a", source as never))).toMatchObject({
+        _tag: "InvalidInput",
+        path: "file a",
+      })
+    for (const chunk of ["text", new Float32Array(3), null])
+      expect(await nothingSaved((out) => out.write("a", pieces(chunk as never)))).toMatchObject({
+        _tag: "InvalidInput",
+        path: "file a",
+      })
+    expect(await nothingSaved((out) => out.write(5 as never, "x"))).toMatchObject({
+      _tag: "InvalidInput",
+    })
+  })
+
+  it("are what was hashed, though a stream writes over the bytes that it gave", async () => {
+    const ledger = await ledgerOf()
+    const shared = new Uint8Array(3_000_000)
+    const scribbled = async function* () {
+      for (let n = 1; n <= 3; n += 1) {
+        for (let at = 0; at < shared.length; at += 1) shared[at] = (at * n) % 251
+        yield await Promise.resolve(shared)
+      }
+    }
+    let mark = 0
+    const scribble = setInterval(() => shared.fill(mark++), 0)
+    const saving = ledger.save("a", (out: FileOutput) => out.write("a", scribbled()))
+    await saving.finally(() => clearInterval(scribble))
+    const digest = createHash("sha256")
+    for await (const bytes of ledger.open("a")) digest.update(bytes)
+    expect((await ledger.get("a")).content.entries).toMatchObject([
+      { size: 9_000_000, digest: digest.digest("hex") },
+    ])
+  })
+
+  it("are of the moment of the call, and so is the metadata", async () => {
+    const ledger = await opened()
+    const [bytes, list] = [Uint8Array.of(1, 2, 3), [1, 1]]
+    const saving = [ledger.save("bytes", bytes), ledger.save("list", list)]
+    bytes.fill(9)
+    list.fill(99)
+    await Promise.all(saving)
+    expect(await ledger.load("bytes")).toEqual(Uint8Array.of(1, 2, 3))
+    expect(await ledger.load("list")).toEqual([1, 1])
+    expect((await ledger.get("list")).metadata).toMatchObject({ max: 1 })
+  })
+
   it("do not change with the bytes that the caller goes on using", async () => {
     const ledger = await opened()
     const bytes = Buffer.alloc(9_000_000, "abcdefg")
@@ -192,6 +257,7 @@ describe("automatic metadata", () => {
       () => ({ bad: () => 1 }),
       () => ({ huge: "x".repeat(100_000) }),
       () => Promise.resolve({ late: 1 }),
+      () => Promise.reject(new Error("never awaited")),
     ]
     for (const read of readings) {
       const { metadata } = await ledger.save("a", () => undefined, { materializer: reading(read) })

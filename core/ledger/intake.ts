@@ -4,11 +4,19 @@
  * Everything here is done before any fact is decided: an event names only digests that are durable.
  * What is taken in for a call that is refused afterwards is named by nothing and can be swept.
  */
+import { types } from "node:util"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { BlobStoreShape } from "../blob/blob-store.js"
 import { type Failure, FileFailure, InvalidInput, isDaybookError, type Refusal } from "../errors.js"
-import { intakeCountMax, nameBytesMax, treeEntryCountMax, treeInlineCountMax } from "../limits.js"
+import {
+  copyBytesMax,
+  intakeCountMax,
+  nameBytesMax,
+  treeEntryCountMax,
+  treeInlineCountMax,
+} from "../limits.js"
+import { materializers as builtIn } from "../materializer/all.js"
 import type { AnyMaterializer, FileSource, Materializer } from "../materializer/materializer.js"
 import { refusalOf } from "../materializer/refusal.js"
 import type { ArtifactType, Content } from "../model/artifact.js"
@@ -27,32 +35,40 @@ export interface TakenIn {
   readonly automatic: PlainMetadata
 }
 
+type Source = Uint8Array | Stream.Stream<Uint8Array, Refusal | Failure>
+
 interface Written {
   readonly path: RelativePath
-  readonly source: FileSource
+  readonly source: Source
+}
+
+/** What a materializer made of a value, all of it at one moment where its `save` is synchronous. */
+interface Collected {
+  readonly files: ReadonlyArray<Written>
+  readonly metadata: PlainMetadata
 }
 
 const collectFiles = (
   materializer: AnyMaterializer,
   value: unknown,
-): Effect.Effect<ReadonlyArray<Written>, Refusal | Failure> => {
+): Effect.Effect<Collected, Refusal | Failure> => {
   const files = new Map<string, Written>()
   let closed = false
-  const write = (path: string, source: FileSource): void => {
+  const write = (path: string, given: FileSource): void => {
     // Its files are on their way already: taking no notice would lose this one.
     if (closed) refuse(`file ${JSON.stringify(path)}`, "is written after save has ended: await it")
-    const problem = pathProblem(path)
+    const problem = typeof path === "string" ? pathProblem(path) : "is not a path"
     if (problem !== undefined) refuse(`file ${JSON.stringify(path)}`, problem)
     if (files.has(path)) refuse(`file ${path}`, "is written twice")
-    if (typeof source === "string" && !source.isWellFormed())
-      refuse(`file ${path}`, "contains half of a surrogate pair, which no UTF-8 can hold")
-    files.set(path, { path: path as RelativePath, source })
+    files.set(path, { path: path as RelativePath, source: sourceOf(path, given) })
   }
   return awaiting(async () => {
-    await materializer.save(value as never, { write })
+    const saving = materializer.save(value as never, { write })
+    const metadata = readMetadata(materializer, value)
+    await saving
     closed = true
     checkCount("treeEntryCountMax", treeEntryCountMax, files.size)
-    return [...files.values()]
+    return { files: [...files.values()], metadata }
   })
 }
 
@@ -69,13 +85,7 @@ const sourceFailure =
           cause,
         })
 
-// Copied in one go; of a larger value only a slice at a time is held twice.
-const copyBytesMax = 4_194_304
-
-/**
- * Bytes that nobody else can change: the caller may, while they are hashed in one turn of the event
- * loop and compressed in another, and then digest and content would not be of the same bytes.
- */
+/** Bytes as they are now: the caller may go on using them while they are stored. */
 const ownCopy = (bytes: Uint8Array): Uint8Array | Stream.Stream<Uint8Array> => {
   if (bytes.length <= copyBytesMax) return Uint8Array.prototype.slice.call(bytes)
   return Stream.unfold(0, (start) =>
@@ -87,17 +97,34 @@ const ownCopy = (bytes: Uint8Array): Uint8Array | Stream.Stream<Uint8Array> => {
   )
 }
 
+const isIterable = (given: unknown): given is AsyncIterable<unknown> =>
+  typeof given === "object" && given !== null && Symbol.asyncIterator in given
+
+/** An array of other elements has another length in bytes than it says. */
+const checkChunk = (path: string, chunk: unknown): Effect.Effect<Uint8Array, InvalidInput> => {
+  if (types.isUint8Array(chunk)) return Effect.succeed(chunk)
+  const message = `file ${path} is written as a stream that does not yield a Uint8Array each time`
+  return Effect.fail(new InvalidInput({ message, path: `file ${path}` }))
+}
+
+const sourceOf = (path: string, given: FileSource): Source => {
+  if (typeof given === "string") {
+    if (given.isWellFormed()) return Buffer.from(given, "utf8")
+    return refuse(`file ${path}`, "contains half of a surrogate pair, which no UTF-8 can hold")
+  }
+  if (types.isUint8Array(given)) return ownCopy(given)
+  if (!isIterable(given))
+    return refuse(`file ${path}`, "is neither text, a Uint8Array nor an async iterable of these")
+  return Stream.mapEffect(Stream.fromAsyncIterable(given, sourceFailure(path)), (chunk) =>
+    checkChunk(path, chunk),
+  )
+}
+
 const putFile = Effect.fnUntraced(function* (
   blobs: BlobStoreShape,
   { path, source }: Written,
 ): Effect.fn.Return<TreeEntry, Refusal | Failure> {
-  const bytes =
-    typeof source === "string"
-      ? Buffer.from(source, "utf8")
-      : source instanceof Uint8Array
-        ? ownCopy(source)
-        : Stream.fromAsyncIterable(source, sourceFailure(path))
-  const { size, digest } = yield* blobs.put<Refusal | Failure>(bytes)
+  const { size, digest } = yield* blobs.put<Refusal | Failure>(source)
   return { path, kind: "file", size, digest }
 })
 
@@ -116,17 +143,14 @@ const storeTree = Effect.fnUntraced(function* (
 })
 
 /** What can be read off the value. It never fails a save: what cannot be had is left out. */
-const automaticMetadata = (
-  materializer: AnyMaterializer,
-  value: unknown,
-  size: number,
-): PlainMetadata => {
-  const own = encodeMetadata({ storage_size: storageSize(size) }, "metadata")
+const readMetadata = (materializer: AnyMaterializer, value: unknown): PlainMetadata => {
   try {
-    const read = materializer.metadata?.(value as never)
-    return read === undefined ? own : { ...encodeMetadata(read, "metadata"), ...own }
+    const read: unknown = materializer.metadata?.(value as never) ?? {}
+    // One that is promised comes too late, and its rejection is nobody else's to see.
+    if (read instanceof Promise) read.catch(() => undefined)
+    return encodeMetadata(read, "metadata")
   } catch {
-    return own
+    return {}
   }
 }
 
@@ -152,7 +176,8 @@ export const chooseMaterializer = (
       ? all.find(({ name }) => name === asked)
       : (asked ?? all.find((materializer) => materializer.accepts(value)))
   if (chosen !== undefined) {
-    if (asked === undefined || chosen.accepts(value)) return chosen
+    // A built-in one refuses what it does not take with the path of the offending part.
+    if (asked === undefined || builtIn.includes(chosen) || chosen.accepts(value)) return chosen
     return refuse("value", `is not one that the materializer ${chosen.name} takes`)
   }
   if (typeof asked === "string")
@@ -169,7 +194,7 @@ export const takeIn = Effect.fnUntraced(function* (
   materializer: AnyMaterializer,
   value: unknown,
 ): Effect.fn.Return<TakenIn, Refusal | Failure> {
-  const files = yield* collectFiles(materializer, value)
+  const { files, metadata } = yield* collectFiles(materializer, value)
   const entries = yield* Effect.forEach(files, (file) => putFile(blobs, file), {
     concurrency: intakeCountMax,
   })
@@ -183,6 +208,9 @@ export const takeIn = Effect.fnUntraced(function* (
     materializer: printMaterializer(materializer),
     type: materializer.type ?? "data",
     content,
-    automatic: automaticMetadata(materializer, value, content.size),
+    automatic: {
+      ...metadata,
+      ...encodeMetadata({ storage_size: storageSize(content.size) }, "metadata"),
+    },
   }
 })
