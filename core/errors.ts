@@ -220,9 +220,12 @@ export class RecordCorrupted extends Schema.TaggedError<RecordCorrupted>()("Reco
   readonly kind = "corrupt" as const
 }
 
+/** Content that is damaged or missing; with the version that was read, where one was. */
 export class BlobCorrupted extends Schema.TaggedError<BlobCorrupted>()("BlobCorrupted", {
   ...text,
   digest: Schema.String,
+  artifact: Schema.optionalKey(Schema.String),
+  version: Schema.optionalKey(Schema.String),
 }) {
   readonly kind = "corrupt" as const
 }

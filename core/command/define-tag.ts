@@ -12,12 +12,14 @@ import { type TagColor, tagColors } from "../model/tag.js"
 import { taken } from "../projection/resolve.js"
 import { type TagRow, tags } from "../projection/tags.js"
 import { command, unchanged } from "./command.js"
+import { checkExpectation, type Expectation, expected } from "./expect.js"
 
 export interface DefineTagInput {
   readonly name: string
   readonly exclusive?: boolean
   readonly color?: TagColor
   readonly description?: string
+  readonly expect?: Expectation
 }
 
 const options = strict(
@@ -26,6 +28,7 @@ const options = strict(
     exclusive: Schema.optional(Schema.Boolean),
     color: Schema.optional(Schema.Literals(tagColors)),
     description: Schema.optional(Schema.Unknown),
+    expect: Schema.optional(Schema.Unknown),
   }),
 )
 
@@ -47,7 +50,7 @@ export const defineTag = command<DefineTagInput>({
   name: "define-tag",
   parse: (input) =>
     parsing(() => {
-      const { name, exclusive, color, description } = shaped(options, input, "options")
+      const { name, exclusive, color, description, expect } = shaped(options, input, "options")
       return {
         name: tagName(name, "name"),
         ...(exclusive === undefined ? {} : { exclusive }),
@@ -55,10 +58,13 @@ export const defineTag = command<DefineTagInput>({
         ...(description === undefined
           ? {}
           : { description: text(description, "options.description", descriptionBytesMax) }),
+        ...expected(expect),
       }
     }),
   decide: (input, views, stamp) => {
     const tag = views.view(tags).get(["name", input.name])
+    const failed = checkExpectation(views, input.expect, { subject: tag?.id })
+    if (failed !== undefined) return failed
     if (tag !== undefined && same(tag, input)) return unchanged(null)
     const exclusive = input.exclusive ?? tag?.exclusive ?? false
     const refusal = tag !== undefined && exclusive && !tag.exclusive ? conflict(tag) : undefined

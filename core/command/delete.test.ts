@@ -218,6 +218,7 @@ describe("deleting is refused", () => {
     [{ target: undefined }, { _tag: "InvalidReference" }],
     [{ target: "churn@@2" }, { _tag: "InvalidReference", reference: "churn@@2" }],
     [{ target: { id: "short" } }, { _tag: "InvalidReference" }],
+    [{ target: { name: "churn" } }, { _tag: "InvalidReference", reference: "churn" }],
     [{ target: "churn@2", expect: { latest: 1.5 } }, { path: "expect.latest" }],
     [{ target: "churn@2", force: "yes" }, { path: "options.force" }],
     [{ target: "churn@2", force: null }, { path: "options.force" }],

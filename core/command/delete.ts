@@ -87,8 +87,13 @@ export const deletion = command<DeleteInput>({
   parse: (input) =>
     parsing(() => {
       const { target: of, force, expect } = members(input)
+      const meant = target(of)
+      // `{ name }` means the latest version as a bare name does.
+      const isBare = meant.kind === "version" && meant.reference.by === "latest"
+      if (isBare && typeof of === "object" && members(of).version === undefined)
+        throw bare(meant.reference.name)
       return {
-        target: target(of),
+        target: meant,
         ...(flag(force, "options.force") ? { force: true as const } : {}),
         ...expected(expect),
       }

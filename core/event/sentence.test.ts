@@ -115,4 +115,13 @@ describe("an event in words", () => {
     const newer = event && { ...event, revision: 2, data: { other: "form" } }
     expect(newer && formatEvent(codec, newer)).toBe("ann recorded version-saved")
   })
+
+  it("is one line, whatever a caller's texts would do to it", () => {
+    const recorder = new Recorder()
+    recorder.context = { actor: "ann\nben", reason: "\u001b[31mred \u202eturned" }
+    const event = recorder.record({ type: "their/event", data: null, subjects: [] })
+    expect(formatEvent(codec, event)).toBe(
+      "ann\\u000aben recorded their/event: \\u001b[31mred \\u202eturned",
+    )
+  })
 })

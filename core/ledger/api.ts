@@ -17,6 +17,7 @@ import type {
   Artifact,
   ArtifactType,
   ArtifactVersion,
+  Loaded,
   Producer,
   SaveType,
 } from "../model/artifact.js"
@@ -99,7 +100,7 @@ export interface Receipt {
   readonly changed: boolean
 }
 
-export interface TagDefinition extends Omit<WriteOptions, "expect"> {
+export interface TagDefinition extends WriteOptions {
   readonly exclusive?: boolean
   readonly color?: TagColor
   readonly description?: string
@@ -169,7 +170,7 @@ export interface ReaderApi<D extends Door> {
   readonly replay: (query?: ReplayQuery) => Many<D, Recorded>
   readonly metadataHistory: (target: Target, key?: string) => Run<D, ReadonlyArray<MetadataChange>>
   readonly metadataSeries: (artifact: string, key: string) => Run<D, ReadonlyArray<MetadataPoint>>
-  /** The value of a version. A version that `save` gave is read back as what was saved. */
+  /** The value of a version. One that `save` gave is read back as what was saved, typed so. */
   readonly load: {
     <T>(version: ArtifactVersion<T>, options?: Abortable): Run<D, T>
     <T>(reference: Reference, options: LoadOptions<T> & { readonly as: object }): Run<D, T>
@@ -192,6 +193,9 @@ export interface Planned {
   readonly id: string
 }
 
+/** What one write of a batch may say; everything else is said of the whole batch. */
+export type StepOptions = Pick<WriteOptions, "expect">
+
 /** Collects the writes of a batch. Nothing happens before the callback is done. */
 export interface BatchBuilder {
   readonly save: (
@@ -199,11 +203,23 @@ export interface BatchBuilder {
     value: unknown,
     options?: Omit<SaveOptions, WholeCall | "reuse">,
   ) => Planned
-  readonly tag: (target: Target, tags: string | ReadonlyArray<string>) => void
-  readonly untag: (target: Target, tags: string | ReadonlyArray<string>) => void
-  readonly defineTag: (name: string, definition?: Omit<TagDefinition, keyof WriteOptions>) => void
-  readonly logMetadata: (target: Target, values: Metadata) => void
-  readonly removeMetadata: (target: Target, keys: string | ReadonlyArray<string>) => void
+  readonly tag: (
+    target: Target,
+    tags: string | ReadonlyArray<string>,
+    options?: StepOptions,
+  ) => void
+  readonly untag: (
+    target: Target,
+    tags: string | ReadonlyArray<string>,
+    options?: StepOptions,
+  ) => void
+  readonly defineTag: (name: string, definition?: Omit<TagDefinition, WholeCall>) => void
+  readonly logMetadata: (target: Target, values: Metadata, options?: StepOptions) => void
+  readonly removeMetadata: (
+    target: Target,
+    keys: string | ReadonlyArray<string>,
+    options?: StepOptions,
+  ) => void
 }
 
 /** One a write, in order: a version for a save, a receipt for anything else. */
@@ -214,7 +230,14 @@ export interface LedgerApi<D extends Door> extends ReaderApi<D> {
   readonly position: number
   /** What opening proved. */
   readonly trust: Trust
-  readonly save: <T>(name: string, value: T, options?: SaveOptions) => Run<D, ArtifactVersion<T>>
+  readonly save: {
+    <V, T>(
+      name: string,
+      value: V,
+      options: SaveOptions & { readonly materializer: Materializer<V, T> },
+    ): Run<D, ArtifactVersion<T>>
+    <T>(name: string, value: T, options?: SaveOptions): Run<D, ArtifactVersion<Loaded<T>>>
+  }
   /** All or none, one commit. */
   readonly saveAll: (
     requests: ReadonlyArray<SaveRequest>,

@@ -117,6 +117,28 @@ describe("the callback of a batch", () => {
     expect(ledger.position).toBe(1)
   })
 
+  it("lets each of its writes expect something, and nothing else", async () => {
+    const ledger = await opened()
+    await ledger.save("a", 1)
+    await ledger.defineTag("only", { exclusive: true })
+    const expecting = (holder: string | null) =>
+      ledger.batch((b) => {
+        b.save("a", 2)
+        b.tag("a@1", "only", { expect: { holder } })
+        b.logMetadata("a@1", { n: 1 }, { expect: { latest: "2" } })
+      })
+    await expect(expecting("9")).rejects.toMatchObject({ _tag: "ExpectationFailed", actual: null })
+    expect(ledger.position).toBe(3)
+    await expecting(null)
+    expect(ledger.position).toBe(6)
+    for (const method of ["tag", "untag", "logMetadata", "removeMetadata"] as const) {
+      const odd = ledger.batch((b) => b[method]("a", ["x"] as never, { bogus: 1 } as object))
+      await expect(odd).rejects.toMatchObject(invalid("options.bogus"))
+    }
+    const defined = ledger.batch((b) => b.defineTag("only", { expect: { position: 1 } }))
+    await expect(defined).rejects.toMatchObject({ expectation: "position", actual: 5 })
+  })
+
   it("is not asked at all when an option is not one of a batch", async () => {
     const ledger = await opened()
     let asked = false

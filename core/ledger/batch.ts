@@ -18,10 +18,10 @@ import type { BatchBuilder, BatchResults, LedgerApi, WriteOptions } from "./api.
 import { presentMoment } from "./engine.js"
 import { awaiting } from "./foreign.js"
 import { freshId } from "./id.js"
-import type { Step } from "./request.js"
 import { batchSaveKeys } from "./save-options.js"
-import { checkWriteOptions, type Session, stepOf, submit } from "./submit.js"
-import { type SaveCall, savedVersion, saveStep, tagKeys, toReceipt } from "./writes.js"
+import { type PlannedSave, planSave, type SaveCall, savedVersion } from "./saving.js"
+import { checkWriteOptions, rehearse, type Session, stepOf, submit } from "./submit.js"
+import { tagKeys, toReceipt } from "./writes.js"
 
 type Collected =
   | { readonly kind: "save"; readonly call: SaveCall }
@@ -36,7 +36,8 @@ const collector = (time: number) => {
     collected.push(entry)
     checkCount("compositeCountMax", compositeCountMax, collected.length)
   }
-  const step = (command: AnyCommand, input: object) => add({ kind: "step", command, input })
+  const step = (command: AnyCommand, input: object, options: object = {}) =>
+    add({ kind: "step", command, input: { ...input, ...checkOptions(options, ["expect"]) } })
   const builder: BatchBuilder = {
     save: (name, value, options = {}) => {
       checkOptions(options, batchSaveKeys)
@@ -44,12 +45,12 @@ const collector = (time: number) => {
       add({ kind: "save", call: { id, name, value, options } })
       return { id }
     },
-    tag: (target, tags) => step(tag, { target, tags }),
-    untag: (target, tags) => step(untag, { target, tags }),
+    tag: (target, tags, options) => step(tag, { target, tags }, options),
+    untag: (target, tags, options) => step(untag, { target, tags }, options),
     defineTag: (name, definition = {}) =>
       step(defineTag, { ...checkOptions(definition, tagKeys), name }),
-    logMetadata: (target, values) => step(logMetadata, { target, values }),
-    removeMetadata: (target, keys) => step(removeMetadata, { target, keys }),
+    logMetadata: (target, values, options) => step(logMetadata, { target, values }, options),
+    removeMetadata: (target, keys, options) => step(removeMetadata, { target, keys }, options),
   }
   const close = () => {
     open = false
@@ -69,8 +70,15 @@ const collect = (
   })
 }
 
-const toStep = (session: Session, entry: Collected): Effect.Effect<Step, DaybookError> =>
-  entry.kind === "save" ? saveStep(session, entry.call) : stepOf(entry.command, entry.input)
+/** A write that is parsed; a save has no content yet. */
+const toPlan = (session: Session, entry: Collected): Effect.Effect<PlannedSave, DaybookError> =>
+  entry.kind === "save"
+    ? planSave(session, entry.call)
+    : Effect.map(stepOf(entry.command, entry.input), (step) => ({
+        rehearsal: step,
+        isDoubtful: true,
+        store: Effect.succeed(step),
+      }))
 
 export const makeBatch = (session: Session): LedgerApi<"effect">["batch"] =>
   Effect.fn("Ledger.batch")(function* (
@@ -84,10 +92,13 @@ export const makeBatch = (session: Session): LedgerApi<"effect">["batch"] =>
     })
     const collected = yield* collect(build, yield* Clock.currentTimeMillis)
     if (collected.length === 0 && options.idempotencyKey === undefined) return []
-    const steps = yield* Effect.forEach(collected, (entry) => toStep(session, entry), {
+    const planned = yield* Effect.forEach(collected, (entry) => toPlan(session, entry))
+    const ids = collected.flatMap((entry) => (entry.kind === "save" ? [entry.call.id] : []))
+    const isDoubtful = ids.length > 0 && planned.some((one) => one.isDoubtful)
+    yield* rehearse(session, isDoubtful ? planned.map(({ rehearsal }) => rehearsal) : [], options)
+    const steps = yield* Effect.forEach(planned, ({ store }) => store, {
       concurrency: intakeCountMax,
     })
-    const ids = collected.flatMap((entry) => (entry.kind === "save" ? [entry.call.id] : []))
     const reply = yield* submit(session, steps, options, ids)
     return steps.map(({ command }, index) =>
       command === saveVersion

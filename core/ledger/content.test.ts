@@ -2,6 +2,7 @@
  * Content on its way out: trees large and small, single files, archives that never change.
  */
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { strFromU8, unzipSync } from "fflate"
 import { describe, expect, it } from "vitest"
 import { treeInlineCountMax } from "../limits.js"
@@ -82,7 +83,34 @@ describe("a tree too large for its event", () => {
         }),
       { materializers: [folder] },
     )
-    expect(refused.error).toMatchObject({ _tag: "BlobCorrupted", digest: refused.digest })
+    const about = { artifact: "tree", version: "1" }
+    expect(refused.error).toMatchObject({ _tag: "BlobCorrupted", digest: refused.digest, ...about })
+  })
+
+  it("is named, whatever is asked of it, when its content is gone", async () => {
+    const place = new MemoryPlace(0)
+    await place.use(
+      Effect.fnUntraced(function* (ledger) {
+        const { content } = yield* ledger.save("a", "text", { version: "x" })
+        const archive = yield* ledger.zip("a")
+        place.blobs.chunks.clear()
+        const named = {
+          _tag: "BlobCorrupted",
+          digest: content.entries?.[0]?.digest,
+          artifact: "a",
+          version: "x",
+          message: expect.stringContaining("version x of a: "),
+        }
+        const failing = [ledger.load("a"), Stream.runDrain(ledger.open("a"))]
+        for (const call of [...failing, Stream.runDrain(archive.stream())])
+          expect(yield* Effect.flip(call as Effect.Effect<unknown, unknown>)).toMatchObject(named)
+        place.blobs.recipes.clear()
+        expect(yield* Effect.flip(ledger.zip("a"))).toMatchObject({
+          ...named,
+          message: expect.any(String),
+        })
+      }),
+    )
   })
 })
 

@@ -22,9 +22,31 @@ import {
 import type { ZipEntry, ZipFile } from "../zip/entry.js"
 import { zipLayout } from "../zip/layout.js"
 import { zipStream } from "../zip/stream.js"
+import type { Engine } from "./engine.js"
 import { operations } from "./operations.js"
 
 export type Bytes = Stream.Stream<Uint8Array, Refusal | Failure>
+
+/** What damaged content is the content of: the blob store knows only its digest. */
+const named =
+  ({ name, version }: ArtifactVersion) =>
+  <E>(error: E): E | BlobCorrupted => {
+    if (!(error instanceof BlobCorrupted) || error.version !== undefined) return error
+    const { message, digest } = error
+    const whole = `version ${version} of ${name}: ${message}`
+    return new BlobCorrupted({ message: whole, digest, artifact: name, version })
+  }
+
+/** The blobs of a version: what is damaged in them is named with it. */
+export const blobsOf = (blobs: BlobStoreShape, version: ArtifactVersion): BlobStoreShape => {
+  const name = named(version)
+  return {
+    ...blobs,
+    stat: (digest) => Effect.mapError(blobs.stat(digest), name),
+    read: (digest, range) => Stream.mapError(blobs.read(digest, range), name),
+    readDeflated: (digest, range) => Stream.mapError(blobs.readDeflated(digest, range), name),
+  }
+}
 
 const readWhole = (bytes: Stream.Stream<Uint8Array, Failure>): Effect.Effect<Buffer, Failure> =>
   Effect.map(Stream.runCollect(bytes), (pieces) => Buffer.concat(pieces))
@@ -174,19 +196,24 @@ const unsafeInFilename = /[^\p{L}\p{N}._-]+/gu
 
 /** The archive of a version. Its time is that of the save, so its bytes never change. */
 export const archiveOf = Effect.fnUntraced(function* (
-  blobs: BlobStoreShape,
+  engine: Pick<Engine, "blobs" | "isClosed">,
   version: ArtifactVersion,
 ): Effect.fn.Return<ArchiveOf<Bytes>, Failure> {
+  const blobs = blobsOf(engine.blobs, version)
   const tree = yield* treeOf(blobs, version)
-  const entries = yield* Effect.forEach(tree, (entry) => zipEntry(blobs, entry, entry.target))
+  const entries = yield* Effect.mapError(
+    Effect.forEach(tree, (entry) => zipEntry(blobs, entry, entry.target)),
+    named(version),
+  )
   const layout = zipLayout([{ modified: version.createdAt.getTime(), entries }])
   const { size, etag } = layout
   const filename = `${version.name}-${version.version}`.replace(unsafeInFilename, "_")
-  return operations({
+  const archive = {
     size,
     etag,
     filename: `${filename}.zip`,
     stream: (range?: ByteRange) =>
       Stream.suspend(() => zipStream(layout, blobs, checkedRange(range))),
-  })
+  }
+  return operations(archive, engine.isClosed)
 })

@@ -27,12 +27,18 @@ import { makeTree, summarizeTree, type Tree, type TreeEntry } from "../model/tre
 import { awaiting } from "./foreign.js"
 
 /** A value as the ledger keeps it. */
-export interface TakenIn {
+export interface Stored {
   /** `name@revision`. */
   readonly materializer: string
   readonly type: ArtifactType
   readonly content: Content
   readonly automatic: PlainMetadata
+}
+
+/** A value that was turned into files, of which none is stored yet. */
+export interface TakenIn extends Pick<Stored, "materializer" | "type"> {
+  /** Answers when the bytes are durable. To be run once: a stream can be read only once. */
+  readonly store: (blobs: BlobStoreShape) => Effect.Effect<Stored, Refusal | Failure>
 }
 
 type Source = Uint8Array | Stream.Stream<Uint8Array, Refusal | Failure>
@@ -154,8 +160,7 @@ const readMetadata = (materializer: AnyMaterializer, value: unknown): PlainMetad
   }
 }
 
-export const printMaterializer = ({ name, revision }: AnyMaterializer): string =>
-  `${name}@${revision}`
+const printMaterializer = ({ name, revision }: AnyMaterializer): string => `${name}@${revision}`
 
 const isMaterializer = (asked: unknown): boolean =>
   readable("materializer", () => {
@@ -188,13 +193,10 @@ export const chooseMaterializer = (
   throw refusalOf(value)
 }
 
-/** Takes a value in. Returns when its bytes are durable. */
-export const takeIn = Effect.fnUntraced(function* (
+const storeFiles = Effect.fnUntraced(function* (
   blobs: BlobStoreShape,
-  materializer: AnyMaterializer,
-  value: unknown,
-): Effect.fn.Return<TakenIn, Refusal | Failure> {
-  const { files, metadata } = yield* collectFiles(materializer, value)
+  files: ReadonlyArray<Written>,
+): Effect.fn.Return<Content, Refusal | Failure> {
   const entries = yield* Effect.forEach(files, (file) => putFile(blobs, file), {
     concurrency: intakeCountMax,
   })
@@ -203,14 +205,25 @@ export const takeIn = Effect.fnUntraced(function* (
     catch: (cause) =>
       new InvalidInput({ message: cause instanceof Error ? cause.message : "", path: "files" }),
   })
-  const content = yield* storeTree(blobs, tree)
-  return {
+  return yield* storeTree(blobs, tree)
+})
+
+/** Takes a value in, as it is now, where its materializer is synchronous. */
+export const takeIn = Effect.fnUntraced(function* (
+  materializer: AnyMaterializer,
+  value: unknown,
+): Effect.fn.Return<TakenIn, Refusal | Failure> {
+  const { files, metadata } = yield* collectFiles(materializer, value)
+  const known = {
     materializer: printMaterializer(materializer),
-    type: materializer.type ?? "data",
-    content,
-    automatic: {
-      ...metadata,
-      ...encodeMetadata({ storage_size: storageSize(content.size) }, "metadata"),
-    },
+    type: materializer.type ?? ("data" as const),
+  }
+  return {
+    ...known,
+    store: (blobs) =>
+      Effect.map(storeFiles(blobs, files), (content) => {
+        const size = encodeMetadata({ storage_size: storageSize(content.size) }, "metadata")
+        return { ...known, content, automatic: { ...metadata, ...size } }
+      }),
   }
 })

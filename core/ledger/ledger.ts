@@ -3,7 +3,6 @@
  * view store and a blob store, wherever these keep their bytes.
  */
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -11,7 +10,7 @@ import * as Scope from "effect/Scope"
 import { BlobStore } from "../blob/blob-store.js"
 import { commands } from "../command/all.js"
 import type { AnyCommand } from "../command/command.js"
-import type { BlobFailure, Failure, LogFailure, Refusal } from "../errors.js"
+import type { BlobFailure, LogFailure } from "../errors.js"
 import { catalog } from "../event/catalog.js"
 import { makeCodec } from "../event/codec.js"
 import type { Context as EventContext } from "../event/event.js"
@@ -35,7 +34,6 @@ import type { Identity } from "./identity.js"
 import { operations } from "./operations.js"
 import { makeReader } from "./reader.js"
 import { catchUp } from "./replay.js"
-import type { Reply, Request } from "./request.js"
 import { Sealer, type WriteSeal } from "./seal.js"
 import { stats } from "./stats.js"
 import { checkRequired, parseContext, type Session } from "./submit.js"
@@ -118,13 +116,6 @@ const repairs = (
   ...(folded > 0 ? [`${folded} events were folded into the views`] : []),
 ]
 
-/** Waits until everything that was submitted before has been answered. */
-const drain = (engine: Engine): Effect.Effect<void> => {
-  const answer = Deferred.makeUnsafe<Reply, Refusal | Failure>()
-  const nothing: Request = { steps: [], context: {}, answer }
-  return Effect.ignore(engine.writer.submit(nothing))
-}
-
 const rebuild = Effect.fn("Ledger.rebuild")(function* (engine: Engine) {
   yield* presentMoment(engine)
   return yield* engine.writer.exclusively(rebuildViews(engine))
@@ -150,16 +141,18 @@ const makeApi = (
     ...makeReader(engine, presentMoment(engine)),
     ...makeWrites(session),
     batch: makeBatch(session),
-    asOf: (moment: number | Date) => operations(makeReader(engine, pastMoment(engine, moment))),
+    asOf: (moment: number | Date) =>
+      operations(makeReader(engine, pastMoment(engine, moment)), engine.isClosed),
     formatEvent: (event: Parameters<typeof formatEvent>[1]) =>
       readable("event", () => formatEvent(engine.codec, event)),
     rebuild: () => rebuild(engine),
     stats: () => stats(engine),
     with: (context: EventContext) =>
       makeApi({ ...session, context: { ...session.context, ...parseContext(context) } }, close),
-    close: () => close,
   }
-  return Object.defineProperties(operations(api), {
+  return Object.defineProperties(operations(api, engine.isClosed), {
+    // Not one of those that fail since the ledger is closed: it says whether that went well.
+    close: { enumerable: true, value: () => close },
     position: { enumerable: true, get: () => engine.views.head },
     trust: { enumerable: true, value: engine.trust },
   }) as LedgerApi<"effect">
@@ -184,7 +177,7 @@ export const openLedgerAt = Effect.fnUntraced(function* (place: Place, options: 
   const close = yield* Effect.cached(
     Effect.suspend(() => {
       closed = true
-      return drain(engine).pipe(
+      return engine.writer.drain.pipe(
         Effect.andThen(Effect.exit(opened.seal)),
         Effect.tap(() => Scope.close(scope, Exit.void)),
         Effect.flatten,

@@ -4,8 +4,9 @@
  */
 import { join } from "node:path"
 import * as Schema from "effect/Schema"
-import { describe, expect, it } from "vitest"
+import { describe, expect, expectTypeOf, it } from "vitest"
 import type { FileInput, FileOutput, Materializer } from "../materializer/materializer.js"
+import type { ArtifactVersion } from "../model/artifact.js"
 import { opened, temporary } from "./places.contract.js"
 
 class Point {
@@ -51,6 +52,35 @@ describe("a value", () => {
     await expect(ledger.load(version)).rejects.toMatchObject(unknown)
     await expect(ledger.load("p")).rejects.toThrow("point@1")
     expect(await ledger.load("p", { as: first })).toEqual(new Point(3))
+  })
+
+  it("has the type that it comes back as", async () => {
+    const ledger = await opened({ memory: true, materializers: [first] })
+    const rows = await ledger.load(await ledger.save("rows", [{ a: 1 }]))
+    expectTypeOf(rows).toEqualTypeOf<Array<{ a: number }>>()
+    const buffer = await ledger.load(await ledger.save("bytes", Buffer.from("hi")))
+    expectTypeOf(buffer).toEqualTypeOf<Uint8Array>()
+    expect(buffer).not.toBeInstanceOf(Buffer)
+    const blob = await ledger.load(await ledger.save("blob", new Blob(["hi"])))
+    expectTypeOf(blob).toEqualTypeOf<Uint8Array>()
+    expect(blob).toEqual(new Uint8Array(buffer))
+    const length: Materializer<string, number> = {
+      ...{ name: "length", revision: 1, accepts: () => true },
+      save: (text, out) => out.write("length", String(text.length)),
+      load: async (files) => Number(await files.text("length")),
+    }
+    const saved = await ledger.save("length", "four", { materializer: length })
+    expectTypeOf(saved).toEqualTypeOf<ArtifactVersion<number>>()
+    expectTypeOf(await ledger.load("rows")).toEqualTypeOf<unknown>()
+    expectTypeOf(await ledger.load("length", { as: length })).toEqualTypeOf<number>()
+    expect(await ledger.load("length", { as: length })).toBe(4)
+  })
+
+  it("by the materializer it is asked with, also of an older revision", async () => {
+    const ledger = await opened()
+    await ledger.save("p", new Point(4), { materializer: first })
+    const kept = new PointMaterializer(2, { 1: (files: FileInput) => first.load(files) })
+    expect(await ledger.load("p", { as: kept })).toEqual(new Point(4))
   })
 
   it("of an older revision is read by the reader kept for it, or named", async () => {

@@ -18,22 +18,30 @@ type Reader = (files: FileInput) => unknown
 const mismatch = (message: string, path: string): TypeMismatch =>
   new TypeMismatch({ message, path })
 
+/** How a materializer reads what `name@revision` wrote; undefined when it does not know it. */
+const readerIn = (materializer: AnyMaterializer | undefined, written: string) => {
+  const at = written.lastIndexOf("@")
+  if (materializer === undefined || materializer.name !== written.slice(0, at)) return undefined
+  const revision = Number(written.slice(at + 1))
+  return materializer.revision === revision
+    ? (files: FileInput) => materializer.load(files)
+    : materializer.readers?.[revision]
+}
+
 /** The reader for files that `name@revision` wrote. */
 const readerOf = (all: ReadonlyArray<AnyMaterializer>, written: string): Reader | TypeMismatch => {
-  const at = written.lastIndexOf("@")
-  const name = written.slice(0, at)
-  const revision = Number(written.slice(at + 1))
-  const materializer = all.find((candidate) => candidate.name === name)
-  const old = materializer?.readers?.[revision]
-  if (materializer?.revision === revision) return (files) => materializer.load(files)
-  if (old !== undefined) return old
+  const name = written.slice(0, written.lastIndexOf("@"))
+  const reader = readerIn(
+    all.find((candidate) => candidate.name === name),
+    written,
+  )
+  if (reader !== undefined) return reader
   const message = `it was written by ${written}, which is not known here: open the ledger with it`
   return mismatch(message, "materializer")
 }
 
-const isMaterializer = (
-  as: StandardSchemaV1<unknown, unknown> | object,
-): as is { readonly load: Reader } => "load" in as && typeof as.load === "function"
+const isMaterializer = (as: StandardSchemaV1<unknown, unknown> | object): as is AnyMaterializer =>
+  "load" in as && typeof as.load === "function"
 
 // Schemas may be functions. Whoever calls without types may give anything.
 const isReadable = (as: unknown): boolean =>
@@ -64,8 +72,11 @@ export const loadValue = Effect.fnUntraced(function* (
       path: "options.as",
     })
   const tree = yield* treeOf(blobs, version)
+  // One that wrote it in an older revision knows how; any other may try.
   const asked =
-    as !== undefined && isMaterializer(as) ? (files: FileInput) => as.load(files) : undefined
+    as !== undefined && isMaterializer(as)
+      ? (readerIn(as, version.materializer) ?? ((files: FileInput) => as.load(files)))
+      : undefined
   const reader = asked ?? readerOf(all, version.materializer)
   if (reader instanceof TypeMismatch) return yield* reader
   const context = yield* Effect.context<never>()

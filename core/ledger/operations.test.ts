@@ -1,16 +1,20 @@
+import { join } from "node:path"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
-import { describe, expect, it } from "vitest"
-import { LedgerClosed, ViewFailure } from "../errors.js"
-import { operations, signalOf } from "./operations.js"
-import { opened } from "./places.contract.js"
+import { describe, expect, it, onTestFinished } from "vitest"
+import { InvalidInput, LedgerClosed, ViewFailure } from "../errors.js"
+import { operations as operationsOf, signalOf } from "./operations.js"
+import { opened, temporary } from "./places.contract.js"
 
 interface Options {
   readonly signal?: AbortSignal
 }
+
+let closed = false
+const operations = <Api extends object>(api: Api): Api => operationsOf(api, () => closed)
 
 const failure = new ViewFailure({
   message: "the row is damaged",
@@ -81,9 +85,8 @@ describe("an error of ours that a plain function throws", () => {
   })
 
   it("is told from a failure, which stays as it is", async () => {
-    const closed = new LedgerClosed({ message: "closed" })
-    const { one } = operations({ one: () => Effect.fail(closed) })
-    expect(await Effect.runPromise(Effect.flip(one()))).toBe(closed)
+    const { one } = operations({ one: () => Effect.fail(failure) })
+    expect(await Effect.runPromise(Effect.flip(one()))).toBe(failure)
   })
 })
 
@@ -158,5 +161,41 @@ describe("what is no operation", () => {
     const api = operations({ position: 3, plain: () => answer })
     expect(api.position).toBe(3)
     expect(api.plain()).toBe(answer)
+  })
+})
+
+describe("a ledger that is closed meanwhile", () => {
+  it("is what a call says that fails since, unless it is to blame itself", async () => {
+    const api = operations({
+      one: () => Effect.fail(failure),
+      many: () => Stream.fail(failure),
+      own: () => Effect.fail(new InvalidInput({ message: "no", path: "x" })),
+    })
+    expect(await Effect.runPromise(Effect.flip(api.one()))).toBe(failure)
+    closed = true
+    onTestFinished(() => {
+      closed = false
+    })
+    expect(await Effect.runPromise(Effect.flip(api.one()))).toBeInstanceOf(LedgerClosed)
+    const drained = Effect.flip(Stream.runDrain(api.many()))
+    expect(await Effect.runPromise(drained)).toBeInstanceOf(LedgerClosed)
+    expect(await Effect.runPromise(Effect.flip(api.own()))).toBeInstanceOf(InvalidInput)
+  })
+
+  it("is named by iterators that were under way", async () => {
+    const ledger = await opened(join(temporary(), "ledger"))
+    for (let n = 0; n < 5; n += 1) await ledger.save("a", Buffer.alloc(2_000_000, `${n} `))
+    const zip = await ledger.zip("a")
+    const iterators = [ledger.replay(), ledger.history("a@1"), ledger.versions(), ledger.open("a")]
+    const begun = [...iterators, zip.stream()].map((one) => one[Symbol.asyncIterator]())
+    await Promise.all(begun.map((one) => one.next()))
+    await ledger.close()
+    for (const one of begun) {
+      const rest = async () => {
+        while (!(await one.next()).done);
+      }
+      const ended = await rest().catch((error: unknown) => error)
+      expect(ended === undefined || ended instanceof LedgerClosed).toBe(true)
+    }
   })
 })

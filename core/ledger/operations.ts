@@ -1,11 +1,14 @@
 /**
  * What all operations have in common, written once around the API: they end when the signal among
- * their options is aborted, and an error of ours that a plain function threw is their failure.
+ * their options is aborted, an error of ours that a plain function threw is their failure, and what
+ * fails because the ledger was closed meanwhile says so, not that a disk is at fault.
  *
  * Knows no operation by name.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { isDaybookError } from "../errors.js"
+import { closedError } from "./engine.js"
 import { thrown } from "./foreign.js"
 
 /** The signal among the options of a call, which are its last argument. */
@@ -31,12 +34,21 @@ const aborted = (signal: AbortSignal): Effect.Effect<never> =>
     }),
   )
 
+/** Whether the ledger of the operations is closed by now. */
+export type IsClosed = () => boolean
+
+const closing =
+  (isClosed: IsClosed) =>
+  (error: unknown): unknown =>
+    isDaybookError(error) && error.kind === "unavailable" && isClosed() ? closedError() : error
+
 const wrapEffect = (
   effect: Effect.Effect<unknown, unknown>,
   signal: AbortSignal | undefined,
+  isClosed: IsClosed,
 ): Effect.Effect<unknown, unknown> => {
   // Rows are read by plain functions, which can only throw what storage has to say.
-  const failing = Effect.catchDefect(effect, thrown)
+  const failing = Effect.mapError(Effect.catchDefect(effect, thrown), closing(isClosed))
   // The signal first: one that was aborted before wins before anything has begun.
   return signal === undefined ? failing : Effect.raceFirst(aborted(signal), failing)
 }
@@ -44,8 +56,11 @@ const wrapEffect = (
 const wrapStream = (
   stream: Stream.Stream<unknown, unknown>,
   signal: AbortSignal | undefined,
+  isClosed: IsClosed,
 ): Stream.Stream<unknown, unknown> => {
-  const failing = Stream.catchDefect(stream, (defect) => Stream.fromEffect(thrown(defect)))
+  const failing = Stream.catchDefect(stream, (defect) => Stream.fromEffect(thrown(defect))).pipe(
+    Stream.mapError(closing(isClosed)),
+  )
   if (signal === undefined) return failing
   const end = aborted(signal)
   return Stream.suspend(() =>
@@ -53,9 +68,11 @@ const wrapStream = (
   )
 }
 
-const wrap = (answer: unknown, signal: AbortSignal | undefined): unknown => {
-  if (Stream.isStream(answer)) return wrapStream(answer as Stream.Stream<unknown>, signal)
-  return Effect.isEffect(answer) ? wrapEffect(answer as Effect.Effect<unknown>, signal) : answer
+const wrap = (answer: unknown, signal: AbortSignal | undefined, isClosed: IsClosed): unknown => {
+  if (Stream.isStream(answer)) return wrapStream(answer as Stream.Stream<unknown>, signal, isClosed)
+  return Effect.isEffect(answer)
+    ? wrapEffect(answer as Effect.Effect<unknown>, signal, isClosed)
+    : answer
 }
 
 const made = new WeakSet<object>()
@@ -65,11 +82,11 @@ export const isOperations = (value: unknown): value is object =>
   typeof value === "object" && value !== null && made.has(value)
 
 /** The same operations, with what all have in common. Members that are no functions stay. */
-export const operations = <Api extends object>(api: Api): Api => {
+export const operations = <Api extends object>(api: Api, isClosed: IsClosed): Api => {
   const wrapped = Object.entries(api).map(([name, operation]) => [
     name,
     typeof operation === "function"
-      ? (...args: ReadonlyArray<unknown>) => wrap(operation(...args), signalOf(args))
+      ? (...args: ReadonlyArray<unknown>) => wrap(operation(...args), signalOf(args), isClosed)
       : operation,
   ])
   const answer = Object.fromEntries(wrapped) as Api

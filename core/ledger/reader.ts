@@ -19,7 +19,7 @@ import { checkLimit, type Page } from "../query/page.js"
 import type { Moment } from "../query/query.js"
 import type { TableKey, Tables, ViewOf } from "../view/draft.js"
 import type { LoadOptions, OpenOptions, ReaderApi, View } from "./api.js"
-import { archiveOf, openFile } from "./content.js"
+import { archiveOf, blobsOf, openFile } from "./content.js"
 import { checkTarget, type DownloadOptions, download } from "./download.js"
 import { type Engine, momentAt } from "./engine.js"
 import { loadValue } from "./loading.js"
@@ -97,7 +97,7 @@ const projectionView = <T extends Tables>(now: Now, engine: Engine, of: ViewOf<T
         return listed.resume === undefined ? { entries } : { entries, next: listed.resume }
       }),
   }
-  return operations(view)
+  return operations(view, engine.isClosed)
 }
 
 const optionKeys = {
@@ -138,19 +138,24 @@ const contentReads = (engine: Engine, now: Now) => ({
       return { reference: withVersion(reference, options.version) }
     })
     const version = yield* versionOf(now, of.reference)
-    return yield* loadValue(engine.blobs, engine.materializers, version, options.as)
+    return yield* loadValue(
+      blobsOf(engine.blobs, version),
+      engine.materializers,
+      version,
+      options.as,
+    )
   }),
   open: (reference: Reference, path?: string, options: OpenOptions = {}) =>
     Stream.unwrap(
       Effect.gen(function* () {
         yield* parsedInput(() => checkOptions(options, optionKeys.open))
         const version = yield* versionOf(now, reference)
-        return openFile(engine.blobs, version, path, options.range)
+        return openFile(blobsOf(engine.blobs, version), version, path, options.range)
       }),
     ),
   zip: Effect.fn("Ledger.zip")(function* (reference: Reference, options: object = {}) {
     yield* parsedInput(() => checkOptions(options, optionKeys.zip))
-    return yield* archiveOf(engine.blobs, yield* versionOf(now, reference))
+    return yield* archiveOf(engine, yield* versionOf(now, reference))
   }),
   download: Effect.fn("Ledger.download")(function* (
     reference: Reference,
@@ -159,7 +164,7 @@ const contentReads = (engine: Engine, now: Now) => ({
   ) {
     yield* parsedInput(() => checkDownload(options))
     const target = yield* checkTarget(path, options.overwrite === true)
-    const archive = yield* archiveOf(engine.blobs, yield* versionOf(now, reference))
+    const archive = yield* archiveOf(engine, yield* versionOf(now, reference))
     return yield* download(archive, target, options)
   }),
 })

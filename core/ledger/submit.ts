@@ -44,13 +44,19 @@ const bytesMax: Readonly<Record<keyof Context, number>> = {
   causationId: nameBytesMax,
 }
 
+/** An empty name would say that nobody acts, and pass for what a ledger requires. */
+const named = (value: unknown, at: string, limit: number): string => {
+  const given = text(value, at, limit)
+  return given === "" ? refuse(at, "is empty: leave it out") : given
+}
+
 /** Throws `InvalidInput`. */
 export const parseContext = (value: unknown): Context => {
   const given = Object.entries(shaped(contextSchema, value, "context"))
   const checked = given.flatMap(([key, member]) =>
     member === undefined
       ? []
-      : [[key, text(member, `context.${key}`, bytesMax[key as keyof Context])] as const],
+      : [[key, named(member, `context.${key}`, bytesMax[key as keyof Context])] as const],
   )
   return Object.fromEntries(checked)
 }
@@ -77,7 +83,7 @@ const parseKey = (value: unknown): string => {
 const writeKeys = ["idempotencyKey", "reason", "signal"] as const
 
 /** The context and the key of a write; throws `InvalidInput`. */
-export const parseOptions = (
+const parseOptions = (
   { context, required }: Session,
   options: Omit<WriteOptions, "signal">,
 ): { readonly context: Context; readonly key?: string } => {
@@ -129,6 +135,47 @@ export const stepOf = (command: AnyCommand, input: unknown): Effect.Effect<Step,
     ),
   )
 
+/** Parts of ids become ids. The input of a caller's own command is its own business. */
+const expandAll = (engine: Engine, moment: Moment, steps: ReadonlyArray<Step>) =>
+  Effect.forEach(steps, (step) =>
+    engine.commandsOwn.includes(step.command) ? Effect.succeed(step) : expandStep(moment, step),
+  )
+
+/** Whether a key came before: then the first answer is given, whatever has come since. */
+const isRetry = (moment: Moment, key: string | undefined): boolean =>
+  key !== undefined && moment.views.view(receipts).get(["key", key]) !== undefined
+
+/**
+ * Refuses what the options or these steps would be refused for, so that nothing is stored for it.
+ * What is handed in already is decided before, as it would be. The writer decides all the same.
+ */
+export const rehearse = Effect.fnUntraced(function* (
+  session: Session,
+  steps: ReadonlyArray<Step>,
+  options: WriteOptions,
+): Effect.fn.Return<void, Refusal | Failure> {
+  const { engine } = session
+  const { context, key } = yield* parsedInput(() => parseOptions(session, options))
+  if (steps.length === 0) return
+  const attempt = Effect.gen(function* () {
+    const moment = yield* presentMoment(engine)
+    if (isRetry(moment, key)) return undefined
+    const expanded = yield* expandAll(engine, moment, steps)
+    return yield* engine.writer.rehearse(requestOf(expanded, context))
+  })
+  const failing = Effect.flatMap(attempt, (refusal) =>
+    refusal === undefined ? Effect.void : Effect.fail(refusal),
+  )
+  const explained = explaining(presentMoment(engine))
+  yield* Effect.catch(failing, () => explained(Effect.andThen(engine.writer.drain, failing)))
+})
+
+const requestOf = (steps: ReadonlyArray<Step>, context: Context): Request => ({
+  steps,
+  context,
+  answer: Deferred.makeUnsafe<Reply, Refusal | Failure>(),
+})
+
 /** Hands the steps to the writer as one request and waits. `fresh` are ids drawn for this call. */
 export const submit = Effect.fnUntraced(function* (
   session: Session,
@@ -142,18 +189,9 @@ export const submit = Effect.fnUntraced(function* (
   const keyed = yield* parsedInput(() =>
     key === undefined ? {} : { key: { idempotencyKey: key, digest: requestDigest(steps, fresh) } },
   )
-  // A retry gets the first answer, whatever parts of ids have come to mean since.
-  const isRetry = key !== undefined && moment.views.view(receipts).get(["key", key]) !== undefined
-  // The input of a caller's own command is its own business, whatever its parts are called.
-  const expanded = isRetry
-    ? steps
-    : yield* Effect.forEach(steps, (step) =>
-        engine.commandsOwn.includes(step.command) ? Effect.succeed(step) : expandStep(moment, step),
-      )
-  const answer = Deferred.makeUnsafe<Reply, Refusal | Failure>()
-  const request: Request = { steps: expanded, context, answer, ...keyed }
+  const expanded = isRetry(moment, key) ? steps : yield* expandAll(engine, moment, steps)
   const explained = explaining(presentMoment(engine))
-  return yield* explained(engine.writer.submit(request))
+  return yield* explained(engine.writer.submit({ ...requestOf(expanded, context), ...keyed }))
 })
 
 /** Checks the options of a write, which may know `more`; throws `InvalidInput`. */

@@ -88,6 +88,26 @@ export class Writer {
     )
   }
 
+  /** Waits until everything that was handed in before has been answered. */
+  readonly drain = Effect.suspend(() => {
+    const answer = Deferred.makeUnsafe<Reply, Refusal | Failure>()
+    return Effect.ignore(this.submit({ steps: [], context: {}, answer }))
+  })
+
+  /** What a request would be refused for by the ledger as it is. Stores and answers nothing. */
+  rehearse(request: Request): Effect.Effect<Refusal | undefined> {
+    return Effect.map(Clock.currentTimeMillis, (clock) => {
+      const { views, court } = this.#parts
+      try {
+        const verdict = decide(court, request, views.draft(), this.#moment(views.head + 1, clock))
+        return verdict.kind === "refused" ? verdict.refusal : undefined
+      } catch {
+        // The writer will meet it too, and tell its caller.
+        return undefined
+      }
+    })
+  }
+
   /** Runs an effect while no batch is under way and none begins. */
   exclusively<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return this.#turn.withPermits(1)(effect)

@@ -2,7 +2,6 @@
  * The writing operations: each parses its input by its command, submits, and reads the answer back
  * as of its reply, so that a retry under the same key gets what the first try got.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { AnyCommand, Command } from "../command/command.js"
 import { defineTag } from "../command/define-tag.js"
@@ -10,88 +9,26 @@ import { deletion } from "../command/delete.js"
 import { logMetadata } from "../command/log-metadata.js"
 import { removeMetadata } from "../command/remove-metadata.js"
 import { restore } from "../command/restore.js"
-import { saveVersion } from "../command/save-version.js"
 import { tag } from "../command/tag.js"
 import { untag } from "../command/untag.js"
 import { type DaybookError, isRefusal, TagMissing } from "../errors.js"
-import { compositeCountMax, intakeCountMax } from "../limits.js"
-import type { ArtifactVersion } from "../model/artifact.js"
-import {
-  checkCount,
-  checkOptions,
-  target as parseTarget,
-  readable,
-  refuse,
-} from "../model/input.js"
+import { target as parseTarget, refuse } from "../model/input.js"
 import type { Metadata } from "../model/metadata.js"
-import type { Id } from "../model/names.js"
 import type { Target } from "../model/reference.js"
 import type { Tag } from "../model/tag.js"
-import { findById, resolveTarget } from "../projection/resolve.js"
+import { resolveTarget } from "../projection/resolve.js"
 import { tags as tagViews } from "../projection/tags.js"
-import { toTag, toVersion } from "../query/answer.js"
+import { toTag } from "../query/answer.js"
 import { consumers } from "../query/consumers.js"
 import { expandTarget } from "../query/find.js"
 import { parsedInput } from "../query/input.js"
-import type {
-  DeleteOptions,
-  LedgerApi,
-  Receipt,
-  SaveOptions,
-  SaveRequest,
-  TagDefinition,
-  WriteOptions,
-} from "./api.js"
+import type { DeleteOptions, LedgerApi, Receipt, TagDefinition, WriteOptions } from "./api.js"
 import { type Engine, momentAt, presentMoment } from "./engine.js"
-import { freshId } from "./id.js"
-import { chooseMaterializer, takeIn } from "./intake.js"
-import type { Reply, Step } from "./request.js"
-import { parseSave, requestKeys } from "./save-options.js"
+import type { Reply } from "./request.js"
+import { save, saveAll } from "./saving.js"
 import { checkWriteOptions, type Session, stepOf, submit } from "./submit.js"
 
 export const toReceipt = ({ position, changed }: Reply): Receipt => ({ position, changed })
-
-/** A save as it was called. */
-export interface SaveCall {
-  /** Of the version, if one is made. */
-  readonly id: Id
-  readonly name: string
-  readonly value: unknown
-  readonly options: SaveOptions
-}
-
-/** A save as a step: its content is stored before this answers. */
-export const saveStep = Effect.fnUntraced(function* (
-  { engine }: Session,
-  { id, name, value, options }: SaveCall,
-): Effect.fn.Return<Step, DaybookError> {
-  const plan = yield* parsedInput(() => parseSave(name, options))
-  const { materializer } = yield* parsedInput(() => ({
-    materializer: chooseMaterializer(engine.materializers, value, options.materializer),
-  }))
-  const taken = yield* takeIn(engine.blobs, materializer, value)
-  const { saveType, description, producer } = plan
-  const saved = {
-    content: taken.content,
-    type: plan.type ?? taken.type,
-    saveType,
-    ...(description === undefined ? {} : { description }),
-    ...(producer === undefined ? {} : { producer }),
-  }
-  // Of the release that runs, not of the call: a retry by a later one is the same request.
-  const observed = { id, materializer: taken.materializer, automatic: taken.automatic }
-  return { command: saveVersion, input: { ...plan.input, saved }, observed }
-})
-
-/** The version that a save made or found, as of its reply. */
-export const savedVersion = (engine: Engine, position: number, id: unknown): ArtifactVersion => {
-  const { views } = momentAt(engine, position)
-  const found = findById(views, String(id))
-  if (found === undefined) throw new Error(`the version ${id} is not there after its save`)
-  return toVersion(views, found.artifact.name, found.version)
-}
-
-export const newId = Effect.map(Clock.currentTimeMillis, freshId)
 
 const simple = Effect.fnUntraced(function* (
   session: Session,
@@ -104,49 +41,8 @@ const simple = Effect.fnUntraced(function* (
   return toReceipt(yield* submit(session, [step], options, []))
 })
 
-const save = (session: Session) =>
-  Effect.fn("Ledger.save")(function* (name: string, value: unknown, options: SaveOptions = {}) {
-    yield* presentMoment(session.engine)
-    const id = yield* newId
-    const step = yield* saveStep(session, { id, name, value, options })
-    const { position, results } = yield* submit(session, [step], options, [id])
-    return savedVersion(session.engine, position, results[0])
-  })
-
-const saveCalls = (requests: ReadonlyArray<SaveRequest>, time: number): ReadonlyArray<SaveCall> => {
-  if (!Array.isArray(requests)) return refuse("requests", "is not a list")
-  checkCount("compositeCountMax", compositeCountMax, requests.length)
-  return Array.from<SaveRequest, SaveCall>(requests, (request, index) =>
-    readable(`requests[${index}]`, () => {
-      const { name, value, ...options } = request
-      checkOptions(options, requestKeys)
-      return { id: freshId(time), name, value, options }
-    }),
-  )
-}
-
-const saveAll = (session: Session) =>
-  Effect.fn("Ledger.saveAll")(function* (
-    requests: ReadonlyArray<SaveRequest>,
-    options: WriteOptions = {},
-  ) {
-    yield* presentMoment(session.engine)
-    const time = yield* Clock.currentTimeMillis
-    const calls = yield* parsedInput(() => {
-      checkWriteOptions(options)
-      return saveCalls(requests, time)
-    })
-    // Side by side, so that their contents share an fsync.
-    const steps = yield* Effect.forEach(calls, (call) => saveStep(session, call), {
-      concurrency: intakeCountMax,
-    })
-    const ids = calls.map(({ id }) => id)
-    const { position, results } = yield* submit(session, steps, options, ids)
-    return results.map((result) => savedVersion(session.engine, position, result))
-  })
-
 /** What `defineTag` may say about a tag. */
-export const tagKeys = ["exclusive", "color", "description"] as const
+export const tagKeys = ["exclusive", "color", "description", "expect"] as const
 
 const define = (session: Session) =>
   Effect.fn("Ledger.defineTag")(function* (name: string, definition: TagDefinition = {}) {

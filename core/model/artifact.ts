@@ -51,6 +51,11 @@ export interface Content {
 
 declare const valueType: unique symbol
 
+/** What content given as bytes, at once or as a stream, comes back as; anything else as itself. */
+export type Loaded<T> = T extends Uint8Array | ArrayBuffer | Blob | AsyncIterable<unknown>
+  ? Uint8Array
+  : T
+
 /** A version as it was at the moment of the answer. `T` is what `load` gives back. */
 export interface ArtifactVersion<T = unknown> {
   readonly id: Id

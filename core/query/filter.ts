@@ -33,6 +33,12 @@ export type TagFilter = string | ReadonlyArray<string> | TagConditions
 const text = Schema.optional(Schema.String)
 const texts = Schema.optional(Schema.Array(Schema.String))
 
+/** A filter without a condition would let everything pass, which nobody writes a filter for. */
+const conditional = Schema.makeFilter(
+  (conditions: object) =>
+    Object.values(conditions).some((condition) => condition !== undefined) || "has no condition",
+)
+
 export const TextFilterSchema = Schema.Union([
   Schema.String,
   Schema.Struct({
@@ -43,13 +49,13 @@ export const TextFilterSchema = Schema.Union([
     contains: text,
     startsWith: text,
     endsWith: text,
-  }),
+  }).check(conditional),
 ])
 
 export const TagFilterSchema = Schema.Union([
   Schema.String,
   Schema.Array(Schema.String),
-  Schema.Struct({ all: texts, any: texts, none: texts }),
+  Schema.Struct({ all: texts, any: texts, none: texts }).check(conditional),
 ])
 
 type ParsedText = typeof TextFilterSchema.Type

@@ -1,0 +1,139 @@
+/**
+ * Saving: a call becomes a plan, with what its value is at that moment; the plan is tried against
+ * the ledger as it is; only then is content stored, and the save submitted.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { saveVersion } from "../command/save-version.js"
+import type { DaybookError } from "../errors.js"
+import { compositeCountMax, intakeCountMax } from "../limits.js"
+import type { ArtifactVersion, Content } from "../model/artifact.js"
+import { checkCount, checkOptions, readable, refuse } from "../model/input.js"
+import type { Id } from "../model/names.js"
+import { emptyManifestDigest } from "../model/tree.js"
+import { findArtifact, findById } from "../projection/resolve.js"
+import { toVersion } from "../query/answer.js"
+import { parsedInput } from "../query/input.js"
+import type { SaveOptions, SaveRequest, WriteOptions } from "./api.js"
+import { type Engine, momentAt, presentMoment } from "./engine.js"
+import { freshId } from "./id.js"
+import { chooseMaterializer, type Stored, takeIn } from "./intake.js"
+import type { Step } from "./request.js"
+import { parseSave, requestKeys, type SavePlan } from "./save-options.js"
+import { checkWriteOptions, rehearse, type Session, submit } from "./submit.js"
+
+/** A save as it was called. */
+export interface SaveCall {
+  /** Of the version, if one is made. */
+  readonly id: Id
+  readonly name: string
+  readonly value: unknown
+  readonly options: SaveOptions
+}
+
+/** A save whose value was read, and of which nothing is stored yet. */
+export interface PlannedSave {
+  /** The same save of nothing: what it is refused for, the save is. */
+  readonly rehearsal: Step
+  /** Whether anything but the name of the artifact could be a reason to refuse it. */
+  readonly isDoubtful: boolean
+  /** Stores the content. The step is that of the save. */
+  readonly store: Effect.Effect<Step, DaybookError>
+}
+
+const nothing: Content = { digest: emptyManifestDigest, size: 0, count: 0 }
+
+const stepWith = (plan: SavePlan, id: Id, stored: Stored): Step => {
+  const { saveType, description, producer } = plan
+  const saved = {
+    content: stored.content,
+    type: plan.type ?? stored.type,
+    saveType,
+    ...(description === undefined ? {} : { description }),
+    ...(producer === undefined ? {} : { producer }),
+  }
+  // Of the release that runs, not of the call: a retry by a later one is the same request.
+  const observed = { id, materializer: stored.materializer, automatic: stored.automatic }
+  return { command: saveVersion, input: { ...plan.input, saved }, observed }
+}
+
+/** Reads the value of a call, and parses everything else of it. */
+export const planSave = Effect.fnUntraced(function* (
+  { engine }: Session,
+  { id, name, value, options }: SaveCall,
+): Effect.fn.Return<PlannedSave, DaybookError> {
+  const plan = yield* parsedInput(() => parseSave(name, options))
+  const materializer = yield* parsedInput(() =>
+    chooseMaterializer(engine.materializers, value, options.materializer),
+  )
+  const taken = yield* takeIn(materializer, value)
+  const { label, inputs, tags, expect, reuse } = plan.input
+  const { views } = yield* presentMoment(engine)
+  const isDoubtful =
+    label !== undefined ||
+    expect !== undefined ||
+    inputs.length + tags.length > 0 ||
+    findArtifact(views, plan.input.name)?.deleted !== undefined
+  return {
+    rehearsal: stepWith(plan, id, { ...taken, content: nothing, automatic: {} }),
+    // Whether content is there already shows only once it is stored.
+    isDoubtful: isDoubtful && reuse !== true,
+    store: Effect.map(taken.store(engine.blobs), (stored) => stepWith(plan, id, stored)),
+  }
+})
+
+/** The version that a save made or found, as of its reply. */
+export const savedVersion = (engine: Engine, position: number, id: unknown): ArtifactVersion => {
+  const { views } = momentAt(engine, position)
+  const found = findById(views, String(id))
+  if (found === undefined) throw new Error(`the version ${id} is not there after its save`)
+  return toVersion(views, found.artifact.name, found.version)
+}
+
+export const save = (session: Session) =>
+  Effect.fn("Ledger.save")(function* (name: string, value: unknown, options: SaveOptions = {}) {
+    yield* presentMoment(session.engine)
+    const id = freshId(yield* Clock.currentTimeMillis)
+    const planned = yield* planSave(session, { id, name, value, options })
+    yield* rehearse(session, planned.isDoubtful ? [planned.rehearsal] : [], options)
+    const step = yield* planned.store
+    const { position, results } = yield* submit(session, [step], options, [id])
+    return savedVersion(session.engine, position, results[0])
+  })
+
+const saveCalls = (requests: ReadonlyArray<SaveRequest>, time: number): ReadonlyArray<SaveCall> => {
+  if (!Array.isArray(requests)) return refuse("requests", "is not a list")
+  checkCount("compositeCountMax", compositeCountMax, requests.length)
+  return Array.from<SaveRequest, SaveCall>(requests, (request, index) =>
+    readable(`requests[${index}]`, () => {
+      const { name, value, ...options } = request
+      checkOptions(options, requestKeys)
+      return { id: freshId(time), name, value, options }
+    }),
+  )
+}
+
+export const saveAll = (session: Session) =>
+  Effect.fn("Ledger.saveAll")(function* (
+    requests: ReadonlyArray<SaveRequest>,
+    options: WriteOptions = {},
+  ) {
+    yield* presentMoment(session.engine)
+    const time = yield* Clock.currentTimeMillis
+    const calls = yield* parsedInput(() => {
+      checkWriteOptions(options)
+      return saveCalls(requests, time)
+    })
+    const planned = yield* Effect.forEach(calls, (call) => planSave(session, call))
+    const isReusing = calls.some((call) => call.options.reuse !== undefined)
+    const isDoubtful = !isReusing && planned.some((one) => one.isDoubtful)
+    const rehearsals = isDoubtful ? planned.map(({ rehearsal }) => rehearsal) : []
+    yield* rehearse(session, rehearsals, options)
+    // Side by side, so that their contents share an fsync.
+    const steps = yield* Effect.forEach(planned, ({ store }) => store, {
+      concurrency: intakeCountMax,
+    })
+    const ids = calls.map(({ id }) => id)
+    const { position, results } = yield* submit(session, steps, options, ids)
+    return results.map((result) => savedVersion(session.engine, position, result))
+  })
