@@ -116,7 +116,7 @@ describe("an expectation", () => {
     const ledger = await opened()
     const expecting = { expect: { position: 99 } }
     await expect(ledger.defineTag("t", expecting)).rejects.toMatchObject({ actual: 0 })
-    await expect(ledger.batch(() => undefined, expecting)).rejects.toMatchObject({
+    await expect(ledger.batch(() => undefined, expecting as object)).rejects.toMatchObject({
       kind: "invalid",
     })
     expect(ledger.position).toBe(1)
