@@ -41,7 +41,7 @@ export const list = async (ledger: Ledger) => {
     tags: { none: ["rejected"] },
     sort: { by: "size", order: "desc" },
     limit: 10,
-  }) // { entries, next }: hand `next` in as `cursor` for the page behind it
+  }) // { entries, next }: pass `next` as `cursor` to get the next page
 
   const names: Array<string> = []
   for await (const artifact of ledger.artifacts()) names.push(artifact.name)
