@@ -10,7 +10,7 @@ import * as Scope from "effect/Scope"
 import { BlobStore } from "../blob/blob-store.js"
 import { commands } from "../command/all.js"
 import type { AnyCommand } from "../command/command.js"
-import type { BlobFailure, LogFailure } from "../errors.js"
+import { type BlobFailure, type LogFailure, RecordCorrupted } from "../errors.js"
 import { catalog } from "../event/catalog.js"
 import { makeCodec } from "../event/codec.js"
 import type { Context as EventContext } from "../event/event.js"
@@ -22,6 +22,7 @@ import { projections } from "../projection/all.js"
 import type { AnyProjection } from "../projection/projection.js"
 import { parsedInput } from "../query/input.js"
 import { beginBuild, openViews, switchOver } from "../view/build.js"
+import { type Found, openNumbered } from "../view/commits.js"
 import type { ViewSpec } from "../view/draft.js"
 import { ViewStore } from "../view/view-store.js"
 import type { Views } from "../view/views.js"
@@ -38,7 +39,7 @@ import { Sealer, type WriteSeal } from "./seal.js"
 import { stats } from "./stats.js"
 import { checkRequired, parseContext, type Session } from "./submit.js"
 import type { Tip } from "./tip.js"
-import { checkLog, printRoot, type Trust } from "./trust.js"
+import { checkLog, checkReached, printRoot, type Trust } from "./trust.js"
 import { Writer } from "./writer.js"
 import { makeWrites } from "./writes.js"
 
@@ -68,18 +69,28 @@ const specOf = ({ name, revision, past }: AnyProjection): ViewSpec =>
 
 const openEngine = Effect.fnUntraced(function* (place: Place, options: LedgerOptions) {
   const log = yield* EventLog
-  const store = yield* ViewStore
   const blobs = yield* BlobStore
   const { events = [], projections: own = [] } = options
   const codec = makeCodec([...catalog, ...events])
   const { edge, lastTime } = yield* checkLog({ log, codec, ...place })
   const folding = new Folding(codec, projections, own)
+  const store = yield* openNumbered(yield* ViewStore)
+  const { found } = store
+  const lost = checkReached(found, edge.size, place.directory)
+  if (lost instanceof RecordCorrupted) return yield* lost
+  if (found.discarded) yield* store.discard
+  yield* store.begin(log.durability === "synced")
   const opened = yield* openViews(store, [...projections, ...own].map(specOf), edge.size)
   const fresh = yield* beginBuild(store, opened.stale)
   yield* catchUp(log, folding, fresh)
   yield* switchOver(opened.views, fresh)
   const folded = yield* catchUp(log, folding, opened.views)
-  const sealer = new Sealer({ blobs, log }, place.writeSeal, edge, place.tip?.edge.size ?? 0)
+  const sealer = new Sealer(
+    { blobs, log, views: store },
+    place.writeSeal,
+    edge,
+    place.tip?.edge.size ?? 0,
+  )
   const sealed = place.tip?.edge.size ?? 0
   const trust: Trust = {
     ledger: place.identity.id,
@@ -87,7 +98,8 @@ const openEngine = Effect.fnUntraced(function* (place: Place, options: LedgerOpt
     root: printRoot(edge),
     sealed,
     checked: edge.size - sealed,
-    repaired: repairs(place, opened.stale, folded, edge.size),
+    ...(lost === undefined ? {} : { lost }),
+    repaired: repairs(place, { found, stale: opened.stale, folded, head: edge.size }),
     damaged: [],
   }
   const foreign = new Map(events.map((type) => [type.type, strict(type.schema)]))
@@ -104,13 +116,16 @@ const openEngine = Effect.fnUntraced(function* (place: Place, options: LedgerOpt
   return { log, views, blobs, codec, folding, writer, seal, materializers: all, commandsOwn, trust }
 })
 
-const repairs = (
-  place: Place,
-  stale: ReadonlyArray<ViewSpec>,
-  folded: number,
-  head: number,
-): ReadonlyArray<string> => [
+interface Opening {
+  readonly found: Found
+  readonly stale: ReadonlyArray<ViewSpec>
+  readonly folded: number
+  readonly head: number
+}
+
+const repairs = (place: Place, { found, stale, folded, head }: Opening): ReadonlyArray<string> => [
   ...(place.tip === undefined ? ["the seal was missing: every event was checked instead"] : []),
+  ...(found.discarded ? ["rows of the views were lost: all of them were given up"] : []),
   // A ledger that was just made has nothing but its first event: that is no repair.
   ...(head === 1 ? [] : stale.map(({ name }) => `the view ${name} was built from the log`)),
   ...(folded > 0 ? [`${folded} events were folded into the views`] : []),

@@ -1,8 +1,9 @@
 /**
  * Ledgers of this process: in a directory, on LevelDB and packs, or in memory.
  */
+import { randomUUID } from "node:crypto"
 import { mkdir, rm } from "node:fs/promises"
-import { resolve } from "node:path"
+import { join, resolve } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -163,7 +164,10 @@ const directoryLedger = (options: OpenOptions) =>
       }
       const stores = Layer.mergeAll(
         LevelLog.layer({ directory: layout.log, durability, create: false }),
-        LevelViews.layer({ directory: layout.view }),
+        LevelViews.layer({
+          directory: layout.view,
+          aside: join(layout.quarantine, `view-${randomUUID()}`),
+        }),
         Filesystem.layer({
           directory: layout.blob,
           chunking: identity.chunking,

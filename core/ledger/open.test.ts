@@ -11,6 +11,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs"
 import { join, relative } from "node:path"
@@ -22,6 +23,7 @@ import { digestOf } from "../model/digest.js"
 import * as LevelViews from "../view/level.js"
 import { layoutOf } from "./layout.js"
 import { rowsOf } from "./ledger.contract.js"
+import type { OpenOptions } from "./local.js"
 import { leftIn, MemoryPlace, opened, temporary } from "./places.contract.js"
 import { openLedger, type PromiseLedger } from "./promise.js"
 
@@ -302,5 +304,98 @@ describe("what is derived", () => {
     writeFileSync(join(tmp, "half", "done"), "x")
     await expectWhole(await opened(directory))
     expect(readdirSync(tmp)).toEqual([])
+  })
+})
+
+/** A copy of a ledger that is open, as its files are at this moment: as if it had been killed. */
+const killed = async (
+  options: Omit<OpenOptions, "directory">,
+  write: (ledger: PromiseLedger) => Promise<unknown>,
+): Promise<string> => {
+  const directory = join(temporary(), "ledger")
+  const copy = join(temporary(), "copy")
+  const ledger = await openLedger({ ...options, directory })
+  await write(ledger)
+  cpSync(directory, copy, { recursive: true })
+  rmSync(layoutOf(copy).owner)
+  await ledger.close()
+  return copy
+}
+
+const largestLog = (directory: string): string => {
+  const logs = readdirSync(directory).filter((name) => name.endsWith(".log"))
+  const sizes = logs.map((name) => [statSync(join(directory, name)).size, name] as const)
+  return join(directory, sizes.sort(([a], [b]) => b - a)[0]?.[1] ?? "")
+}
+
+const keyedSaves = async (ledger: PromiseLedger): Promise<void> => {
+  for (let n = 0; n < 150; n += 1)
+    await ledger.save(`artifact ${n}`, n, { idempotencyKey: `save ${n}`, tags: "kept" })
+}
+
+describe("views", () => {
+  it("that lost a stretch before others, as after a power loss, are made anew", async () => {
+    const copy = await killed({}, keyedSaves)
+    const log = largestLog(layoutOf(copy).view)
+    const bytes = readFileSync(log)
+    const middle = Math.floor(bytes.length / 2)
+    bytes.fill(0, middle, middle + 8_192)
+    writeFileSync(log, bytes)
+    const ledger = await opened(copy)
+    expect(ledger.trust.repaired).toContain(
+      "rows of the views were lost: all of them were given up",
+    )
+    expect(ledger.trust.damaged).toEqual([])
+    // Had they been believed, a key that is missing would let its save be made a second time.
+    await keyedSaves(ledger)
+    expect(ledger.position).toBe(151)
+    for (let n = 0; n < 150; n += 1) expect(await ledger.load(`artifact ${n}`)).toBe(n)
+  })
+
+  it.each([
+    ["with a registry that is damaged", "log"],
+    ["whose files LevelDB cannot read", "MANIFEST"],
+  ])("%s are no reason not to open", async (_, what) => {
+    const copy = await killed({}, keyedSaves)
+    const { view } = layoutOf(copy)
+    const name = readdirSync(view).find((file) => file.startsWith(what))
+    const path = name === undefined ? largestLog(view) : join(view, name)
+    const bytes = readFileSync(path)
+    bytes.fill(0xff, Math.max(0, bytes.length - 3_000))
+    writeFileSync(path, bytes)
+    const ledger = await opened(copy)
+    await keyedSaves(ledger)
+    expect(ledger.position).toBe(151)
+    expect(await ledger.load("artifact 149")).toBe(149)
+    const kept = readdirSync(layoutOf(copy).quarantine)
+    expect(kept.filter((file) => file.startsWith("view-"))).toHaveLength(what === "log" ? 0 : 1)
+  })
+})
+
+describe("a log that the views have seen more of", () => {
+  const cut = (copy: string): void => {
+    const log = largestLog(layoutOf(copy).log)
+    truncateSync(log, Math.floor(statSync(log).size * 0.6))
+  }
+
+  it("lost what was durable: refused, and the views are left to prove it", async () => {
+    const copy = await killed({}, keyedSaves)
+    cut(copy)
+    const views = await rowsIn(copy)
+    await expectRefused(copy, { _tag: "RecordCorrupted", to: 151 })
+    expect(await rowsIn(copy)).toEqual(views)
+    rmSync(layoutOf(copy).view, { recursive: true })
+    const ledger = await opened(copy)
+    expect(ledger.position).toBeLessThan(151)
+    expect(ledger.trust).not.toHaveProperty("lost")
+  })
+
+  it("lost what was buffered: opened, and said", async () => {
+    const copy = await killed({ durability: "buffered" }, keyedSaves)
+    cut(copy)
+    const ledger = await opened(copy)
+    expect(ledger.trust.lost).toEqual({ from: ledger.position + 1, to: 151 })
+    await keyedSaves(ledger)
+    expect(ledger.position).toBe(151)
   })
 })

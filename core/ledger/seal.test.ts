@@ -29,6 +29,7 @@ const observed = (sealed = 0) => {
   const flushed = {
     blobs: { flush: act("contents", contents) },
     log: { flush: act("events", events) },
+    views: { persist: Effect.void },
   }
   const write = (edge: Edge) => act("write", events, ` ${edge.size}`)
   return { done, failing, sealer: new Sealer(flushed, write, edgeOf(sealed), sealed) }

@@ -8,12 +8,14 @@ import type { BlobFailure, LogFailure } from "../errors.js"
 import { sealEventCount } from "../limits.js"
 import type { EventLogShape } from "../log/event-log.js"
 import { appendLeaf, type Edge, leafHash } from "../proof/merkle.js"
+import type { NumberedStore } from "../view/commits.js"
 
 /** Writes a seal where the next opening finds it. */
 export type WriteSeal = (edge: Edge) => Effect.Effect<void, LogFailure>
 
 /** What has to be durable before a seal. Contents first: an event names only what is there. */
 export interface Flushed {
+  readonly views: Pick<NumberedStore, "persist">
   readonly blobs: Pick<BlobStoreShape, "flush">
   readonly log: Pick<EventLogShape, "flush">
 }
@@ -59,5 +61,7 @@ export class Sealer {
     yield* this.#flushed.log.flush
     yield* this.#write(edge)
     this.#sealed = edge.size
+    // They can be made anew, so that no seal is worth less for views that could not be kept.
+    yield* Effect.ignore(this.#flushed.views.persist)
   })
 }

@@ -15,6 +15,7 @@ import { type Digest, toDigest } from "../model/digest.js"
 import type { Id } from "../model/names.js"
 import { appendLeaf, type Edge, emptyEdge, leafHash, rootOf } from "../proof/merkle.js"
 import { decodeRecords } from "../query/records.js"
+import type { Found } from "../view/commits.js"
 import { creation } from "./create.js"
 import type { Identity } from "./identity.js"
 import type { Tip } from "./tip.js"
@@ -29,6 +30,11 @@ export interface Trust {
   /** The position of the last seal, and how many events after it were read and checked. */
   readonly sealed: number
   readonly checked: number
+  /**
+   * Events that the views had seen and the log has lost: with `buffered` durability a power loss
+   * can take the tail behind the last seal. Absent where nothing is known to be lost.
+   */
+  readonly lost?: { readonly from: number; readonly to: number }
   /** Sentences: views that were caught up or built anew. */
   readonly repaired: ReadonlyArray<string>
   /** Sentences: what is damaged. Empty, or the ledger would not have opened. */
@@ -160,5 +166,25 @@ export const checkLog = Effect.fnUntraced(function* ({
   }
   return { edge, lastTime }
 })
+
+/**
+ * Holds the log against what the views had seen of it: they are written behind it. Events that were
+ * acknowledged as durable and are gone are damage; others may have been lost with the power.
+ */
+export const checkReached = (
+  { reached, durable }: Found,
+  head: number,
+  directory: string,
+): Trust["lost"] | RecordCorrupted => {
+  if (reached <= head) return undefined
+  const lost = { from: head + 1, to: reached }
+  if (!durable) return lost
+  return new RecordCorrupted({
+    message:
+      `events ${lost.from} to ${lost.to} of the log in ${directory} were stored durably and are ` +
+      "missing: restore the log, or delete view/ to go on without them",
+    ...lost,
+  })
+}
 
 export const printRoot = (edge: Edge): Digest => toDigest(rootOf(edge))

@@ -15,6 +15,8 @@ export interface LogRecord {
 }
 
 export interface EventLogShape {
+  /** How durable records are when `append` returns. */
+  readonly durability: Durability
   /** The position of the last record, 0 when there is none. Kept in memory by the driver. */
   readonly head: Effect.Effect<number, LogFailure>
   /**

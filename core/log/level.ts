@@ -268,6 +268,7 @@ const make = Effect.fnUntraced(function* (options: LevelLogOptions) {
     })
 
   const shape: EventLogShape = {
+    durability: options.durability,
     head: Effect.sync(() => head),
     append: (after, bodies) =>
       Effect.suspend(() => {

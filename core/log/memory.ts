@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { LogFailure } from "../errors.js"
 import { memoryBytesMaxDefault } from "../limits.js"
-import { EventLog, type EventLogShape, type LogRecord } from "./event-log.js"
+import { type Durability, EventLog, type EventLogShape, type LogRecord } from "./event-log.js"
 import { checkBodies, conflict, corrupted, isCovered, lastCovered, stopped } from "./rules.js"
 
 /**
@@ -22,6 +22,8 @@ export type Failpoint = (
 ) => LogFailure | undefined
 
 export interface MemoryLogOptions {
+  /** What it says of itself; default `buffered`, since nothing in memory survives. */
+  readonly durability?: Durability
   /** Of all bodies together; an append beyond it fails with reason `full`. */
   readonly bytesMax?: number
   readonly failpoint?: Failpoint
@@ -109,6 +111,7 @@ const make = (options: MemoryLogOptions): EventLogShape => {
   }
 
   return {
+    durability: options.durability ?? "buffered",
     head: Effect.sync(() => head),
     append: (after, bodies) =>
       Effect.suspend(() => {

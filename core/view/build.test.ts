@@ -9,6 +9,7 @@ import { beginBuild, openViews, switchOver } from "./build.js"
 import type { Tables, ViewSpec } from "./draft.js"
 import { registryPrefix, slotPrefix } from "./key.js"
 import { type Failpoint, layerWith } from "./memory.js"
+import { slotMarkKey } from "./registry.js"
 import { ViewStore, type ViewStoreShape } from "./view-store.js"
 import type { Views } from "./views.js"
 
@@ -82,7 +83,8 @@ const inSlot = (rows: Stored, slot: number) =>
 /** Keys of rows that belong to none of these views, nor to the registry. */
 const strayKeys = (rows: Stored, views: Views): ReadonlyArray<string> => {
   const kept = [...views.states.values()].flatMap(({ slot }) => inSlot(rows, slot))
-  return [...rows.keys()].filter((key) => !(key.startsWith(registryPrefix) || kept.includes(key)))
+  const known = (key: string) => key.startsWith(registryPrefix) || key === slotMarkKey
+  return [...rows.keys()].filter((key) => !(known(key) || kept.includes(key)))
 }
 
 const registryKeys = (rows: Stored) => [...rows.keys()].filter((key) => key.startsWith("r\u0000"))

@@ -14,28 +14,31 @@ import {
   registryDelete,
   registryRange,
   registryWrite,
+  slotMark,
+  slotMarkKey,
+  slotMarkWrite,
   slotRanges,
   stampOf,
   type ViewState,
 } from "./registry.js"
-import { attempt, type RowWrite, type ViewStoreShape } from "./view-store.js"
+import { attempt, type RowStore, type RowWrite } from "./view-store.js"
 import { Views } from "./views.js"
 
 // More views than any program declares; a registry larger than this would be no registry.
 const viewCountMax = 100_000
 
-const readEntries = Effect.fnUntraced(function* (store: ViewStoreShape) {
+const readEntries = Effect.fnUntraced(function* (store: RowStore) {
   const [rows = []] = yield* store.scan([
     { ...registryRange, reverse: false, countMax: viewCountMax },
   ])
   return yield* attempt(() => readRegistry(rows))
 })
 
-const clearSlot = (store: ViewStoreShape, slot: number) =>
+const clearSlot = (store: RowStore, slot: number) =>
   Effect.forEach(slotRanges(slot), (range) => store.clear(range), { discard: true })
 
 const dropView = Effect.fnUntraced(function* (
-  store: ViewStoreShape,
+  store: RowStore,
   { name, slot }: ViewState,
   build: Build,
 ) {
@@ -45,7 +48,7 @@ const dropView = Effect.fnUntraced(function* (
 
 /** Starts building these views from nothing, beside what is in use. */
 export const beginBuild = Effect.fnUntraced(function* (
-  store: ViewStoreShape,
+  store: RowStore,
   specs: ReadonlyArray<ViewSpec>,
 ): Effect.fn.Return<Views, ViewFailure> {
   const entries = yield* readEntries(store)
@@ -53,10 +56,10 @@ export const beginBuild = Effect.fnUntraced(function* (
   for (const { state, build } of entries)
     if (build === "building" && specs.some(({ name }) => name === state.name))
       yield* clearSlot(store, state.slot)
-  let slot = Math.max(0, ...entries.map(({ state }) => state.slot))
+  let slot = yield* attempt(() => slotMark(store.get(slotMarkKey)))
   const states = new Map(specs.map((spec) => [spec.name, newState(spec, ++slot)]))
-  if (states.size > 0)
-    yield* store.commit([...states.values()].map((state) => registryWrite(state, "building")))
+  const writes = [...states.values()].map((state) => registryWrite(state, "building"))
+  if (states.size > 0) yield* store.commit([...writes, slotMarkWrite(slot)])
   return new Views(store, "building", states)
 })
 
@@ -65,6 +68,7 @@ export const switchOver = Effect.fnUntraced(function* (
   views: Views,
   built: Views,
 ): Effect.fn.Return<void, ViewFailure> {
+  if (built.states.size === 0) return
   const replaced: Array<ViewState> = []
   const writes: Array<RowWrite> = []
   for (const state of built.states.values()) {
@@ -94,7 +98,7 @@ export interface OpenedViews {
  * since that program would take the next events at those positions for those it has seen.
  */
 export const openViews = Effect.fnUntraced(function* (
-  store: ViewStoreShape,
+  store: RowStore,
   specs: ReadonlyArray<ViewSpec>,
   head = Number.MAX_SAFE_INTEGER,
 ): Effect.fn.Return<OpenedViews, ViewFailure> {

@@ -1,15 +1,28 @@
 /**
- * The view store on LevelDB. Writes are not synced: after a crash the log is folded again.
+ * The view store on LevelDB. Commits are not synced: after a crash the log is folded again.
  *
  * A scan of several ranges reads them from one snapshot, so that a row which moves between two of
  * them is seen exactly once.
  */
+import { mkdir, rename } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Level } from "level"
 import { ViewFailure } from "../errors.js"
-import { storageReason } from "../model/cause.js"
-import { type ScanRange, type StoredRow, ViewStore, type ViewStoreShape } from "./view-store.js"
+import { hasCode, storageReason } from "../model/cause.js"
+import {
+  type RowWrite,
+  type ScanRange,
+  type StoredRow,
+  ViewStore,
+  type ViewStoreShape,
+} from "./view-store.js"
+
+export interface LevelViewOptions {
+  readonly directory: string
+  /** Where the directory goes when its files are damaged. Without it, opening then fails. */
+  readonly aside?: string
+}
 
 type Database = Level<string, Uint8Array>
 
@@ -22,14 +35,29 @@ const failure = (operation: string, outcome: ViewFailure["outcome"]) => (cause: 
     cause,
   })
 
-const openDatabase = (directory: string): Effect.Effect<Database, ViewFailure> =>
+const openThere = async (directory: string): Promise<Database> => {
+  // `view` encoding: bytes as they are. Block cache: the hot rows of a large ledger.
+  const options = { keyEncoding: "utf8", valueEncoding: "view", cacheSize: 32 * 1024 * 1024 }
+  const database: Database = new Level(directory, options)
+  await database.open()
+  return database
+}
+
+/** Files that LevelDB cannot read are moved aside as evidence: the rows can be made anew. */
+const openDatabase = ({
+  directory,
+  aside,
+}: LevelViewOptions): Effect.Effect<Database, ViewFailure> =>
   Effect.tryPromise({
     try: async () => {
-      // `view` encoding: bytes as they are. Block cache: the hot rows of a large ledger.
-      const options = { keyEncoding: "utf8", valueEncoding: "view", cacheSize: 32 * 1024 * 1024 }
-      const database: Database = new Level(directory, options)
-      await database.open()
-      return database
+      try {
+        return await openThere(directory)
+      } catch (cause) {
+        if (aside === undefined || !hasCode(cause, "LEVEL_CORRUPTION")) throw cause
+        await rename(directory, aside)
+        await mkdir(directory, { mode: 0o700 })
+        return await openThere(directory)
+      }
     },
     catch: failure("open", "none"),
   })
@@ -62,33 +90,35 @@ const make = (database: Database): ViewStoreShape => {
       catch: failure("list", "none"),
     })
 
+  const write = (writes: ReadonlyArray<RowWrite>, sync: boolean) =>
+    Effect.tryPromise({
+      try: () =>
+        database.batch(
+          writes.map(({ key, value }) =>
+            value === undefined
+              ? { type: "del" as const, key }
+              : { type: "put" as const, key, value },
+          ),
+          { sync },
+        ),
+      catch: failure("commit", "unknown"),
+    })
+
   return {
     get,
     scan,
-    commit: (writes) =>
-      Effect.tryPromise({
-        try: () =>
-          database.batch(
-            writes.map(({ key, value }) =>
-              value === undefined
-                ? { type: "del" as const, key }
-                : { type: "put" as const, key, value },
-            ),
-          ),
-        catch: failure("commit", "unknown"),
-      }),
+    commit: (writes) => write(writes, false),
+    commitDurably: (writes) => write(writes, true),
     clear: (range) =>
       Effect.tryPromise({ try: () => database.clear(range), catch: failure("clear", "unknown") }),
   }
 }
 
-export const layer = (options: {
-  readonly directory: string
-}): Layer.Layer<ViewStore, ViewFailure> =>
+export const layer = (options: LevelViewOptions): Layer.Layer<ViewStore, ViewFailure> =>
   Layer.effect(
     ViewStore,
     Effect.map(
-      Effect.acquireRelease(openDatabase(options.directory), (database) =>
+      Effect.acquireRelease(openDatabase(options), (database) =>
         Effect.promise(() => database.close()),
       ),
       make,

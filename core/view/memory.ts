@@ -9,7 +9,13 @@ import * as Layer from "effect/Layer"
 import type { ViewFailure } from "../errors.js"
 import { compareUtf8 } from "../model/tree.js"
 import type { KeyRange } from "./key.js"
-import { type ScanRange, type StoredRow, ViewStore, type ViewStoreShape } from "./view-store.js"
+import {
+  type RowWrite,
+  type ScanRange,
+  type StoredRow,
+  ViewStore,
+  type ViewStoreShape,
+} from "./view-store.js"
 
 export type Operation = "scan" | "commit" | "clear"
 
@@ -61,17 +67,20 @@ const make = ({ rows = new Map(), failpoint = () => undefined }: MemoryOptions):
     return found.map((key) => [key, rows.get(key) ?? new Uint8Array(0)])
   }
 
+  const commit = (writes: ReadonlyArray<RowWrite>) =>
+    guarded("commit", () => {
+      for (const { key, value } of writes) {
+        if (rows.has(key) !== (value !== undefined)) sorted = undefined
+        if (value === undefined) rows.delete(key)
+        else rows.set(key, value)
+      }
+    })
+
   return {
     get: (key) => rows.get(key),
     scan: (ranges) => guarded("scan", () => ranges.map(scanOne)),
-    commit: (writes) =>
-      guarded("commit", () => {
-        for (const { key, value } of writes) {
-          if (rows.has(key) !== (value !== undefined)) sorted = undefined
-          if (value === undefined) rows.delete(key)
-          else rows.set(key, value)
-        }
-      }),
+    commit,
+    commitDurably: commit,
     clear: (range) =>
       guarded("clear", () => {
         sorted = undefined

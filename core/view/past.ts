@@ -11,7 +11,7 @@ import { climb, type Ladder } from "./ladder.js"
 import type { ViewState } from "./registry.js"
 import { decodeGone, decodeNow, decodeWas } from "./row.js"
 import { goneKey, nowKey, type RawRead, wasKey } from "./settle.js"
-import { attempt, type StoredRow, type ViewStoreShape } from "./view-store.js"
+import { attempt, type RowStore, type StoredRow } from "./view-store.js"
 
 const climbDown = (
   read: RawRead,
@@ -105,7 +105,7 @@ const within = (prefix: string, range: KeyRange): KeyRange => ({
  * that nothing after `position` is stored yet, so that no row in `gone` was alive then.
  */
 export const listAt = Effect.fnUntraced(function* (
-  store: ViewStoreShape,
+  store: RowStore,
   state: ViewState,
   { range, reverse, countMax }: ListOptions,
   position: number,

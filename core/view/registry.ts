@@ -70,6 +70,20 @@ export const readRegistry = (
     return { state, build: build === "building" ? "building" : "current" }
   })
 
+/**
+ * The highest slot ever given out. A slot is never given out again: a deletion of its rows that was
+ * lost in a crash would bring them back among other rows.
+ */
+export const slotMarkKey = encodeKey(["s"])
+
+export const slotMark = (row: Uint8Array | undefined): number =>
+  row === undefined ? 0 : Number(decodeRow(slotMarkKey, row))
+
+export const slotMarkWrite = (slot: number): RowWrite => ({
+  key: slotMarkKey,
+  value: encodeRow(slotMarkKey, slot),
+})
+
 /** Every row of a slot. */
 export const slotRanges = (slot: number): ReadonlyArray<KeyRange> =>
   (["now", "gone", "was"] as const).map((space) => rangeOf(slotPrefix(space, slot)))

@@ -252,6 +252,22 @@ const lastingLaws = (place: ViewStorePlace): void => {
       }),
     ))
 
+  it("commits durably as it commits otherwise", () =>
+    inPlace(
+      place,
+      (store) =>
+        Effect.gen(function* () {
+          yield* store.commit([put("a"), put("b")])
+          yield* store.commitDurably([drop("a"), put("c"), put("c", "last")])
+          yield* store.commitDurably([])
+          expect(yield* keysIn(store, range("", everything.lt))).toEqual(["b", "c"])
+        }),
+      (store) =>
+        Effect.sync(() => {
+          expect([store.get("a"), textOf(store.get("c"))]).toEqual([undefined, "last"])
+        }),
+    ))
+
   it("keeps its rows when it is closed and opened again", () =>
     inPlace(
       place,

@@ -1,5 +1,5 @@
 /**
- * The port of the view store: sorted rows that can be rebuilt, so nothing here need be durable.
+ * The port of the view store: sorted rows that can be rebuilt, so hardly anything need be durable.
  *
  * Reads of one row are synchronous: decisions and folds are plain functions. Knows neither events
  * nor projections; how rows keep their past is built above it, once for all drivers.
@@ -31,6 +31,8 @@ export interface ViewStoreShape {
   ) => Effect.Effect<ReadonlyArray<ReadonlyArray<StoredRow>>, ViewFailure>
   /** All or none. A later write of a key in one list wins. */
   readonly commit: (writes: ReadonlyArray<RowWrite>) => Effect.Effect<void, ViewFailure>
+  /** As `commit`; and it and every commit before it survive a power loss. */
+  readonly commitDurably: (writes: ReadonlyArray<RowWrite>) => Effect.Effect<void, ViewFailure>
   /** Deletes every row of the range. */
   readonly clear: (range: KeyRange) => Effect.Effect<void, ViewFailure>
 }
@@ -45,6 +47,9 @@ export const attempt = <A>(act: () => A): Effect.Effect<A, ViewFailure> =>
       throw cause
     }
   })
+
+/** What views need of a store. */
+export type RowStore = Omit<ViewStoreShape, "commitDurably">
 
 export class ViewStore extends Context.Service<ViewStore, ViewStoreShape>()(
   "daybook/view/view-store/ViewStore",

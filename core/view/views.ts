@@ -13,7 +13,7 @@ import { encodeKey, type KeyRange, rangeOf } from "./key.js"
 import { keyParts, type Listed, listAt, readAt } from "./past.js"
 import { type Build, registryWrite, type ViewState } from "./registry.js"
 import { settle } from "./settle.js"
-import { attempt, type RowWrite, type ViewStoreShape } from "./view-store.js"
+import { attempt, type RowStore, type RowWrite } from "./view-store.js"
 
 export interface ListQuery<N> {
   /** The table, and the leading parts that all keys of the list share. */
@@ -65,7 +65,7 @@ const pageRange = ({ prefix, open, after, reverse }: ListQuery<string>): KeyRang
 const latest = Number.MAX_SAFE_INTEGER
 
 export class Views {
-  readonly store: ViewStoreShape
+  readonly store: RowStore
   readonly build: Build
   readonly #states: Map<string, ViewState>
   /** Every event up to here is in every view that is up to date: readers of it see the present. */
@@ -75,7 +75,7 @@ export class Views {
   /** Of the last commit; `unknown` also while it is under way: rows may be ahead of `states`. */
   #outcome: Outcome = "none"
 
-  constructor(store: ViewStoreShape, build: Build, states: Map<string, ViewState>) {
+  constructor(store: RowStore, build: Build, states: Map<string, ViewState>) {
     this.store = store
     this.build = build
     this.#states = states
