@@ -309,6 +309,26 @@ describe("an index", () => {
     expect(again).toEqual(stats)
   })
 
+  it("that lost a stretch before others, as after a power loss, is made anew", async () => {
+    const many = Array.from({ length: 400 }, (_, n) => prose(200, n))
+    const copy = join(temporary(), "copy")
+    await useBlobs(inside(), (blobs) =>
+      Effect.gen(function* () {
+        for (const content of many) yield* blobs.put(content)
+        // As the files of a killed process are.
+        snapshot(inside(), copy)
+      }),
+    )
+    const index = join(copy, "index")
+    const logs = readdirSync(index).filter((name) => name.endsWith(".log"))
+    const log = join(index, logs.at(-1) ?? "")
+    const bytes = readFileSync(log)
+    const middle = Math.floor(bytes.length / 2)
+    bytes.fill(0, middle, middle + 8_192)
+    writeFileSync(log, bytes)
+    expect(await useBlobs(copy, list)).toEqual(many.map((content) => digestOf(content)).sort())
+  })
+
   it("that LevelDB cannot open is made anew", async () => {
     await useBlobs(inside(), (blobs) => putEach(blobs, contents))
     for (const name of readdirSync(join(inside(), "index")))

@@ -2,14 +2,16 @@
  * The blob index in LevelDB: from digests to places in packs. Derived: whoever deletes it gets it
  * back from the packs on the next opening.
  *
- * Its writes are not synced, since a row is only written behind the fsync that covers its frame,
- * and rows that are lost with their mark are found again by a scan. Opens no pack.
+ * Its writes are not synced: a row is written behind the fsync that covers its frame, rows that are
+ * lost with their mark are found again by a scan, and what was lost before others shows by the
+ * numbers of batches (`index-numbers.ts`). Opens no pack.
  */
 import { mkdir, rm } from "node:fs/promises"
 import { Level } from "level"
 import { BlobFailure } from "../errors.js"
 import { hasCode } from "../model/cause.js"
 import type { Digest } from "../model/digest.js"
+import { baseKey, IndexNumbers, numberRange, type Operation } from "./index-numbers.js"
 import {
   type BlobRow,
   type ChunkRow,
@@ -32,14 +34,9 @@ import {
 import { IndexTrust } from "./index-trust.js"
 import type { FrameKind } from "./pack.js"
 
-const rowFormat = 1
-const formatKey = Buffer.from("f")
 const pageCount = 1_000
 
 type Database = Level<Buffer, Buffer>
-type Operation =
-  | { readonly type: "put"; readonly key: Buffer; readonly value: Buffer }
-  | { readonly type: "del"; readonly key: Buffer }
 
 /** A row with the role it has: the first frame of its digest, or a further copy. */
 export interface RoleRow {
@@ -132,14 +129,21 @@ const copiesIn = async (database: Database, range: { gte: Buffer; lt: Buffer }) 
   return rows
 }
 
+/** A database and the numbers of its batches. */
+interface Opened {
+  readonly database: Database
+  numbers: IndexNumbers
+}
+
 const putMark = (mark: Mark): Operation => put(markKey(mark.pack), encodeMark(mark))
 
 const addRows = async (
-  database: Database,
+  { database, numbers }: Opened,
   rows: ReadonlyArray<Row>,
   marks: ReadonlyArray<Mark>,
 ) => {
-  const operations: Array<Operation> = []
+  const { operations: numbering, sync } = numbers.take()
+  const operations: Array<Operation> = [...numbering]
   const added = new Set<string>()
   for (const row of rows) {
     const key = rowKey(row.kind, row.digest)
@@ -150,7 +154,7 @@ const addRows = async (
     added.add(name)
   }
   operations.push(...marks.map(putMark))
-  await database.batch(operations)
+  await database.batch(operations, { sync })
 }
 
 /** What becomes of the first row of a digest whose frame is gone: the next copy takes its place. */
@@ -162,10 +166,11 @@ const promote = (row: Row, gone: number, copies: ReadonlyArray<Row>): ReadonlyAr
   return next === undefined ? [del(key)] : [put(key, encodeRow(next)), del(copyKey(next))]
 }
 
-const rewriteRows = async (database: Database, rewriting: Rewriting) => {
+const rewriteRows = async ({ database, numbers }: Opened, rewriting: Rewriting) => {
   const { pack, rows, placeOf, marks } = rewriting
   const copies = await copiesIn(database, keyRange("copy"))
-  const operations: Array<Operation> = [del(markKey(pack)), ...marks.map(putMark)]
+  const numbering = numbers.take(true).operations
+  const operations: Array<Operation> = [...numbering, del(markKey(pack)), ...marks.map(putMark)]
   for (const { row, isCopy } of rows) {
     const place = placeOf(row)
     const moved = place === undefined ? undefined : { ...row, ...place }
@@ -203,8 +208,8 @@ const readMarks = async (database: Database) => {
 
 /**
  * Opens the index, empty when there is none, when its rows are of another format, when a write to
- * it has failed, or when LevelDB cannot open it. Fails only when another process has it open or it
- * cannot be made anew.
+ * it has failed or was lost, or when LevelDB cannot open it. Fails only when another process has it
+ * open or it cannot be made anew.
  */
 export const openIndex = async (directory: string): Promise<BlobIndex> => {
   const database = await openDatabase(directory).catch(async (cause: unknown) => {
@@ -213,12 +218,16 @@ export const openIndex = async (directory: string): Promise<BlobIndex> => {
     return openDatabase(directory)
   })
   const trust = new IndexTrust(directory)
+  const base = database.getSync(baseKey)
+  const found = IndexNumbers.of(base, await database.keys(numberRange).all())
+  const opened: Opened = { database, numbers: found ?? new IndexNumbers() }
   const clear = async () => {
     await database.clear()
-    await database.put(formatKey, Buffer.of(rowFormat))
+    // Synced, or what was cleared could come back between the rows that follow.
+    await database.batch([], { sync: true })
+    opened.numbers = new IndexNumbers()
   }
-  const isKnown = database.getSync(formatKey)?.equals(Buffer.of(rowFormat)) === true
-  if (!isKnown || !(await trust.holds())) await clear()
+  if (found === undefined || !(await trust.holds())) await clear()
   await trust.give()
 
   return {
@@ -245,8 +254,8 @@ export const openIndex = async (directory: string): Promise<BlobIndex> => {
     },
     select: (wanted) => selectRows(database, wanted),
     marks: () => readMarks(database),
-    add: (rows, marks) => trust.write(() => addRows(database, rows, marks)),
-    rewrite: (rewriting) => trust.write(() => rewriteRows(database, rewriting)),
+    add: (rows, marks) => trust.write(() => addRows(opened, rows, marks)),
+    rewrite: (rewriting) => trust.write(() => rewriteRows(opened, rewriting)),
     clear,
     close: () => database.close(),
   }
