@@ -1,16 +1,66 @@
 /**
- * Daybook for users of Effect and for adapters: the service, the ports, the layers. The types of
- * answers and options are those of the first door.
+ * Daybook for users of Effect and for adapters: the service, the ports, the layers, and what it
+ * takes to make a ledger over stores of one's own. The types of answers and options are those of
+ * the first door.
  */
-export { type BlobStat, BlobStore, type BlobStoreShape } from "./blob/blob-store.js"
+export {
+  type BlobBytes,
+  type BlobStat,
+  BlobStore,
+  type BlobStoreShape,
+  type ByteRange,
+  type Chunking,
+} from "./blob/blob-store.js"
 export { command } from "./command/command.js"
-export * from "./errors.js"
-export { eventType } from "./event/event.js"
-export type { LedgerApi, ReaderApi } from "./ledger/api.js"
+export type { DaybookError, ErrorKind, Failure, Outcome, Refusal } from "./errors.js"
+export {
+  AmbiguousReference,
+  ArtifactMissing,
+  BlobCorrupted,
+  BlobFailure,
+  ContentDrifted,
+  ContentGone,
+  ExpectationFailed,
+  FileFailure,
+  IdempotencyMismatch,
+  InUse,
+  InvalidInput,
+  InvalidReference,
+  isDaybookError,
+  isFailure,
+  isRefusal,
+  LedgerClosed,
+  LedgerLocked,
+  LimitExceeded,
+  LogFailure,
+  NameTaken,
+  RecordCorrupted,
+  TagMissing,
+  TargetExists,
+  TypeMismatch,
+  VersionExists,
+  VersionMissing,
+  ViewFailure,
+  WrongLedger,
+} from "./errors.js"
+export { type Context, eventType } from "./event/event.js"
+export type { Archive, Door, LedgerApi, Many, ReaderApi, Run, View } from "./ledger/api.js"
+export { firstRecord, newIdentity } from "./ledger/create.js"
+export { decodeIdentity, encodeIdentity, type Identity } from "./ledger/identity.js"
 export { Ledger, type LedgerOptions, layerNoDeps, type Place } from "./ledger/ledger.js"
 export { layer, type OpenOptions } from "./ledger/local.js"
-export { EventLog, type EventLogShape, type LogRecord } from "./log/event-log.js"
+export type { WriteSeal } from "./ledger/seal.js"
+export { decodeTip, encodeTip, type Tip } from "./ledger/tip.js"
+export { type Durability, EventLog, type EventLogShape, type LogRecord } from "./log/event-log.js"
 export { NdArray, ndarray } from "./materializer/ndarray.js"
 export { dtype, Marked, path, storageSize, uri } from "./model/metadata.js"
 export { projection } from "./projection/projection.js"
-export { ViewStore, type ViewStoreShape } from "./view/view-store.js"
+export type { Edge } from "./proof/merkle.js"
+export type { KeyRange } from "./view/key.js"
+export {
+  type RowWrite,
+  type ScanRange,
+  type StoredRow,
+  ViewStore,
+  type ViewStoreShape,
+} from "./view/view-store.js"

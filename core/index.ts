@@ -1,27 +1,73 @@
 /**
- * Daybook for users of promises: open a ledger, and everything that its answers and errors are.
+ * Daybook for users of promises: open a ledger, bring your own types, and name everything that its
+ * answers, options and errors are.
  */
+import type * as Api from "./ledger/api.js"
+import type { Tables } from "./view/draft.js"
 
-export type { Command, Decided, Stamp } from "./command/command.js"
+export type { ByteRange } from "./blob/blob-store.js"
+export type { AnyCommand, Command, Decided, Stamp } from "./command/command.js"
 export { command } from "./command/command.js"
 export type { Expectation } from "./command/expect.js"
-export * from "./errors.js"
+export type { DaybookError, ErrorKind, Failure, Outcome, Refusal } from "./errors.js"
+export {
+  AmbiguousReference,
+  ArtifactMissing,
+  BlobCorrupted,
+  BlobFailure,
+  ContentDrifted,
+  ContentGone,
+  ExpectationFailed,
+  FileFailure,
+  IdempotencyMismatch,
+  InUse,
+  InvalidInput,
+  InvalidReference,
+  isDaybookError,
+  isFailure,
+  isRefusal,
+  LedgerClosed,
+  LedgerLocked,
+  LimitExceeded,
+  LogFailure,
+  NameTaken,
+  RecordCorrupted,
+  TagMissing,
+  TargetExists,
+  TypeMismatch,
+  VersionExists,
+  VersionMissing,
+  ViewFailure,
+  WrongLedger,
+} from "./errors.js"
 export type { CoreEvents, CoreRecorded } from "./event/catalog.js"
-export type { Context, EventType, Fact, Recorded, Subject } from "./event/event.js"
+export type {
+  AnyEventType,
+  Context,
+  EventMap,
+  EventType,
+  Fact,
+  Recorded,
+  Subject,
+  Upcast,
+} from "./event/event.js"
 export { eventType } from "./event/event.js"
 export type {
-  Archive,
+  Abortable,
+  Archive as ArchiveApi,
   BatchBuilder,
   BatchResults,
   DeleteOptions,
   LoadOptions,
+  OpenOptions as FileOptions,
   Planned,
+  ReaderApi,
   Receipt,
   SaveOptions,
   SaveRequest,
   Stats,
   TagDefinition,
-  View,
+  View as ViewApi,
   ViewPage,
   WriteOptions,
 } from "./ledger/api.js"
@@ -31,27 +77,58 @@ export { openLedger, type PromiseLedger as Ledger } from "./ledger/promise.js"
 export type { Trust } from "./ledger/trust.js"
 export type { Durability } from "./log/event-log.js"
 export type {
+  AnyMaterializer,
   FileInput,
   FileOutput,
   FileSource,
   Materializer,
 } from "./materializer/materializer.js"
 export { NdArray, ndarray } from "./materializer/ndarray.js"
-export type * from "./model/artifact.js"
+export type {
+  Artifact,
+  ArtifactType,
+  ArtifactVersion,
+  Content,
+  Input,
+  Producer,
+  SaveType,
+} from "./model/artifact.js"
 export type { Digest } from "./model/digest.js"
-export type { Metadata, MetadataValue } from "./model/metadata.js"
+export type {
+  Dtype,
+  Metadata,
+  MetadataValue,
+  PathText,
+  StorageSize,
+  Uri,
+} from "./model/metadata.js"
 export { dtype, Marked, path, storageSize, uri } from "./model/metadata.js"
+export type { Plain } from "./model/msgpack.js"
 export type { Id } from "./model/names.js"
+export type { RelativePath } from "./model/path.js"
 export type { Reference, Target } from "./model/reference.js"
 export type { Tag, TagColor } from "./model/tag.js"
-export type { Tree, TreeEntry } from "./model/tree.js"
-export type { Projection } from "./projection/projection.js"
+export type { EntryKind, Tree, TreeEntry } from "./model/tree.js"
+export type { AnyProjection, Fold, Projection } from "./projection/projection.js"
 export { projection } from "./projection/projection.js"
 export type { ArtifactQuery } from "./query/artifacts.js"
-export type { TagFilter, TextFilter } from "./query/filter.js"
+export type { TagConditions, TagFilter, TextConditions, TextFilter } from "./query/filter.js"
 export type { ReplayQuery } from "./query/history.js"
 export type { MetadataChange, MetadataPoint } from "./query/metadata.js"
-export type { Page } from "./query/page.js"
+export type { Order, Page, PageQuery } from "./query/page.js"
 export type { TagQuery } from "./query/tags.js"
 export type { VersionQuery } from "./query/versions.js"
-export type { Rows, Tables, ViewReader } from "./view/draft.js"
+export type { RowReader, Rows, TableKey, Tables, ViewOf, ViewReader } from "./view/draft.js"
+export type { KeyPart } from "./view/key.js"
+
+// The operations are declared for both doors, as `ReaderApi` and such: the compiler writes those
+// names into declarations of inferred types. These are the same types for people.
+
+/** The ledger as it was: what `asOf` gives. */
+export type Reader = Api.ReaderApi<"promise">
+
+/** An archive of a version: what `zip` gives. */
+export type Archive = Api.Archive<"promise">
+
+/** The rows of one of your own projections: what `view` gives. */
+export type View<T extends Tables> = Api.View<"promise", T>

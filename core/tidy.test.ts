@@ -40,6 +40,7 @@ const sound: Readonly<Record<string, string>> = {
   "adapters/http/index.ts": source('import { openLedger } from "daybook"'),
   "adapters/http/index.test.ts": 'import "./index.js"',
   "core/index.ts": source('export { openLedger } from "./ledger/ledger.js"'),
+  "core/index.test.ts": 'import "daybook"',
   "core/limits.ts": source("export const nameBytesMax = 255"),
   "core/command/all.ts": source('import { tag } from "./tag.js"'),
   "core/command/command.ts": source(
