@@ -25,7 +25,7 @@ export interface BlobStat {
   readonly storedDigest: Digest
 }
 
-/** A half-open range of bytes. */
+/** A half-open range of bytes, from 0: `end` is not part of it. */
 export interface ByteRange {
   readonly start: number
   readonly end: number
@@ -35,9 +35,9 @@ export type BlobBytes = Stream.Stream<Uint8Array, BlobFailure | BlobCorrupted>
 
 export interface BlobStoreShape {
   /**
-   * Takes bytes in and returns when they are durable. Bytes that are known already are not written
-   * again, but their durability is waited for. Concurrent puts share one fsync. The error of the
-   * source is passed on, and nothing that it sent can be read.
+   * Takes bytes in and returns when they are as durable as the driver was told to make them. Bytes
+   * that are known already are not written again, but their durability is waited for. Concurrent
+   * puts share one fsync. An error of the source is passed on; nothing that it sent can be read.
    */
   readonly put: <E>(
     source: Uint8Array | Stream.Stream<Uint8Array, E>,
@@ -53,13 +53,16 @@ export interface BlobStoreShape {
    */
   readonly read: (digest: Digest, range?: ByteRange) => BlobBytes
   /**
-   * The stored form, or a range of it. With the two bytes `03 00` behind, inflating it gives the
-   * content. Its bytes never change while the blob is stored.
+   * The stored form, or a range of it, checked like the content. Followed by the two bytes `03 00`,
+   * it inflates to the content. Its bytes never change while the blob is stored.
    */
   readonly readDeflated: (digest: Digest, range?: ByteRange) => BlobBytes
   /** After this, every put that has returned survives a power loss, in any durability mode. */
   readonly flush: Effect.Effect<void, BlobFailure>
-  /** Gives the blobs' bytes back to the disk, except for chunks that other blobs use. */
+  /**
+   * Gives the blobs' bytes back to the disk, except for chunks that other blobs use. Digests that
+   * are not there are ignored. After a failure some blobs may be gone: the call can be repeated.
+   */
   readonly remove: (
     digests: ReadonlyArray<Digest>,
   ) => Effect.Effect<void, BlobFailure | BlobCorrupted>
@@ -78,6 +81,7 @@ export interface Chunking {
   readonly gear: string
   /** Bits set in the mask before and after the average size is reached. */
   readonly maskBits: readonly [before: number, after: number]
+  /** These three in bytes. */
   readonly min: number
   readonly average: number
   readonly max: number

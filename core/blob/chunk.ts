@@ -42,7 +42,7 @@ const mask = (bits: number): number => (bits === 0 ? 0 : -1 << (32 - bits))
 
 /**
  * Looks for the end of one chunk. `from` is the index in `bytes` to go on at, `position` how far
- * into the chunk that is. Gives the index behind the chunk's last byte, or -1 when more bytes are
+ * into the chunk that is. Gives the index after the chunk's last byte, or -1 when more bytes are
  * needed. The hash is carried from call to call; a new chunk begins with position 0.
  */
 type Scan = (bytes: Uint8Array, from: number, position: number) => number
@@ -54,7 +54,7 @@ const scanner = (chunking: Chunking, gear: Int32Array): Scan => {
   let hash = 0
 
   // The inner loop. Two bytes a turn, and everything in a local variable: one of the closure's
-  // would be loaded anew for each byte, at half the speed.
+  // would be loaded again for each byte, at half the speed.
   const roll = (bytes: Uint8Array, from: number, end: number, cut: number): number => {
     const table = gear
     let rolled = hash
@@ -90,7 +90,7 @@ const scanner = (chunking: Chunking, gear: Int32Array): Scan => {
 
 /** Cuts content that arrives in pieces; holds less than `max` bytes between two of them. */
 export interface Cutter {
-  /** The chunks that end in this piece, as copies. To be taken to the last one. */
+  /** The chunks that end in this piece, as copies. Must be iterated to the end. */
   readonly push: (piece: Uint8Array) => Generator<Uint8Array, void>
   /** The last chunk, if any bytes are left. */
   readonly end: () => Uint8Array | undefined

@@ -1,5 +1,5 @@
 /**
- * Giving bytes back: drops the frames of removed blobs, by writing the packs that hold them anew.
+ * Giving bytes back: drops the frames of removed blobs by rewriting the packs that hold them.
  *
  * Everything else of such a pack is copied byte by byte, damage included. The copy is complete and
  * durable before the index follows, and the index before the old pack goes; whatever happens in
@@ -34,7 +34,7 @@ const gapOf = ({ offset, storedSize }: Place): Gap => ({
   end: offset + frameHeaderBytes + storedSize,
 })
 
-/** Shows the names of a blob's chunks. Only a blob of many has its recipe read for it. */
+/** Calls `see` with the name of each chunk of a blob. Reads the recipe of long blobs only. */
 const eachChunk = async (store: PackStore, row: BlobRow, see: (name: string) => void) => {
   const recipe = recipeInRow(row) ?? (await loadRecipe(store, row))
   for (let from = 0; from < recipe.count; from += chunkPageCount)
@@ -117,7 +117,7 @@ const copyKept = async ({ size, gaps }: Plan, from: FileHandle, to: FileHandle) 
   }
 }
 
-/** Writes a pack anew without its gaps, under a name that is no pack's until all is durable. */
+/** Rewrites a pack without its gaps, under a name that is no pack's until all is durable. */
 const writeSuccessor = async (directory: string, plan: Plan, pack: number): Promise<void> => {
   const path = unfinishedPath(directory, pack)
   const from = await open(packPath(directory, plan.pack), "r")
@@ -217,7 +217,7 @@ export const removeBlobs = async (
   const { index, writer, going, damaged } = store
   if ((await findRows(store, digests)).length === 0) return
   try {
-    // Puts go on in a pack behind this; what they store again from now on is not what goes.
+    // Puts go on in a later pack; what they store again from now on is not what goes.
     const before = await writer.roll()
     const rows = await findRows(store, digests)
     await markGoing(

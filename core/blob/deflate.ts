@@ -2,8 +2,8 @@
  * The stored form of a chunk: as it will be sent in a zip (RFC 1951).
  *
  * Either a byte-aligned deflate fragment, ended with a sync flush and without a final block, so
- * that fragments concatenate; or the raw bytes, wrapped in stored blocks on the way out. Which of
- * the two is a function of the chunk alone. Knows neither digests nor packs.
+ * that fragments concatenate; or the raw bytes, wrapped in stored blocks on the way out. Depends on
+ * nothing but the chunk and the build of zlib. Knows neither digests nor packs.
  */
 import { promisify } from "node:util"
 import { constants, crc32, deflateRaw, deflateRawSync, inflateRawSync } from "node:zlib"
@@ -16,7 +16,7 @@ export interface StoredForm {
   readonly stored: Uint8Array
 }
 
-// Every parameter of zlib's is named, because each of them decides about the bytes.
+// Every parameter of zlib is named, because each of them affects the bytes.
 const parameters = {
   level: 6,
   windowBits: 15,
@@ -25,7 +25,7 @@ const parameters = {
   finishFlush: constants.Z_SYNC_FLUSH,
 }
 
-// Below, a trip to zlib's threads costs more than it wins on a second core: measured at 64 KiB
+// Below this, a trip to zlib's threads costs more than a second core gains: measured at 64 KiB
 // 0.74 ms each for four at once against 0.94 ms one by one, at 32 KiB no gain.
 const syncBytesMax = 32_768
 const sampleBytes = 2_048
@@ -52,7 +52,7 @@ const choose = (raw: Uint8Array, deflated: Uint8Array): StoredForm =>
     ? { form: "deflate", stored: deflated }
     : { form: "raw", stored: raw }
 
-/** The form in which a chunk is kept: the same for the same bytes. Raw bytes are not copied. */
+/** The form in which a chunk is kept. Another build of zlib may give another. Raw is not copied. */
 export const storedForm = (raw: Uint8Array): Effect.Effect<StoredForm> =>
   Effect.suspend(() => {
     if (isNoise(raw)) return Effect.succeed({ form: "raw", stored: raw })
@@ -66,7 +66,7 @@ export const storedForm = (raw: Uint8Array): Effect.Effect<StoredForm> =>
 
 /**
  * The chunk back from its stored form; undefined unless size and CRC-32 are those it had. A raw
- * chunk is taken as it is: whoever loaded it has compared its digest.
+ * chunk is taken as it is: the code that loaded it has compared its digest.
  */
 export const rawBytes = (
   { form, stored }: StoredForm,

@@ -2,7 +2,7 @@
  * The file system driver of the blobs: append-only packs with an index beside them.
  *
  * A directory holds `packs/`, which are the bytes, and `index/`, which is derived from them. One
- * process has it open at a time: the index keeps the others out. Knows no events, and nothing of
+ * process has it open at a time: the index keeps the others out. Knows nothing about events, nor
  * what the bytes mean.
  */
 import { mkdir } from "node:fs/promises"
@@ -73,7 +73,7 @@ const closeStore = async ({ writer, reader, index }: PackStore): Promise<void> =
   }
 }
 
-/** A torn tail is what a crash leaves, and nothing that was acknowledged is in it. */
+/** A torn tail is what a crash leaves: nothing in it was ever acknowledged as durable. */
 const warn = ({ pack, from, to, state, digest }: Finding): Effect.Effect<void> => {
   const named = digest === undefined ? "" : `: chunk ${digest}`
   const text = `pack ${pack} is ${state} from ${from} to ${to}${named}`
@@ -119,7 +119,7 @@ const make = Effect.fnUntraced(function* (options: FilesystemOptions) {
         try: () => removeBlobs(store, packs, digests),
         catch: storageError("remove", "unknown"),
       })
-      // Not interrupted between two steps of a pack; a kill there is made good on opening.
+      // Not interrupted between two steps of a pack; after a kill there, opening completes it.
       return one.withPermit(Effect.uninterruptible(remove))
     },
     list: () =>

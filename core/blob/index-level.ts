@@ -1,10 +1,10 @@
 /**
- * The blob index in LevelDB: from digests to places in packs. Derived: whoever deletes it gets it
- * back from the packs on the next opening.
+ * The blob index in LevelDB: from digests to places in packs. Derived: when it is deleted, the next
+ * opening rebuilds it from the packs.
  *
- * Its writes are not synced: a row is written behind the fsync that covers its frame, rows that are
- * lost with their mark are found again by a scan, and what was lost before others shows by the
- * numbers of batches (`index-numbers.ts`). Opens no pack.
+ * Its writes are not synced. A row is written after the fsync that covers its frame, or else its
+ * pack's mark says `ahead`; rows that are lost with their mark are found again by a scan, and what
+ * was lost before others shows by the numbers of batches (`index-numbers.ts`). Opens no pack.
  */
 import { mkdir, rm } from "node:fs/promises"
 import { Level } from "level"
@@ -54,11 +54,11 @@ export interface Rewriting {
 }
 
 export interface BlobIndex {
-  /** Undefined too when the row is damaged: the bytes can then be stored anew. */
+  /** Undefined too when the row is damaged: the bytes can then be stored again. */
   readonly chunk: (digest: Digest) => ChunkRow | undefined
   readonly chunks: (digests: ReadonlyArray<Digest>) => Promise<ReadonlyArray<ChunkRow | undefined>>
   readonly blob: (digest: Digest) => BlobRow | "damaged" | undefined
-  /** The frames of a digest behind its first one, in pack order. */
+  /** The frames of a digest after its first one, in pack order. */
   readonly copies: (kind: FrameKind, digest: Digest) => Promise<ReadonlyArray<Row>>
   /** Every blob, sorted by digest, in pages; a damaged row is only its digest. */
   readonly blobs: () => AsyncGenerator<ReadonlyArray<BlobRow | Digest>, void>
@@ -209,7 +209,7 @@ const readMarks = async (database: Database) => {
 /**
  * Opens the index, empty when there is none, when its rows are of another format, when a write to
  * it has failed or was lost, or when LevelDB cannot open it. Fails only when another process has it
- * open or it cannot be made anew.
+ * open or it cannot be recreated.
  */
 export const openIndex = async (directory: string): Promise<BlobIndex> => {
   const database = await openDatabase(directory).catch(async (cause: unknown) => {

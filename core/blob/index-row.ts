@@ -1,8 +1,8 @@
 /**
  * The rows of the blob index as bytes: where the frame of a digest lies, and what `stat` answers.
  *
- * Keys: `c` chunk, `b` blob, each with the SHA-256 behind; `d` a further frame of the same digest,
- * with the other key, pack and offset behind; `p` a pack. Values begin with the CRC-32 of key and
+ * Keys: `c` chunk, `b` blob, each followed by the SHA-256; `d` a further frame of the same digest,
+ * followed by its other key, pack and offset; `p` a pack. Values begin with the CRC-32 of key and
  * value, since LevelDB's own checksums are not verified. All big-endian. Knows no database.
  */
 import { crc32 } from "node:zlib"
@@ -16,7 +16,7 @@ export interface Place {
   readonly pack: number
   /** Of the frame's header. */
   readonly offset: number
-  /** Bytes behind the header. */
+  /** Bytes after the header. */
   readonly storedSize: number
 }
 

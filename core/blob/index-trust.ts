@@ -1,9 +1,9 @@
 /**
  * The sign that an index may be believed: a file beside its rows.
  *
- * LevelDB goes on after a write to its log that failed, and loses what comes behind it when it
+ * LevelDB goes on after a write to its log that failed, and loses what comes after it when it
  * opens again. So the first failure takes the sign away, which works on a full disk too, and an
- * index without the sign is made anew. Knows no rows.
+ * index without the sign is rebuilt. Knows nothing about rows.
  */
 import { access, unlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"

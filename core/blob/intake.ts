@@ -29,7 +29,7 @@ export interface BlobDraft {
   readonly chunk: (digest: Digest) => KnownChunk | undefined
   /** Keeps chunks; nothing names them yet. Returns when their bytes may be forgotten. */
   readonly append: (chunks: ReadonlyArray<Frame>) => Effect.Effect<void, BlobFailure>
-  /** Keeps the last chunks and the recipe, if it is new, and returns when all is durable. */
+  /** Keeps the last chunks and the recipe, if it is new; returns when the put may be answered. */
   readonly commit: (
     chunks: ReadonlyArray<Frame>,
     recipe: Recipe | undefined,

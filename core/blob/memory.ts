@@ -23,8 +23,8 @@ import { type LoadChunks, sendBlob } from "./send.js"
 export type BlobOperation = "put" | "read" | "stat" | "flush" | "remove" | "list"
 
 /**
- * Asked twice at every operation; the failure it returns is what the caller sees. `before`: nothing
- * was done. `after`: all was done, and for bytes and lists, all was sent.
+ * Consulted before and after every operation; a failure that it returns is what the caller gets.
+ * `before`: nothing was done. `after`: all was done; of bytes and lists, all was sent.
  */
 export type Failpoint = (
   operation: BlobOperation,

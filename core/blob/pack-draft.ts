@@ -123,7 +123,7 @@ class PackDraft implements BlobDraft {
     return this.#needs
   }
 
-  /** Hands the frames in at once: nobody can come between the look at the claims and this. */
+  /** Hands the frames in within the turn that looked at the claims: no other put can intervene. */
   #write(handed: ReadonlyArray<Handed>, durable: boolean): Effect.Effect<void, BlobFailure> {
     const written = this.#store.writer.append(handed, [...this.#waiting()], durable)
     for (const { claim } of handed) this.#needs.push(claim)

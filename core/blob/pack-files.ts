@@ -1,7 +1,8 @@
 /**
  * The pack files of a directory: their names, their order, and whole reads and writes in them.
  *
- * A pack that is being rewritten has a name of its own until it is complete. Knows no frames.
+ * A pack that is being rewritten has a name of its own until it is complete. Knows nothing about
+ * frames.
  */
 import { type FileHandle, open, readdir, stat, statfs, unlink } from "node:fs/promises"
 import { join } from "node:path"

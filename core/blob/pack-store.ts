@@ -3,7 +3,7 @@
  *
  * A digest has one first frame and sometimes copies of it; a damaged first one gives way to the
  * next that is whole. What was found damaged in all copies is remembered, so that a put of the same
- * bytes stores them anew. Writes nothing.
+ * bytes stores them again. Writes nothing.
  */
 import * as Effect from "effect/Effect"
 import type { BlobCorrupted, BlobFailure } from "../errors.js"
@@ -25,7 +25,7 @@ export interface PackStore {
   readonly writer: PackWriter
   /** Names of frames without a whole copy. */
   readonly damaged: Set<string>
-  /** Names of frames that are being removed: known no more. */
+  /** Names of frames that are being removed: no longer known. */
   readonly going: Set<string>
   /** Names of frames that puts under way rely on, with their number. */
   readonly leases: Map<string, number>
@@ -66,7 +66,7 @@ const findFrame = async <A>(
   const tried: Array<Place> = []
   const isNew = (row: Row) => !tried.some((place) => samePlace(place, row))
   for (;;) {
-    // Looked up anew after each failure: a removal may have moved the frame meanwhile.
+    // Looked up again after each failure: a removal may have moved the frame meanwhile.
     const first = firstRow(index, kind, digest)
     const next =
       first !== undefined && isNew(first)
@@ -89,7 +89,7 @@ const isOf = (chunk: RecipeChunk, frame: Frame | undefined): frame is Frame =>
   frame.storedSize === chunk.storedSize &&
   frame.storedDigest === chunk.storedDigest
 
-/** Loads chunks: one look into the index and few reads for all, then one by one what was not so. */
+/** Loads chunks: one look-up and few reads for all, then one by one those that were not right. */
 export const loadChunks =
   (store: PackStore): LoadChunks =>
   async ({ stat: { digest } }, chunks) => {

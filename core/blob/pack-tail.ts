@@ -2,7 +2,7 @@
  * The end of the pack that is being written: bytes are gathered, written, synced, and only then
  * kept; what was never kept can be cut off again.
  *
- * Plain promises, used by one writer. Knows no digests and no index.
+ * Plain promises, used by one writer. Knows nothing about digests, nor the index.
  */
 import { type FileHandle, open, unlink } from "node:fs/promises"
 import { packHeader, packHeaderBytes } from "./pack.js"
@@ -82,7 +82,7 @@ export class PackTail {
     await this.#handle.close()
   }
 
-  /** Cuts off what was not kept, as far as the disk still lets us; an empty pack goes. */
+  /** Cuts off what was not kept, as far as the disk still lets us; an empty pack is removed. */
   async discard(): Promise<void> {
     const isEmpty = this.#kept === packHeaderBytes
     if (!isEmpty) await this.#handle.truncate(this.#kept).catch(() => undefined)

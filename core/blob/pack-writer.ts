@@ -2,9 +2,9 @@
  * The one writer of packs: an append queue with a group commit.
  *
  * Entries are written in the order in which they came. While one fsync runs, further entries wait
- * and share the next one; index rows follow behind the fsync that covers their frames. So a recipe
- * that is durable has its chunks durable before it. Plain promises: nothing here is interrupted
- * half-way. Does not know what a blob is.
+ * and share the next one; index rows are written after the fsync that covers their frames, where
+ * puts are synced. So a recipe that is durable has its chunks durable before it. Plain promises:
+ * nothing here is interrupted half-way. Does not know what a blob is.
  */
 import { setImmediate as nextTurn } from "node:timers/promises"
 import type { BlobFailure } from "../errors.js"
@@ -36,9 +36,9 @@ export interface PackWriter {
   /** The claim on a digest that is on its way into the index. */
   readonly claimOn: (row: Pick<Unplaced, "kind" | "digest">) => Claim | undefined
   /**
-   * Hands frames in. Resolves when they are written, with `durable` when they and all before them
-   * are durable and in the index; with a failure when that, or one of `needs`, has failed. Frames
-   * behind a failed need are not written.
+   * Hands frames in. Resolves when they are written; with `durable`, when they and all before them
+   * are in the index, and durable where puts are synced. Resolves to a failure when that, or one of
+   * `needs`, has failed: frames whose need failed are not written.
    */
   readonly append: (
     frames: ReadonlyArray<Handed>,

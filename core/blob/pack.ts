@@ -145,7 +145,7 @@ export type Scanned =
    */
   | { readonly type: "end"; readonly end: number; readonly tail: "whole" | "torn" | "damaged" }
 
-/** Hashes in windows: a size that was never true costs reading, not memory. */
+/** Hashes in windows: a size that was never true costs time, not memory. */
 const isWhole = async (read: ReadPack, offset: number, header: FrameHeader): Promise<boolean> => {
   const hash = hasher()
   const end = offset + frameHeaderBytes + header.storedSize
@@ -197,8 +197,8 @@ const isTorn = async (read: ReadPack, from: number, size: number): Promise<boole
 
 /**
  * Goes through the frames of a pack of `size` bytes, from `from`, checking the stored bytes of
- * each. Damage costs the frames it lies in only: the scan goes on at the next whole frame. `read`
- * is asked for a window at most, whatever the bytes say; best it is one of `readAhead`.
+ * each. Damage costs only the frames it lies in: the scan goes on at the next whole frame. `read`
+ * is asked for at most a window, whatever the bytes say, and should be one of `readAhead`.
  */
 export async function* scanPack(
   read: ReadPack,

@@ -2,7 +2,7 @@
  * What opening does: brings the index up to the packs, and says where writing goes on.
  *
  * Frames beyond a pack's mark are checked and indexed; an index that knows more than the packs hold
- * is made anew from all of them. Torn and damaged bytes stay where they are, as evidence, and their
+ * is rebuilt from all of them. Torn and damaged bytes stay where they are, as evidence, and their
  * pack is not written to again. Changes no pack.
  */
 import { open } from "node:fs/promises"
@@ -79,7 +79,7 @@ class Recovery {
     this.#index = index
   }
 
-  /** Looks at what lies behind the mark; gives the pack back when it may be appended to. */
+  /** Looks at what lies after the mark; gives the pack back when it may be appended to. */
   async pack(file: PackFile, mark: Mark | undefined): Promise<PackFile | undefined> {
     const { pack, size } = file
     const path = packPath(this.#directory, pack)

@@ -1,8 +1,8 @@
 /**
- * What every driver of the blobs decides and says in the same way: which bytes a range covers, and
- * the failures of the port in their words.
+ * What every driver of the blobs decides and reports alike: which bytes a range covers, and the
+ * failures of the port with their messages.
  *
- * Knows no technology: what only one driver can meet is said in that driver.
+ * Knows nothing about technologies: what only one driver can run into is handled in that driver.
  */
 import { BlobCorrupted, BlobFailure, type Outcome } from "../errors.js"
 import { storageReason } from "../model/cause.js"
@@ -31,7 +31,7 @@ export const blobFailure = (
   return new BlobFailure({ message, operation, reason, outcome, cause })
 }
 
-/** The answer of a store to what comes after its end. */
+/** What a store answers once it is closed. */
 export const stopped = (operation: string): BlobFailure =>
   new BlobFailure({
     message: `the blob store is closed and cannot ${operation}: open it again`,

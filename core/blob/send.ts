@@ -25,7 +25,7 @@ export type LoadChunks = (
   chunks: ReadonlyArray<RecipeChunk>,
 ) => Promise<ReadonlyArray<Frame>>
 
-// One trip to the disk brings about this much: enough to hide the trip, little enough to hold.
+// One trip to the disk brings about this much: enough to hide its latency, little enough to hold.
 const runBytes = 1_048_576
 const runCountMax = 64
 

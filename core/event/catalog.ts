@@ -169,7 +169,7 @@ const requestSettled = eventType({
   sentence: ({ command }) => `asked for ${command}, which changed nothing`,
 })
 
-/** In the order of the product page. */
+/** Every event type of the ledger's own. */
 export const catalog = [
   ledgerCreated,
   versionSaved,

@@ -1,8 +1,8 @@
 /**
- * Recorded events to record bodies and back. A body is one canonical MessagePack map of at most
- * 65,535 bytes with the position and the id inside, so that a record says itself where it belongs.
+ * Recorded events to record bodies and back. A body is one canonical MessagePack map with the
+ * position and the id inside: each record carries its own position. Sizes are checked elsewhere.
  *
- * Older revisions are upcast here. A type that this program does not know keeps its data as it is.
+ * Older revisions are upcast here. Data of a type or a revision that is unknown stays as it is.
  */
 import { type Digest, fromDigest, toDigest } from "../model/digest.js"
 import { type Plain, pack, unpack } from "../model/msgpack.js"

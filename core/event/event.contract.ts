@@ -1,8 +1,7 @@
 /**
- * The laws of event types: what is recorded can be read back for ever, byte for byte, and told as a
- * sentence. For the ledger's own and for callers' own; each is called with samples of its data.
- *
- * Knows no log and no view.
+ * The laws of event types: what is recorded can be read back for ever, byte for byte, and rendered
+ * as one sentence. For the ledger's own and for callers' own; each is called with samples of its
+ * data. Knows neither logs nor views.
  */
 import { describe, expect, it } from "vitest"
 import { recordBytesMax } from "../limits.js"
@@ -58,7 +57,7 @@ export const eventTypeContract = <Type extends AnyEventType>(
       }
     })
 
-    it("is told in one line", () => {
+    it("is rendered as one sentence", () => {
       for (const data of samples())
         expect(formatEvent(codec, recorded(data))).toMatch(/^someone \S.*\S$/)
     })

@@ -35,14 +35,14 @@ export interface Recorded<Type extends string = string, Data = unknown> extends 
   /** A ULID. Identifies, never orders. */
   readonly id: string
   readonly type: Type
-  /** Of the event type when this was recorded; the data is always of the newest revision. */
+  /** Of the event type when this was recorded; data of an older one is upcast when it is read. */
   readonly revision: number
   /** Milliseconds UTC, never less than that of the event before. */
   readonly time: number
-  /** What the clock said, where that was less than the time of the event before. */
+  /** The clock's reading, if it was behind the time of the event before. */
   readonly clock?: number
   readonly idempotencyKey?: string
-  /** Digest of the request that came with the idempotency key. */
+  /** Digest (SHA-256) of the request that came with the idempotency key. */
   readonly request?: string
   /** Which call of a keyed batch made it, from 0. */
   readonly step?: number
@@ -57,6 +57,7 @@ export type Upcast = (data: Plain) => Plain
 
 /** One kind of event. Callers' own are values of this shape too. */
 export interface EventType<Type extends string = string, Data = never> {
+  /** Past tense, as `version-saved`; a caller's own has a slash, as `birds/counted`. */
   readonly type: Type
   /** From 1; raised together with an upcast from the revision before. */
   readonly revision: number

@@ -254,7 +254,7 @@ const subjectsOf = (target: TargetRef, tags: ReadonlyArray<Tagging>): ReadonlyAr
   ...tags.flatMap(({ id, from }) => (from === undefined ? [id] : [id, ...targetIds(from)])),
 ]
 
-/** A history in which every event of the ledger's own happens, by several hands. */
+/** A history in which every event of the ledger's own happens, by several actors. */
 export const everyEvent = (): ReadonlyArray<Recorded> => {
   const recorder = new Recorder()
   const created = { ledger: testId(0), format: 1, hash: "sha256", chunking: {} } as const

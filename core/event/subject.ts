@@ -1,6 +1,6 @@
 /**
  * The parts that event data share: what an event is about, with the names it had then, so that an
- * event can be read, and told as a sentence, without looking anything up.
+ * event can be read, and rendered as one sentence, without looking anything up.
  */
 import * as Schema from "effect/Schema"
 import { Count, IdSchema } from "../model/schema.js"

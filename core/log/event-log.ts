@@ -22,7 +22,9 @@ export interface EventLogShape {
   /**
    * Stores the bodies at `after + 1`, `after + 2`, … all or none, in one write. Fails with reason
    * `conflict` and outcome `none` when the head is not `after`. When it returns, the records are
-   * as durable as the driver was told to make them. An empty list stores nothing.
+   * as durable as the driver was told to make them. An empty list stores nothing. A body above
+   * `recordBytesMax` is a defect. After a failure of outcome `unknown` the log takes no appends
+   * (reason `stopped`) until it is opened again.
    */
   readonly append: (
     after: number,
@@ -37,7 +39,7 @@ export interface EventLogShape {
     after: number,
     countMax: number,
   ) => Effect.Effect<ReadonlyArray<LogRecord>, LogFailure | RecordCorrupted>
-  /** The records at these positions, in the order asked; one that is not there is damage. */
+  /** The records at these positions, in the order asked. One that is not there is damage too. */
   readonly get: (
     positions: ReadonlyArray<number>,
   ) => Effect.Effect<ReadonlyArray<LogRecord>, LogFailure | RecordCorrupted>

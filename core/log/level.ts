@@ -3,8 +3,8 @@
  *
  * Key: the position as u64 big-endian. Value: a format byte, the CRC-32 of key and body as u32
  * big-endian, the body. LevelDB's own checksums are not verified on reads from Node, and it loses
- * records without a word, so every read checks checksum and sequence here. Knows no events, and
- * cannot notice records missing at the end: that takes a head sealed elsewhere.
+ * records silently, so every read checks checksum and sequence here. Knows nothing about events;
+ * cannot notice records missing at the end, which takes a head sealed elsewhere.
  */
 import { access, open as openFile, readdir } from "node:fs/promises"
 import { join } from "node:path"
@@ -114,7 +114,7 @@ const locate = async (store: Store, from: number, last: number, signal: AbortSig
     if (!sound) first ??= position
     else if (first !== undefined) return corrupted(first, position - 1)
   }
-  // Every record is there by its key, yet the scan met something else: a key that is none of ours.
+  // Every record is there by its key, yet the scan met something else: a key that is not ours.
   return first === undefined ? corrupted(from, from) : corrupted(first, last)
 }
 

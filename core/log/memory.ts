@@ -13,8 +13,9 @@ import { type Durability, EventLog, type EventLogShape, type LogRecord } from ".
 import { checkBodies, conflict, corrupted, isCovered, lastCovered, stopped } from "./rules.js"
 
 /**
- * Asked twice at every operation; the failure it returns is what the caller sees. `before`: nothing
- * was done. `after`: it was done, and an append of outcome `unknown` shows on reopening only.
+ * Consulted before and after every operation; a failure that it returns is what the caller gets.
+ * `before`: nothing was done. `after`: it was done; an append of outcome `unknown` then shows only
+ * after reopening.
  */
 export type Failpoint = (
   operation: "append" | "read" | "get" | "flush",

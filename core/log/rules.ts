@@ -1,13 +1,13 @@
 /**
- * What every driver of the log decides and says in the same way: which records a read covers, how
- * large a body may be, and the failures of the port in their words.
+ * What every driver of the log decides and reports alike: which records a read covers, how large a
+ * body may be, and the failures of the port with their messages.
  *
- * Knows no technology: what only one driver can meet is said in that driver.
+ * Knows nothing about technologies: what only one driver can run into is handled in that driver.
  */
 import { LogFailure, RecordCorrupted } from "../errors.js"
 import { recordBytesMax } from "../limits.js"
 
-/** The last position that a read covers, `after` when it covers none. Bad bounds are a defect. */
+/** The last position that a read covers; `after` when it covers none. Bad bounds are a defect. */
 export const lastCovered = (after: number, countMax: number, head: number): number => {
   if (!Number.isSafeInteger(after) || after < 0 || !(countMax >= 0))
     throw new Error(`a read of ${countMax} records after ${after} names no stretch of the log`)

@@ -87,7 +87,7 @@ const inBatches = (
   return views.rows(projection)
 }
 
-/** The suite. `history` makes the events anew at each call; some for every fold. */
+/** The suite. `history` makes fresh events at each call, some for every fold. */
 export const projectionContract = (
   projection: AnyProjection,
   history: () => ReadonlyArray<Recorded>,

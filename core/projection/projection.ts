@@ -16,7 +16,7 @@ export type Fold<T extends Tables, Type extends string, Data> = (
 export interface Projection<T extends Tables, Events extends EventMap = CoreEvents>
   extends ViewSpec,
     ViewOf<T> {
-  /** One fold for each event type; types without one are passed over. */
+  /** One fold for each event type; types without one are skipped. */
   readonly on: { readonly [K in keyof Events & string]?: Fold<T, K, Events[K]> }
   /** Sees every event, those of unknown types too, before the fold of its type. */
   readonly onEvery?: Fold<T, string, unknown>

@@ -6,6 +6,7 @@ import { projection } from "./projection.js"
 export type ReceiptRow = {
   /** Digest of the request. */
   readonly request: string
+  /** Positions of the events that answered it: first and last. */
   readonly first: number
   readonly last: number
 }

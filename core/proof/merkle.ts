@@ -2,8 +2,8 @@
  * The Merkle tree over the records of the log: RFC 6962 section 2.1, kept by RFC 9162 section 2.1.
  *
  * Leaf: SHA-256(0x00 || body). Node: SHA-256(0x01 || left || right). Of n leaves the left subtree
- * holds the largest power of two below n. Knows no log and no events: leaves come as hashes, and
- * what a root is worth depends on who vouches for it together with its size.
+ * holds the largest power of two below n. Knows nothing about logs and events: leaves come as
+ * hashes, and trust in a root comes from whoever signed it with its size.
  */
 import { sha256 } from "../model/digest.js"
 

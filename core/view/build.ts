@@ -1,5 +1,5 @@
 /**
- * Opening views and building them anew beside those in use.
+ * Opening views, and rebuilding them beside those in use.
  *
  * A build is a set of views in fresh slots that starts from nothing; when it has caught up it takes
  * the place of the old rows in one write. A crash in between leaves the old views in use.
@@ -85,7 +85,7 @@ export const switchOver = Effect.fnUntraced(function* (
   for (const state of replaced) yield* dropView(views.store, state, "building")
 })
 
-/** What opening found: the views whose stamp is stored, and the names of those to build anew. */
+/** What opening found: the views that are stored, and those that have to be rebuilt. */
 export interface OpenedViews {
   readonly views: Views
   readonly stale: ReadonlyArray<ViewSpec>

@@ -31,10 +31,11 @@ export interface ViewOf<T extends Tables> {
 
 /** What a view is, as its projection declares it. */
 export interface ViewSpec {
+  /** A caller's own has a slash, as `birds/stations`. */
   readonly name: string
   /** From 1. Raised when the meaning of a fold or the form of a row changes. */
   readonly revision: number
-  /** `false`: only the present is kept, for rows that nothing asks about as of then. */
+  /** `false`: only the present is kept, for rows that nothing asks about at a past moment. */
   readonly past?: boolean
 }
 

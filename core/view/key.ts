@@ -43,13 +43,13 @@ export const decodeKey = (encoded: string): ReadonlyArray<string> =>
       part.replace(/\u0001[\u0001\u0002]/g, (pair) => (pair[1] === "\u0001" ? "\u0000" : "\u0001")),
     )
 
-/** Half-open, both ends encoded. An empty `lt` stands for no end, until it is put in a slot. */
+/** Half-open, both ends encoded. An empty `lt` means no end; no driver is ever given one. */
 export interface KeyRange {
   readonly gte: string
   readonly lt: string
 }
 
-/** The first text behind all that begin with this one; empty when there is none. */
+/** The first text that sorts after all that begin with this one; empty when there is none. */
 const successor = (text: string): string => {
   const points = Array.from(text)
   for (let last = points.pop(); last !== undefined; last = points.pop()) {
@@ -68,7 +68,7 @@ const successor = (text: string): string => {
 export const rangeOf = (encodedPrefix: string, open = false): KeyRange => {
   const stem = encodedPrefix.slice(0, -1)
   if (open || encodedPrefix === "") return { gte: encodedPrefix, lt: successor(stem) }
-  // A part goes on with U+0001 or above, so this is the first key behind those that end here.
+  // A part goes on with U+0001 or above, so this is the first key after those that end here.
   return { gte: encodedPrefix, lt: `${stem}\u0001` }
 }
 

@@ -85,7 +85,7 @@ export interface ListOptions {
   readonly countMax: number
 }
 
-/** A key, encoded and without its slot, and the value as of then. */
+/** A key, encoded and without its slot, and the value at that moment. */
 export type ListedRow = readonly [key: string, value: Plain]
 
 export interface Listed {
@@ -101,7 +101,7 @@ const within = (prefix: string, range: KeyRange): KeyRange => ({
 
 /**
  * One page of rows of a range as of a position. May hold fewer rows than asked for, even none, and
- * still have a `resume` key, since rows that did not exist then are passed over. `present` says
+ * still have a `resume` key, since rows that did not exist then are skipped. `present` says
  * that nothing after `position` is stored yet, so that no row in `gone` was alive then.
  */
 export const listAt = Effect.fnUntraced(function* (

@@ -3,7 +3,8 @@
  *
  * A slot is one build of a view. A view whose stamp changed is built in a new slot beside the old
  * one; switching is one row. Views that this program does not know keep their entries and rows.
- * Each entry counts its rows and sums their checksums, so that rows which vanish are noticed.
+ * Each entry counts its rows and sums their checksums, by which rows that vanished can be noticed;
+ * opening does not go through them.
  */
 import type { Plain } from "../model/msgpack.js"
 import type { ViewSpec } from "./draft.js"

@@ -23,9 +23,12 @@ export interface ScanRange extends KeyRange {
 }
 
 export interface ViewStoreShape {
-  /** The row of a key, or undefined. Throws `ViewFailure`: it is called in plain functions. */
+  /** The row of a key, or undefined. Throws `ViewFailure`, since plain functions call it. */
   readonly get: (key: string) => Uint8Array | undefined
-  /** The first rows of each range, all of one moment, in the order of UTF-8 keys. */
+  /**
+   * At most `countMax` rows of each range, all from one moment, ordered by the UTF-8 bytes of their
+   * keys, or from the last one back with `reverse`.
+   */
   readonly scan: (
     ranges: ReadonlyArray<ScanRange>,
   ) => Effect.Effect<ReadonlyArray<ReadonlyArray<StoredRow>>, ViewFailure>
@@ -33,7 +36,7 @@ export interface ViewStoreShape {
   readonly commit: (writes: ReadonlyArray<RowWrite>) => Effect.Effect<void, ViewFailure>
   /** As `commit`; and it and every commit before it survive a power loss. */
   readonly commitDurably: (writes: ReadonlyArray<RowWrite>) => Effect.Effect<void, ViewFailure>
-  /** Deletes every row of the range. */
+  /** Deletes every row of the range; after a failure some may be left. */
   readonly clear: (range: KeyRange) => Effect.Effect<void, ViewFailure>
 }
 

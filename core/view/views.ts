@@ -20,14 +20,14 @@ export interface ListQuery<N> {
   readonly prefix: TableKey<N>
   /** The last part of the prefix may be the beginning of a part. */
   readonly open?: boolean
-  /** Only keys behind this one, in the order of the list; encoded, as `rows` give it. */
+  /** Only keys after this one, in the order of the list; encoded: the `cursor` of a row. */
   readonly after?: string | undefined
   readonly reverse?: boolean
   readonly countMax: number
 }
 
 export interface Row<V> {
-  /** The parts of the key behind the table, as text. */
+  /** The parts of the key after the table, as text. */
   readonly key: ReadonlyArray<string>
   /** The encoded key, for `after`. */
   readonly cursor: string
@@ -196,7 +196,7 @@ export class Views {
       const present = position >= this.#reach
       const options = { range: pageRange(query), reverse, countMax }
       const listed = yield* Effect.result(listAt(this.store, state, options, position, present))
-      // In the middle a commit may have begun, or a rebuild dropped the rows just read.
+      // Meanwhile a commit may have begun, or a rebuild dropped the rows just read.
       const moved = present && position < this.#reach
       if (!moved && state === this.#state(name)) return yield* Effect.fromResult(listed)
     }

@@ -208,7 +208,7 @@ const writeWideEnd = (view: DataView, { count, start, length }: Directory): void
   view.setUint32(72, 1, true) // disks
 }
 
-/** The records behind the central headers, with those of ZIP64 if a number needs them. */
+/** The records after the central headers, with those of ZIP64 if a number needs them. */
 export const endRecords = (directory: Directory): Uint8Array => {
   const { count, start, length } = directory
   const wide = count >= u16Max || isWide(start) || isWide(length)

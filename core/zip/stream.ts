@@ -2,8 +2,9 @@
  * An archive as bytes: a layout, an opener of content and a range in, a stream out.
  *
  * Pull-based and of constant memory: small parts leave joined, their contents read side by side;
- * large ones pass through as they come. Knows no format: it sends what the layout says, and fails
- * where the opener gives more or less than promised. Whether content is intact, the opener checks.
+ * large ones pass through as they come. Knows nothing about formats: it sends what the layout says,
+ * and fails where the opener gives more or less than promised. Whether content is intact, the
+ * opener checks.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -17,7 +18,8 @@ export interface ContentOpener<E> {
   readonly readDeflated: (digest: Digest, range?: ByteRange) => Stream.Stream<Uint8Array, E>
 }
 
-// Contents read side by side. Node reads files on four threads; some more hide the hand-over.
+// Contents read side by side. Node reads files on four threads; a few more hide the latency of
+// handing them over.
 const openCountMax = 16
 
 const openContent = <E>(
