@@ -23,7 +23,7 @@ export interface ViewState {
   rowCount: number
   /** Sum of the rows' checksums modulo 2^48: free of order, so it can be kept incrementally. */
   rowSum: number
-  /** Rows in `gone`: while there is none, no read needs to look there. */
+  /** Rows in `gone`: while there is none, no write needs to look for a trace there. */
   goneCount: number
 }
 
