@@ -31,8 +31,10 @@ export interface ByteRange {
   readonly end: number
 }
 
+/** Bytes as they are read, in pieces of whole chunks, cut to the range. */
 export type BlobBytes = Stream.Stream<Uint8Array, BlobFailure | BlobCorrupted>
 
+/** What a driver gives. Its laws are `blob-store.contract.ts`. */
 export interface BlobStoreShape {
   /**
    * Takes bytes in and returns when they are as durable as the driver was told to make them. Bytes

@@ -10,6 +10,7 @@ import { storageReason } from "../model/cause.js"
 
 const nameShape = /^([0-9]{8,})\.pack$/
 
+/** Packs are numbered from 1, with eight digits or more. */
 export const packPath = (directory: string, pack: number): string =>
   join(directory, `${String(pack).padStart(8, "0")}.pack`)
 

@@ -117,6 +117,7 @@ const runsOf = (places: ReadonlyArray<Place>): ReadonlyArray<ReadonlyArray<Place
   return runs
 }
 
+/** Opens nothing yet: a pack is opened when a frame of it is read. */
 export const openPackReader = (directory: string): PackReader => {
   const packs = new Map<number, OpenPack>()
 

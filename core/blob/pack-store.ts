@@ -119,6 +119,7 @@ export const loadChunks =
     return frames
   }
 
+/** The recipe of a blob, read from its frame. Rejects with `BlobCorrupted`. */
 export const loadRecipe = async (store: PackStore, { digest, stat }: BlobRow): Promise<Recipe> => {
   const isSame = (other: BlobStat) =>
     other.digest === digest && other.size === stat.size && other.storedDigest === stat.storedDigest

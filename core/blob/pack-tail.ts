@@ -91,6 +91,7 @@ export class PackTail {
   }
 }
 
+/** Goes on with a pack, or makes one. Rejects with the error of the disk. */
 export const openTail = async (options: PackTailOptions): Promise<PackTail> => {
   const { directory, pack, size, durable } = options
   const path = packPath(directory, pack)

@@ -272,4 +272,5 @@ class Writer implements PackWriter {
   }
 }
 
+/** Opens nothing yet: a pack is begun with the first frame. */
 export const openPackWriter = (options: PackWriterOptions): PackWriter => new Writer(options)

@@ -59,7 +59,7 @@ export const divided = (content: Uint8Array, seed: number, pieceMax: number): Ar
 export const collect = (bytes: BlobBytes) =>
   Effect.map(Stream.runCollect(bytes), (pieces) => Buffer.concat(pieces))
 
-// An empty final block: the end that a stored form has not (RFC 1951).
+// An empty final block: the end that a stored form lacks (RFC 1951).
 const end = Uint8Array.of(3, 0)
 
 /** The content of a whole stored form. */

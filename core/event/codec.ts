@@ -13,6 +13,7 @@ type PlainMap = { readonly [key: string]: Plain | undefined }
 // The one place where data of any type is taken as that of its own type.
 type OpenEventType = EventType<string, Plain>
 
+/** Encodes and decodes events of the types it was made with. */
 export interface Codec {
   readonly encode: (event: Recorded) => Uint8Array
   /** Throws when the body is not a record of this form; the caller names the position. */

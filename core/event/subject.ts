@@ -67,5 +67,6 @@ const printTagging = ({ name, exclusive, from }: Tagging, target: TargetRef): st
   return `${name} (held by ${holder} before ${target.version?.label ?? target.artifact.name})`
 }
 
+/** `production (held by 6 before 7), candidate`. */
 export const printTaggings = (tags: ReadonlyArray<Tagging>, target: TargetRef): string =>
   tags.map((tag) => printTagging(tag, target)).join(", ")

@@ -14,6 +14,7 @@ export interface LogRecord {
   readonly body: Uint8Array
 }
 
+/** What a driver gives. Its laws are `event-log.contract.ts`. */
 export interface EventLogShape {
   /** How durable records are when `append` returns. */
   readonly durability: Durability

@@ -131,6 +131,7 @@ const make = (options: MemoryLogOptions): EventLogShape => {
   }
 }
 
+/** A log over the records given; opening it cannot fail. */
 export const layerWith = (options: MemoryLogOptions): Layer.Layer<EventLog> =>
   Layer.effect(
     EventLog,

@@ -8,6 +8,7 @@ import type { CoreEvents } from "../event/catalog.js"
 import type { Rows } from "../view/draft.js"
 import { projection } from "./projection.js"
 
+/** The consumer that came last, and the position of its event. */
 export type Use = { readonly by: string; readonly position: number }
 
 export type LineageTables = {

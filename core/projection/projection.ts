@@ -8,11 +8,13 @@ import type { CoreEvents } from "../event/catalog.js"
 import type { EventMap, Recorded } from "../event/event.js"
 import type { Rows, Tables, ViewOf, ViewSpec } from "../view/draft.js"
 
+/** Writes the rows that follow from an event: no clock, no chance, and the event stays as it is. */
 export type Fold<T extends Tables, Type extends string, Data> = (
   rows: Rows<T>,
   event: Recorded<Type, Data>,
 ) => void
 
+/** Folds by event type, and what is declared about their rows. */
 export interface Projection<T extends Tables, Events extends EventMap = CoreEvents>
   extends ViewSpec,
     ViewOf<T> {

@@ -20,6 +20,7 @@ import { type ArtifactRow, artifacts, type Deletion } from "./artifacts.js"
 import { type TagRow, tags } from "./tags.js"
 import { type VersionKey, type VersionRow, versions } from "./versions.js"
 
+/** A version with its artifact, as rows. */
 export interface ResolvedVersion {
   readonly artifact: ArtifactRow
   readonly version: VersionRow
@@ -191,6 +192,7 @@ export const findVersion = (
     : { artifact, version: labelled }
 }
 
+/** What a target means, as rows. */
 export interface ResolvedTarget {
   readonly artifact: ArtifactRow
   /** Undefined: the artifact itself is meant. */

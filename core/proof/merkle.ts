@@ -14,6 +14,7 @@ const hashBytes = 32
 const leafPrefix = Uint8Array.of(0)
 const nodePrefix = Uint8Array.of(1)
 
+/** The leaf of a record: SHA-256(0x00 || body). */
 export const leafHash = (body: Uint8Array): Uint8Array => sha256(leafPrefix, body)
 
 const nodeHash = (left: Hash, right: Hash): Hash => sha256(nodePrefix, left, right)

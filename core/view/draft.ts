@@ -11,8 +11,10 @@ import { encodeKey, type KeyPart } from "./key.js"
 /** The rows of a projection by the first part of their key. */
 export type Tables = { readonly [table: string]: Plain }
 
+/** The key of a row: its table, then further parts. Keys sort part by part. */
 export type TableKey<T> = readonly [table: T, ...rest: ReadonlyArray<KeyPart>]
 
+/** Rows of one projection by their exact key; undefined where there is none. */
 export interface RowReader<T extends Tables> {
   readonly get: <N extends keyof T & string>(key: TableKey<N>) => T[N] | undefined
 }
@@ -44,6 +46,7 @@ export interface ViewReader {
   readonly view: <T extends Tables>(view: ViewOf<T>) => RowReader<T>
 }
 
+/** What became of a row with the event at a position. */
 export interface RowChange {
   readonly position: number
   /** Undefined: the row was deleted. */

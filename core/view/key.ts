@@ -6,6 +6,7 @@
  * eleven digits of base 36. Keys are compared as UTF-8. Knows nothing of what a key names.
  */
 
+/** Well-formed text, or a whole number from 0 to 2^53 - 1. */
 export type KeyPart = string | number
 export type Key = ReadonlyArray<KeyPart>
 

@@ -114,6 +114,7 @@ const make = (database: Database): ViewStoreShape => {
   }
 }
 
+/** The rows in a directory of their own, kept until the scope of the layer ends. */
 export const layer = (options: LevelViewOptions): Layer.Layer<ViewStore, ViewFailure> =>
   Layer.effect(
     ViewStore,

@@ -92,4 +92,5 @@ const make = ({ rows = new Map(), failpoint = () => undefined }: MemoryOptions):
 export const layerWith = (options: MemoryOptions): Layer.Layer<ViewStore> =>
   Layer.sync(ViewStore, () => make(options))
 
+/** No rows yet, and forgotten with its scope. */
 export const layer: Layer.Layer<ViewStore> = Layer.suspend(() => layerWith({}))

@@ -34,6 +34,7 @@ export const registryRange: KeyRange = rangeOf(`${registryPrefix}\u0000`)
 const registryKey = (view: string, build: "current" | "building"): string =>
   `${registryPrefix}\u0000${encodeKey([view, build])}`
 
+/** A view that nothing was folded into yet. */
 export const newState = (spec: ViewSpec, slot: number): ViewState => ({
   name: spec.name,
   stamp: stampOf(spec),
@@ -58,6 +59,7 @@ export const registryDelete = (view: string, build: Build): RowWrite => ({
   value: undefined,
 })
 
+/** The entries in stored rows. Throws `ViewFailure` when one is damaged. */
 export const readRegistry = (
   rows: ReadonlyArray<StoredRow>,
 ): ReadonlyArray<{ readonly state: ViewState; readonly build: Build }> =>

@@ -42,6 +42,7 @@ export const encodeRow = (key: string, body: Plain): Uint8Array => {
   return row
 }
 
+/** The body of a row. Throws `ViewFailure` when key and bytes do not match their checksum. */
 export const decodeRow = (key: string, row: Uint8Array): Plain => {
   const body = row.subarray(checksumBytes)
   if (row.length <= checksumBytes || crc32(body, crc32(key)) !== rowChecksum(row)) {

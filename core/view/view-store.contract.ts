@@ -1,8 +1,8 @@
 /**
  * The laws of the view store, as a suite that every driver calls.
  *
- * A driver author gives a name and a way to a fresh, empty place. Knows no technology; what only
- * one of them can break is tested beside its driver.
+ * A driver author gives a name and a way to a fresh, empty place. Knows nothing about technologies:
+ * what only one of them can break is tested beside its driver.
  */
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
@@ -13,7 +13,7 @@ import { type RowWrite, type ScanRange, ViewStore, type ViewStoreShape } from ".
 
 /**
  * Makes a fresh, empty place and gives the layer over it. The layer can be built several times, one
- * after the other, over the same rows; the place is taken away when the scope closes.
+ * after the other, over the same rows; the place is removed when the scope closes.
  */
 export type ViewStorePlace = Effect.Effect<Layer.Layer<ViewStore, ViewFailure>, never, Scope.Scope>
 

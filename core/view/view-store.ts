@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import { ViewFailure } from "../errors.js"
 import type { KeyRange } from "./key.js"
 
+/** A row as it is stored: its key, encoded, and its bytes. */
 export type StoredRow = readonly [key: string, value: Uint8Array]
 
 export interface RowWrite {
@@ -17,11 +18,13 @@ export interface RowWrite {
   readonly value: Uint8Array | undefined
 }
 
+/** What of a range to read, and from which end. */
 export interface ScanRange extends KeyRange {
   readonly reverse: boolean
   readonly countMax: number
 }
 
+/** What a driver gives. Its laws are `view-store.contract.ts`. */
 export interface ViewStoreShape {
   /** The row of a key, or undefined. Throws `ViewFailure`, since plain functions call it. */
   readonly get: (key: string) => Uint8Array | undefined

@@ -64,6 +64,7 @@ const pageRange = ({ prefix, open, after, reverse }: ListQuery<string>): KeyRang
 
 const latest = Number.MAX_SAFE_INTEGER
 
+/** Views that are read and committed together. */
 export class Views {
   readonly store: RowStore
   readonly build: Build

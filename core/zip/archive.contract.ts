@@ -178,7 +178,7 @@ const readCentral = (archive: Archive, at: number): { member: Member; next: numb
   return { member: { ...member, body: readLocal(archive, member) }, next }
 }
 
-/** Where the directory lies, from the records behind it. */
+/** Where the directory lies, from the records after it. */
 const readEnd = (archive: Archive) => {
   const at = archive.size - 22
   const end = archive.bytes(at, archive.size)

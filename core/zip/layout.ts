@@ -46,6 +46,7 @@ export type ZipSegment =
     }
   | { readonly kind: "content"; readonly end: number; readonly content: ZipContent }
 
+/** An archive that is laid out. Offsets and sizes are bytes. */
 export interface ZipLayout {
   /** Bytes of the whole archive. */
   readonly size: number
