@@ -217,7 +217,7 @@ export const removeBlobs = async (
   const { index, writer, going, damaged } = store
   if ((await findRows(store, digests)).length === 0) return
   try {
-    // Puts go on in a later pack; what they store again from now on is not what goes.
+    // Puts go on in a later pack; what they store again from now on is not removed.
     const before = await writer.roll()
     const rows = await findRows(store, digests)
     await markGoing(

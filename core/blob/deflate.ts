@@ -91,7 +91,7 @@ const inflate = (fragment: Uint8Array, size: number): Uint8Array | undefined => 
   }
 }
 
-// A stored block carries its length in 16 bits, behind a header that is one byte when aligned.
+// A stored block carries its length in 16 bits, after a header that is one byte when aligned.
 const blockBytesMax = 65_535
 const blockHeaderBytes = 5
 

@@ -2,8 +2,9 @@
  * Keys of view rows: tuples of text and whole numbers, encoded so that keys sort as their tuples
  * do, and so that no text, whatever it holds, can reach the range of another prefix.
  *
- * Each part ends in U+0000; inside a part U+0000 and U+0001 are escaped behind U+0001. Numbers are
- * eleven digits of base 36. Keys are compared as UTF-8. Knows nothing of what a key names.
+ * Each part ends in U+0000; inside a part U+0000 becomes U+0001 U+0001, and U+0001 becomes U+0001
+ * U+0002. Numbers are eleven digits of base 36. Keys are compared as UTF-8. Knows nothing about
+ * what a key names.
  */
 
 /** Well-formed text, or a whole number from 0 to 2^53 - 1. */

@@ -156,7 +156,7 @@ const writeNameAndExtra = (sheet: Sheet, start: number, header: Header, wide: Wi
 export const localHeaderLength = (header: Header): number =>
   localBytes + header.nameLength + extraLength(header, localWide(header))
 
-/** Writes at an offset of the sheet and gives the offset behind. */
+/** Writes at an offset of the sheet and gives the offset after it. */
 export const writeLocalHeader = (sheet: Sheet, at: number, header: Header): number => {
   const wide = localWide(header)
   sheet.view.setUint32(at, localSignature, true)
