@@ -119,7 +119,6 @@ export const listed: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 /** Sources without a test of their own, and why. Ports are tested by their contract. */
 export const untested: Readonly<Record<string, string>> = {
-  "core/testing.ts": "hands on what other files define",
   "core/limits.ts": "bounds, tested on both sides where they are kept",
   "core/command/all.ts": "a list",
   "core/projection/all.ts": "a list",

@@ -9,6 +9,7 @@
 /** Blob stores: the suite, and blobs in memory that a test can damage and reopen. */
 export { blobStoreContract, type FreshBlobs } from "./blob/blob-store.contract.js"
 export {
+  type BlobOperation,
   emptyBlobs,
   type Failpoint as BlobFailpoint,
   layer as memoryBlobs,
@@ -69,5 +70,6 @@ export {
   layer as memoryViews,
   layerWith as memoryViewsWith,
   type MemoryOptions as MemoryViewOptions,
+  type Operation as ViewOperation,
 } from "./view/memory.js"
 export { type ViewStorePlace, viewStoreContract } from "./view/view-store.contract.js"
