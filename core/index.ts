@@ -66,6 +66,7 @@ export type {
   SaveOptions,
   SaveRequest,
   Stats,
+  StepOptions,
   TagDefinition,
   View as ViewApi,
   ViewPage,
@@ -90,6 +91,7 @@ export type {
   ArtifactVersion,
   Content,
   Input,
+  Loaded,
   Producer,
   SaveType,
 } from "./model/artifact.js"

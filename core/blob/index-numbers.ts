@@ -1,10 +1,10 @@
 /**
  * Numbers of the batches of the blob index, so that one which was lost before others is noticed.
  *
- * Batches are not synced. After a power loss LevelDB passes over what is missing in its log and
- * keeps what lies behind: the mark of a pack would be there, and the rows that it vouches for not.
- * So every batch carries a number, and where one is missing the index is made anew. Now and then a
- * batch is synced, and the numbers before the time before are dropped. Knows no rows.
+ * Batches are not synced. After a power loss LevelDB skips what is missing in its log and keeps
+ * what comes after it: the mark of a pack would be there, but not the rows that it vouches for. So
+ * every batch carries a number, and where one is missing the index is rebuilt. Every 1,000 batches
+ * one is synced, and drops the numbers before the one that was synced before it. Knows no rows.
  */
 
 export type Operation =
@@ -13,7 +13,7 @@ export type Operation =
 
 /** Raised when rows of an older release cannot be read any more. */
 const rowFormat = 1
-/** The format, and the first number that is kept (u48). */
+/** Its value is the format (u8), and the first number that is kept (u48). */
 export const baseKey = Buffer.from("f")
 const numberPrefix = 0x6e
 const baseBytes = 7

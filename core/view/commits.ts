@@ -2,9 +2,9 @@
  * Numbers the commits of a view store, so that one which was lost before others is noticed.
  *
  * Commits are not synced. After a power loss a stretch of LevelDB's log may be gone while what was
- * written behind it is there, and LevelDB passes over the hole: rows would be missing, or old, and
- * nothing would show it. So every commit leaves a row with its number, and a number that is missing
- * means that all rows are given up and made anew. Knows no view.
+ * written after it is there, and LevelDB skips the hole: rows would be missing, or old, and nothing
+ * would show it. So every commit leaves a row with its number, and a number that is missing means
+ * that all rows are given up and rebuilt. Knows nothing about views.
  */
 import * as Effect from "effect/Effect"
 import type { ViewFailure } from "../errors.js"
@@ -19,7 +19,7 @@ import {
   type ViewStoreShape,
 } from "./view-store.js"
 
-/** Raised when rows of an older release cannot be read any more: then they are made anew. */
+/** Raised when rows of an older release cannot be read any more: then they are rebuilt. */
 const viewFormat = 1
 
 const numberRange: KeyRange = rangeOf(encodeKey(["c"]))
@@ -161,7 +161,7 @@ class Numbered implements NumberedStore {
   readonly discard = Effect.suspend(() => {
     this.#base = { ...this.#base, first: this.#next }
     this.#marked = this.#next
-    // Durably, or rows that are given up could come back between those that are made anew.
+    // Durably, or rows that are given up could come back among those that are rebuilt.
     return Effect.andThen(this.#store.clear(everything), this.#store.commitDurably([]))
   })
 }

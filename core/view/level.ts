@@ -43,7 +43,7 @@ const openThere = async (directory: string): Promise<Database> => {
   return database
 }
 
-/** Files that LevelDB cannot read are moved aside as evidence: the rows can be made anew. */
+/** Files that LevelDB cannot read are moved aside as evidence: the rows can be rebuilt. */
 const openDatabase = ({
   directory,
   aside,
