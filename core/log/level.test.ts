@@ -14,6 +14,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs"
+import { type FileHandle, open } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -357,9 +358,9 @@ describe("a write that fails", () => {
   })
 })
 
-describe("a buffered flush", () => {
-  const buffered = { create: true, durability: "buffered" } as const
+const buffered = { create: true, durability: "buffered" } as const
 
+describe("a buffered flush", () => {
   it("goes on while LevelDB starts and drops log files beside it", async () => {
     await use(
       (log) =>
@@ -413,6 +414,33 @@ describe("a buffered flush", () => {
       buffered,
     )
     expect(await elsewhere()).toBe("open")
+  })
+})
+
+describe("what is on the disk", () => {
+  it.each([
+    ["synced", true],
+    ["buffered", false],
+  ] as const)(
+    "of a log that is %s is each append that was answered: %s",
+    async (durability, sync) => {
+      const batch = vi.spyOn(Level.prototype, "batch")
+      await use((log) => log.append(0, bodies(1, 2)), { create: true, durability })
+      expect(batch.mock.calls).toEqual([[[expect.anything(), expect.anything()], { sync }]])
+    },
+  )
+
+  it("are the names that LevelDB gave when it opened, and its log file after a flush", async () => {
+    const handle = await open(parent, "r")
+    await handle.close()
+    const opening = vi.spyOn(Level.prototype, "open")
+    const synced: Array<unknown> = []
+    vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, "sync").mockImplementation(() => {
+      synced.push(opening.mock.settledResults[0]?.type)
+      return Promise.resolve()
+    })
+    const opened = await use((log) => Effect.as(log.flush, synced.length), buffered)
+    expect([opened, ...synced]).toEqual([1, "fulfilled", "fulfilled", "fulfilled"])
   })
 })
 
