@@ -9,7 +9,7 @@ import { layoutOf } from "./layout.js"
 import { ledgerContract } from "./ledger.contract.js"
 import { opened, temporary } from "./places.contract.js"
 import { openLedger } from "./promise.js"
-import { hostile, offences, throwing } from "./refused.contract.js"
+import { type Expected, hostile, invalid, offences, throwing } from "./refused.contract.js"
 
 ledgerContract("memory", () => openLedger({ memory: true }))
 ledgerContract("a directory", () => openLedger(join(temporary(), "ledger")))
@@ -17,32 +17,45 @@ ledgerContract("a directory", () => openLedger(join(temporary(), "ledger")))
 describe("openLedger", () => {
   it("refuses options that are none before anything is made", async () => {
     const directory = join(temporary(), "ledger")
-    const bad: Readonly<Record<string, unknown>> = {
-      "none at all": undefined,
-      null: null,
-      "no place": {},
-      "no name of a place": "",
-      "two places": { directory, memory: true },
-      "one unknown": { directory, durable: true },
-      "another durability": { directory, durability: "sometimes" },
-      "a directory that is no text": { directory: 5 },
-      "create neither true nor false": { directory, create: "no" },
-      "a bad actor": { directory, actor: 5 },
-      "a bad context": { directory, context: { who: "ann" } },
-      "a context that is none": { directory, context: 5 },
-      "a requirement nobody can meet": { directory, requireContext: ["who"] },
-      "requirements that are none": { directory, requireContext: "actor" },
-      "events that are none": { directory, events: [{}] },
-      "commands that are none": { directory, commands: 5 },
-      "projections that are none": { directory, projections: [null] },
-      "materializers that are none": { directory, materializers: [5] },
-      "a number of bytes that is none": { memory: { bytesMax: "all" } },
-      "no bytes": { memory: { bytesMax: 0 } },
-      "a throwing getter": throwing("directory"),
-      "a hostile proxy": hostile(),
+    const bad: Readonly<Record<string, readonly [Expected, unknown]>> = {
+      "none at all": ["options", undefined],
+      null: ["options", null],
+      "no place": ["options.directory", {}],
+      "no name of a place": ["options.directory", ""],
+      "two places": ["options.directory", { directory, memory: true }],
+      "one unknown": ["options.durable", { directory, durable: true }],
+      "another durability": ["options.durability", { directory, durability: "sometimes" }],
+      "a directory that is no text": ["options.directory", { directory: 5 }],
+      "create neither true nor false": ["options.create", { directory, create: "no" }],
+      "a bad actor": [invalid, { directory, actor: 5 }],
+      "a bad context": [invalid, { directory, context: { who: "ann" } }],
+      "a context that is none": [invalid, { directory, context: 5 }],
+      "a requirement nobody can meet": [
+        "options.requireContext",
+        { directory, requireContext: ["who"] },
+      ],
+      "requirements that are none": [
+        "options.requireContext",
+        { directory, requireContext: "actor" },
+      ],
+      "events that are none": ["options.events[0]", { directory, events: [{}] }],
+      "commands that are none": ["options.commands", { directory, commands: 5 }],
+      "projections that are none": ["options.projections[0]", { directory, projections: [null] }],
+      "materializers that are none": [
+        "options.materializers[0]",
+        { directory, materializers: [5] },
+      ],
+      "a number of bytes that is none": [
+        "options.memory.bytesMax",
+        { memory: { bytesMax: "all" } },
+      ],
+      "no bytes": ["options.memory.bytesMax", { memory: { bytesMax: 0 } }],
+      "a throwing getter": ["options.directory", throwing("directory")],
+      "a hostile proxy": ["options", hostile()],
     }
     const calls = Object.entries(bad).map(
-      ([name, options]) => [name, () => openLedger(options as never)] as const,
+      ([name, [expected, options]]) =>
+        [name, [expected, () => openLedger(options as never)]] as const,
     )
     expect(await offences(Object.fromEntries(calls))).toEqual([])
     expect(existsSync(directory)).toBe(false)

@@ -1,7 +1,8 @@
 /**
  * Input that no operation may take: values to try, and the calls that do not refuse them.
  *
- * A call is refused when it fails with a typed error of the caller's making, and nothing is stored.
+ * A call is refused when it fails with the typed error that was expected, of the caller's making,
+ * and nothing is stored. Where the offending part has a path, the error names it.
  */
 import { type DaybookError, isDaybookError, isFailure } from "../errors.js"
 import type { PromiseLedger } from "./promise.js"
@@ -34,16 +35,42 @@ const isRefused = (thrown: unknown): thrown is DaybookError =>
   thrown.message.length < messageLengthMax &&
   thrown.message.isWellFormed()
 
+/** Members of the error: its class at least. A text is the path of an `InvalidInput`. */
+export type Expected = string | { readonly _tag: string; readonly [member: string]: unknown }
+
+/** An input that is refused, whatever path says so. */
+export const invalid: Expected = { _tag: "InvalidInput" }
+
+export const beyond = (limit: string): Expected => ({ _tag: "LimitExceeded", limit })
+
+/** A reference that cannot be read, with what it shows of it. */
+export const unreadable = (reference: string): Expected => ({ _tag: "InvalidReference", reference })
+
+/** What an error shows of a text: as much as fits, without halves of pairs. */
+export const shown = (text: string): string => text.slice(0, 510).toWellFormed()
+
+const differences = (thrown: object, expected: Expected): ReadonlyArray<string> =>
+  Object.entries(typeof expected === "string" ? { ...invalid, path: expected } : expected).flatMap(
+    ([key, value]) => {
+      const is: unknown = Reflect.get(thrown, key)
+      return is === value ? [] : [`${key} is ${String(is)}, not ${String(value)}`]
+    },
+  )
+
+/** What must be refused: how, and the call. */
+export type Refused = readonly [Expected, Call]
+
 /** The calls that are not refused as they should be, and what becomes of them instead. */
 export const offences = async (
-  calls: Readonly<Record<string, Call>>,
+  calls: Readonly<Record<string, Refused>>,
   ledger?: PromiseLedger,
 ): Promise<ReadonlyArray<string>> => {
   const found: Array<string> = []
-  for (const [name, act] of Object.entries(calls)) {
+  for (const [name, [expected, act]] of Object.entries(calls)) {
     const head = ledger?.position
     const thrown = await thrownBy(act)
-    if (!isRefused(thrown)) found.push(`${name}: ${String(thrown).slice(0, 200)}`)
+    const faults = isRefused(thrown) ? differences(thrown, expected) : [String(thrown)]
+    for (const fault of faults) found.push(`${name}: ${fault.slice(0, 200)}`)
     if (ledger?.position !== head) found.push(`${name}: stored something`)
   }
   return found
