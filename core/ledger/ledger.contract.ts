@@ -8,12 +8,14 @@ import { Readable } from "node:stream"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { strFromU8, unzipSync } from "fflate"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { isDaybookError } from "../errors.js"
 import { digestOf } from "../model/digest.js"
 import type { Reference, Target } from "../model/reference.js"
+import type { ReplayQuery } from "../query/history.js"
 import { readRegistry, registryRange, slotRanges } from "../view/registry.js"
 import { decodeRow, rowChecksum } from "../view/row.js"
 import { ViewStore } from "../view/view-store.js"
@@ -32,6 +34,8 @@ export interface Asked {
   /** Ids of versions. */
   readonly ids: ReadonlyArray<string>
 }
+
+type Questions = Generator<readonly [string, Effect.Effect<unknown>]>
 
 /** An answer, or everything that is to be known of the refusal. Defects are rethrown. */
 const answerOf = <A, E>(call: Effect.Effect<A, E>): Effect.Effect<unknown> =>
@@ -98,10 +102,48 @@ const lists = function* (reader: Reader, { artifacts, tags }: Asked) {
   yield ["exclusive tags", all(reader.tags({ exclusive: true }))]
 }
 
-const questions = function* (
-  reader: Reader,
-  asked: Asked,
-): Generator<readonly [string, Effect.Effect<unknown>]> {
+const asNumber = Schema.toStandardSchemaV1(Schema.Number)
+const asText = Schema.toStandardSchemaV1(Schema.String)
+
+/** What is stored, as it is and as it may not be. */
+const contents = function* (reader: Reader, { artifacts, ids }: Asked) {
+  for (const id of ids) {
+    yield [`load ${id}`, answerOf(reader.load({ id }))]
+    yield [`load ${id} as a number`, answerOf(reader.load({ id }, { as: asNumber }))]
+    yield [`load ${id} as text`, answerOf(reader.load({ id }, { as: asText }))]
+    yield [`open ${id}`, answerOf(bytesOf(reader.open({ id })))]
+    yield [`open no file of ${id}`, answerOf(bytesOf(reader.open({ id }, "none")))]
+    yield [`zip ${id}`, answerOf(zipOf(reader, { id }))]
+  }
+  for (const name of artifacts)
+    yield [`load 1 of ${name}`, answerOf(reader.load(name, { version: 1, as: asNumber }))]
+}
+
+/** The log, by every filter and some together. */
+const replays = function* (reader: Reader, { artifacts, tags }: Asked) {
+  const [name = "", tag = ""] = [artifacts[0], tags[0]]
+  const queries: Readonly<Record<string, ReplayQuery>> = {
+    everything: {},
+    "from the second": { after: 1 },
+    "up to the third": { upTo: 3 },
+    "the fourth and fifth": { after: 3, upTo: 5 },
+    "of a type": { types: ["tags-added"] },
+    "of types": { types: ["version-saved", "metadata-logged", "none-such"] },
+    "by an actor": { actor: "ann" },
+    "of one correlation": { correlationId: "c" },
+    "later than": { time: { after: new Date(2) } },
+    "earlier than": { time: { before: new Date(4) } },
+    between: { time: { after: new Date(0), before: new Date(5) } },
+    "of a tag by an actor": { tag, actor: "ann" },
+    "of an artifact, later": { target: { artifact: name }, after: 2 },
+    "of an artifact and a tag": { target: { artifact: name }, tag },
+    "of a version, by type": { target: `${name}@1`, types: ["tags-added", "tags-removed"] },
+  }
+  for (const [filter, query] of Object.entries(queries))
+    yield [`replay ${filter}`, all(reader.replay(query))]
+}
+
+const questions = function* (reader: Reader, asked: Asked): Questions {
   for (const name of asked.artifacts) {
     yield [`artifact ${name}`, answerOf(reader.artifact(name))]
     yield [`find artifact ${name}`, answerOf(reader.findArtifact(name))]
@@ -121,16 +163,13 @@ const questions = function* (
     const named = JSON.stringify(target)
     yield [`history of ${named}`, all(reader.history(target))]
     yield [`metadata of ${named}`, answerOf(reader.metadataHistory(target))]
+    for (const key of asked.keys)
+      yield [`${key} of ${named}`, answerOf(reader.metadataHistory(target, key))]
     yield [`events about ${named}`, all(reader.replay({ target, types: ["version-saved"] }))]
   }
-  for (const id of asked.ids) {
-    yield [`load ${id}`, answerOf(reader.load({ id }))]
-    yield [`open ${id}`, answerOf(bytesOf(reader.open({ id })))]
-    yield [`zip ${id}`, answerOf(zipOf(reader, { id }))]
-  }
-  yield ["replay", all(reader.replay())]
-  yield ["replay from the second", all(reader.replay({ after: 1 }))]
-  yield* lists(reader, asked) as Generator<readonly [string, Effect.Effect<unknown>]>
+  yield* contents(reader, asked) as Questions
+  yield* replays(reader, asked) as Questions
+  yield* lists(reader, asked) as Questions
 }
 
 /** The answer to every question there is, refusals included, by the question. */
