@@ -261,10 +261,6 @@ describe("options", () => {
 
   it("that a write cannot heed are refused, not passed over", async () => {
     await check({
-      "expect of defineTag": [
-        "options.expect",
-        call("defineTag", "new", { expect: { position: 1 } }),
-      ],
       "expect of saveAll": ["options.expect", call("saveAll", [], { expect: {} })],
       "expect of batch": ["options.expect", call("batch", () => undefined, { expect: {} })],
       "reuse in a batch": [
