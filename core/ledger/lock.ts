@@ -80,9 +80,14 @@ const isThisProcess = (owner: Owner): boolean =>
 
 const open = async (directory: string): Promise<Level> => {
   const { lock: path, owner } = layoutOf(directory)
-  const database = new Level(path)
   try {
     await mkdir(path, { recursive: true, mode: directoryMode })
+  } catch (error) {
+    throw await refusal(directory, error)
+  }
+  // Only now: it begins to open by itself, and would make the directory for everyone to read.
+  const database = new Level(path)
+  try {
     await database.open()
     await writeFile(owner, `${process.pid}\n${startedAt()}\n`, { mode: fileMode })
     return database
