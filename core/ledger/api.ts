@@ -111,7 +111,7 @@ export interface DeleteOptions extends WriteOptions {
   readonly force?: boolean
 }
 
-export interface OpenOptions extends Abortable {
+export interface FileOptions extends Abortable {
   /** Half-open, in bytes, clamped to the file. */
   readonly range?: ByteRange
 }
@@ -177,7 +177,7 @@ export interface ReaderApi<D extends Door> {
     (reference: Reference, options?: LoadOptions): Run<D, unknown>
   }
   /** One file, streamed; the path may be left out where the version has one file. */
-  readonly open: (reference: Reference, path?: string, options?: OpenOptions) => Many<D, Uint8Array>
+  readonly open: (reference: Reference, path?: string, options?: FileOptions) => Many<D, Uint8Array>
   readonly zip: (reference: Reference, options?: Abortable) => Run<D, Archive<D>>
   readonly download: (
     reference: Reference,

@@ -124,7 +124,9 @@ interface Opening {
 }
 
 const repairs = (place: Place, { found, stale, folded, head }: Opening): ReadonlyArray<string> => [
-  ...(place.tip === undefined ? ["the seal was missing: every event was checked instead"] : []),
+  ...(place.tip === undefined && head > 1
+    ? ["the seal was missing: every event was checked instead"]
+    : []),
   ...(found.discarded ? ["rows of the views were lost: all of them were given up"] : []),
   // A ledger that was just made has nothing but its first event: that is no repair.
   ...(head === 1 ? [] : stale.map(({ name }) => `the view ${name} was built from the log`)),

@@ -118,7 +118,8 @@ const findOrMake = Effect.fnUntraced(function* (directory: string, create: boole
     })
   if (found === undefined) yield* beginLedger(directory)
   yield* lock(directory)
-  return found ?? (yield* finishLedger(directory))
+  // Read again: another process may have changed what it says until the lock was ours.
+  return yield* finishLedger(directory)
 })
 
 /** Content cannot be made anew: where its directory is gone, opening would only hide the loss. */

@@ -18,7 +18,7 @@ import { parsedInput } from "../query/input.js"
 import { checkLimit, type Page } from "../query/page.js"
 import type { Moment } from "../query/query.js"
 import type { TableKey, Tables, ViewOf } from "../view/draft.js"
-import type { LoadOptions, OpenOptions, ReaderApi, View } from "./api.js"
+import type { FileOptions, LoadOptions, ReaderApi, View } from "./api.js"
 import { archiveOf, blobsOf, openFile } from "./content.js"
 import { checkTarget, type DownloadOptions, download } from "./download.js"
 import { type Engine, momentAt } from "./engine.js"
@@ -145,7 +145,7 @@ const contentReads = (engine: Engine, now: Now) => ({
       options.as,
     )
   }),
-  open: (reference: Reference, path?: string, options: OpenOptions = {}) =>
+  open: (reference: Reference, path?: string, options: FileOptions = {}) =>
     Stream.unwrap(
       Effect.gen(function* () {
         yield* parsedInput(() => checkOptions(options, optionKeys.open))

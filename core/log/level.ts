@@ -204,7 +204,7 @@ const openFailure = (directory: string, cause: unknown): LogFailure => {
   if (cause instanceof LogFailure) return cause
   const message = hasCode(cause, "LEVEL_LOCKED")
     ? `the log in ${directory} is open elsewhere: close it there first`
-    : `the log in ${directory} does not open: mend what the cause names, and open it again`
+    : `the log in ${directory} does not open: fix what the cause names, and open it again`
   return failure("open", "none", message, cause)
 }
 
@@ -244,7 +244,7 @@ const make = Effect.fnUntraced(function* (options: LevelLogOptions) {
       try: (signal) => run(signal),
       catch: (cause) => {
         if (cause instanceof RecordCorrupted) return cause
-        const message = `the log in ${options.directory} cannot be read: mend what the cause names`
+        const message = `the log in ${options.directory} cannot be read: fix what the cause names`
         return failure(operation, "none", message, cause)
       },
     })
