@@ -11,7 +11,7 @@ import { saveVersion } from "../command/save-version.js"
 import { tag } from "../command/tag.js"
 import { untag } from "../command/untag.js"
 import type { DaybookError } from "../errors.js"
-import { compositeCountMax, intakeCountMax } from "../limits.js"
+import { compositeCountMax } from "../limits.js"
 import { checkCount, checkOptions, refuse } from "../model/input.js"
 import { parsedInput } from "../query/input.js"
 import type { BatchBuilder, BatchResults, LedgerApi, WriteOptions } from "./api.js"
@@ -19,8 +19,8 @@ import { presentMoment } from "./engine.js"
 import { awaiting } from "./foreign.js"
 import { freshId } from "./id.js"
 import { batchSaveKeys } from "./save-options.js"
-import { type PlannedSave, planSave, type SaveCall, savedVersion } from "./saving.js"
-import { checkWriteOptions, rehearse, type Session, stepOf, submit } from "./submit.js"
+import { type PlannedSave, planSave, type SaveCall, savedVersion, storeAll } from "./saving.js"
+import { checkWriteOptions, type Session, stepOf, submit } from "./submit.js"
 import { tagKeys, toReceipt } from "./writes.js"
 
 type Collected =
@@ -95,10 +95,7 @@ export const makeBatch = (session: Session): LedgerApi<"effect">["batch"] =>
     const planned = yield* Effect.forEach(collected, (entry) => toPlan(session, entry))
     const ids = collected.flatMap((entry) => (entry.kind === "save" ? [entry.call.id] : []))
     const isDoubtful = ids.length > 0 && planned.some((one) => one.isDoubtful)
-    yield* rehearse(session, isDoubtful ? planned.map(({ rehearsal }) => rehearsal) : [], options)
-    const steps = yield* Effect.forEach(planned, ({ store }) => store, {
-      concurrency: intakeCountMax,
-    })
+    const steps = yield* storeAll(session, planned, isDoubtful, options)
     const reply = yield* submit(session, steps, options, ids)
     return steps.map(({ command }, index) =>
       command === saveVersion

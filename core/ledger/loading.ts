@@ -19,9 +19,9 @@ const mismatch = (message: string, path: string): TypeMismatch =>
   new TypeMismatch({ message, path })
 
 /** How a materializer reads what `name@revision` wrote; undefined when it does not know it. */
-const readerIn = (materializer: AnyMaterializer | undefined, written: string) => {
+const readerIn = (materializer: AnyMaterializer, written: string): Reader | undefined => {
   const at = written.lastIndexOf("@")
-  if (materializer === undefined || materializer.name !== written.slice(0, at)) return undefined
+  if (materializer.name !== written.slice(0, at)) return undefined
   const revision = Number(written.slice(at + 1))
   return materializer.revision === revision
     ? (files: FileInput) => materializer.load(files)
@@ -30,12 +30,10 @@ const readerIn = (materializer: AnyMaterializer | undefined, written: string) =>
 
 /** The reader for files that `name@revision` wrote. */
 const readerOf = (all: ReadonlyArray<AnyMaterializer>, written: string): Reader | TypeMismatch => {
-  const name = written.slice(0, written.lastIndexOf("@"))
-  const reader = readerIn(
-    all.find((candidate) => candidate.name === name),
-    written,
-  )
-  if (reader !== undefined) return reader
+  for (const materializer of all) {
+    const reader = readerIn(materializer, written)
+    if (reader !== undefined) return reader
+  }
   const message = `it was written by ${written}, which is not known here: open the ledger with it`
   return mismatch(message, "materializer")
 }

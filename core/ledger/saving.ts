@@ -82,6 +82,18 @@ export const planSave = Effect.fnUntraced(function* (
   }
 })
 
+/** The steps of a request, with their content stored; none is, if the doubts are well founded. */
+export const storeAll = Effect.fnUntraced(function* (
+  session: Session,
+  planned: ReadonlyArray<PlannedSave>,
+  isDoubtful: boolean,
+  options: WriteOptions,
+): Effect.fn.Return<ReadonlyArray<Step>, DaybookError> {
+  yield* rehearse(session, isDoubtful ? planned.map(({ rehearsal }) => rehearsal) : [], options)
+  // Side by side, so that their contents share an fsync.
+  return yield* Effect.forEach(planned, ({ store }) => store, { concurrency: intakeCountMax })
+})
+
 /** The version that a save made or found, as of its reply. */
 export const savedVersion = (engine: Engine, position: number, id: unknown): ArtifactVersion => {
   const { views } = momentAt(engine, position)
@@ -95,9 +107,8 @@ export const save = (session: Session) =>
     yield* presentMoment(session.engine)
     const id = freshId(yield* Clock.currentTimeMillis)
     const planned = yield* planSave(session, { id, name, value, options })
-    yield* rehearse(session, planned.isDoubtful ? [planned.rehearsal] : [], options)
-    const step = yield* planned.store
-    const { position, results } = yield* submit(session, [step], options, [id])
+    const steps = yield* storeAll(session, [planned], planned.isDoubtful, options)
+    const { position, results } = yield* submit(session, steps, options, [id])
     return savedVersion(session.engine, position, results[0])
   })
 
@@ -127,12 +138,7 @@ export const saveAll = (session: Session) =>
     const planned = yield* Effect.forEach(calls, (call) => planSave(session, call))
     const isReusing = calls.some((call) => call.options.reuse !== undefined)
     const isDoubtful = !isReusing && planned.some((one) => one.isDoubtful)
-    const rehearsals = isDoubtful ? planned.map(({ rehearsal }) => rehearsal) : []
-    yield* rehearse(session, rehearsals, options)
-    // Side by side, so that their contents share an fsync.
-    const steps = yield* Effect.forEach(planned, ({ store }) => store, {
-      concurrency: intakeCountMax,
-    })
+    const steps = yield* storeAll(session, planned, isDoubtful, options)
     const ids = calls.map(({ id }) => id)
     const { position, results } = yield* submit(session, steps, options, ids)
     return results.map((result) => savedVersion(session.engine, position, result))

@@ -11,12 +11,12 @@ import { removeMetadata } from "../command/remove-metadata.js"
 import { restore } from "../command/restore.js"
 import { tag } from "../command/tag.js"
 import { untag } from "../command/untag.js"
-import { type DaybookError, isRefusal, TagMissing } from "../errors.js"
+import { type DaybookError, isRefusal } from "../errors.js"
 import { target as parseTarget, refuse } from "../model/input.js"
 import type { Metadata } from "../model/metadata.js"
 import type { Target } from "../model/reference.js"
 import type { Tag } from "../model/tag.js"
-import { resolveTarget } from "../projection/resolve.js"
+import { resolveTarget, tagMissing } from "../projection/resolve.js"
 import { tags as tagViews } from "../projection/tags.js"
 import { toTag } from "../query/answer.js"
 import { consumers } from "../query/consumers.js"
@@ -61,8 +61,7 @@ const definedTag = (engine: Engine, position: number, name: string) =>
   Effect.suspend((): Effect.Effect<Tag, DaybookError> => {
     const row = momentAt(engine, position).views.view(tagViews).get(["name", name])
     if (row !== undefined) return Effect.succeed(toTag(row))
-    const message = `there is no tag ${name}`
-    return Effect.fail(new TagMissing({ message, tag: name, candidates: [] }))
+    return Effect.fail(tagMissing(name))
   })
 
 /** Who uses the target is listed before the decision, which then sees whether anyone came since. */
