@@ -26,7 +26,7 @@ export interface Room {
 const ground = ["limits", "errors", "model"]
 const pure = ["event", "proof", "projection", "command"]
 const storage = ["log", "view", "blob", "directory"]
-const below = [...ground, ...pure, ...storage, "zip", "materializer", "query"]
+const below = [...ground, "disk", ...pure, ...storage, "zip", "materializer", "query"]
 
 const eventLog = "core/log/event-log.ts"
 const viewStore = "core/view/view-store.ts"
@@ -39,12 +39,14 @@ export const rooms: Readonly<Record<string, Room>> = {
   errors: { level: 0, may: ["limits"] },
   model: { level: 0, may: ["limits", "errors"] },
 
+  disk: { level: 1, may: ground },
+
   event: { level: 1, may: ground },
   proof: { level: 1, may: ground },
-  log: { level: 1, may: ground },
-  view: { level: 1, may: ground },
-  blob: { level: 1, may: ground },
-  directory: { level: 1, may: ground },
+  log: { level: 1, may: [...ground, "disk"] },
+  view: { level: 1, may: [...ground, "disk"] },
+  blob: { level: 1, may: [...ground, "disk"] },
+  directory: { level: 1, may: [...ground, "disk"] },
 
   projection: { level: 2, may: [...ground, "event"], types: [draft, registry] },
   zip: { level: 2, may: ground, types: [blobStore] },

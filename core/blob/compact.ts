@@ -7,12 +7,13 @@
  */
 import { type FileHandle, open, rename, stat, unlink } from "node:fs/promises"
 import { setImmediate as nextTurn } from "node:timers/promises"
+import { fileMode, syncDirectory } from "../disk/files.js"
 import { BlobCorrupted } from "../errors.js"
 import type { Digest } from "../model/digest.js"
 import type { RoleRow } from "./index-level.js"
 import type { BlobRow, Place, Row } from "./index-row.js"
 import { frameHeaderBytes, packHeader, packHeaderBytes } from "./pack.js"
-import { packPath, readAt, syncDirectory, unfinishedPath, writeAt } from "./pack-files.js"
+import { packPath, readAt, unfinishedPath, writeAt } from "./pack-files.js"
 import { damagedRow, loadRecipe, type PackStore, recipeInRow } from "./pack-store.js"
 import { nameOf } from "./pack-writer.js"
 import { chunksOf } from "./recipe.js"
@@ -122,7 +123,7 @@ const writeSuccessor = async (directory: string, plan: Plan, pack: number): Prom
   const path = unfinishedPath(directory, pack)
   const from = await open(packPath(directory, plan.pack), "r")
   try {
-    const to = await open(path, "wx", 0o600)
+    const to = await open(path, "wx", fileMode)
     try {
       await copyKept(plan, from, to)
       // Also where puts are not synced: the only other copy goes next.

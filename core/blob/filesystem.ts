@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
+import { directoryMode } from "../disk/files.js"
 import type { BlobFailure } from "../errors.js"
 import { packBytesMax as packBytesMaxDefault } from "../limits.js"
 import { type BlobStat, BlobStore, type BlobStoreShape, type Chunking } from "./blob-store.js"
@@ -47,7 +48,7 @@ interface Opened {
 const openStore = async (options: FilesystemOptions): Promise<Opened> => {
   const { directory, durable, packBytesMax = packBytesMaxDefault } = options
   const packs = join(directory, "packs")
-  await mkdir(packs, { recursive: true, mode: 0o700 })
+  await mkdir(packs, { recursive: true, mode: directoryMode })
   const index = await openIndex(join(directory, "index"))
   try {
     const { packs: files, last, findings } = await recover(packs, index)

@@ -8,6 +8,7 @@
  */
 import { mkdir, rm } from "node:fs/promises"
 import { Level } from "level"
+import { directoryMode } from "../disk/files.js"
 import { BlobFailure } from "../errors.js"
 import { hasCode } from "../model/cause.js"
 import type { Digest } from "../model/digest.js"
@@ -83,7 +84,7 @@ const openElsewhere = (directory: string, cause: unknown): BlobFailure =>
   })
 
 const openDatabase = async (directory: string): Promise<Database> => {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await mkdir(directory, { recursive: true, mode: directoryMode })
   const database: Database = new Level<Buffer, Buffer>(directory, {
     keyEncoding: "buffer",
     valueEncoding: "buffer",

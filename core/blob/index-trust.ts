@@ -7,8 +7,8 @@
  */
 import { access, unlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { fileMode, syncDirectory } from "../disk/files.js"
 import { hasCode } from "../model/cause.js"
-import { syncDirectory } from "./pack-files.js"
 import { stopped } from "./rules.js"
 
 /** Stands for an index directory. Its file `whole` is the sign; the index must be there. */
@@ -31,7 +31,7 @@ export class IndexTrust {
 
   /** For an index that is as good as its packs, or empty. */
   async give(): Promise<void> {
-    await writeFile(this.#sign, "", { mode: 0o600 })
+    await writeFile(this.#sign, "", { mode: fileMode })
   }
 
   /** A write, refused when an earlier one failed and even the sign could not be taken away. */

@@ -5,15 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { type FileHandle, open } from "node:fs/promises"
 import { join } from "node:path"
 import { afterEach, describe, expect, it, vi } from "vitest"
-import {
-  listPacks,
-  packPath,
-  readAt,
-  syncDirectory,
-  unfinishedPath,
-  writeAt,
-  writeCause,
-} from "./pack-files.js"
+import { listPacks, packPath, readAt, unfinishedPath, writeAt } from "./pack-files.js"
 import { diskError, fileHandles, temporaryDirectory } from "./packs.contract.js"
 
 const directory = temporaryDirectory()
@@ -93,25 +85,4 @@ describe("reading and writing", () => {
       writev.mockRejectedValue(diskError("ENOSPC"))
       await expect(writeAt(handle, 0, buffers)).rejects.toMatchObject({ code: "ENOSPC" })
     }))
-
-  it("syncs a directory", async () => {
-    const handles = await fileHandles(directory())
-    const sync = vi.spyOn(handles, "sync")
-    await syncDirectory(directory())
-    expect(sync).toHaveBeenCalledTimes(process.platform === "win32" ? 0 : 1)
-  })
-})
-
-describe("the cause of a failed write", () => {
-  it("is a full disk where it says nothing and no room is left", async () => {
-    const silent = new Error("IO error", { cause: new Error("as LevelDB has it") })
-    const room = (bytes: number) => () => Promise.resolve(bytes)
-    const found = await writeCause(directory(), silent, room(4_096))
-    expect(found).toMatchObject({ code: "ENOSPC", cause: silent })
-    expect(await writeCause(directory(), silent, room(1e9))).toBe(silent)
-    const unknown = () => Promise.reject(diskError("EIO"))
-    expect(await writeCause(directory(), silent, unknown)).toBe(silent)
-    const said = diskError("EROFS")
-    expect(await writeCause(directory(), said, room(0))).toBe(said)
-  })
 })

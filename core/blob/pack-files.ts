@@ -4,9 +4,8 @@
  * A pack that is being rewritten has a name of its own until it is complete. Knows nothing about
  * frames.
  */
-import { type FileHandle, open, readdir, stat, statfs, unlink } from "node:fs/promises"
+import { type FileHandle, readdir, stat, unlink } from "node:fs/promises"
 import { join } from "node:path"
-import { storageReason } from "../model/cause.js"
 
 const nameShape = /^([0-9]{8,})\.pack$/
 
@@ -35,17 +34,6 @@ export const listPacks = async (directory: string): Promise<ReadonlyArray<PackFi
     files.push({ pack: Number(number), size })
   }
   return files.sort((a, b) => a.pack - b.pack)
-}
-
-/** Makes the names in a directory durable. Windows cannot open one, and needs no sync of it. */
-export const syncDirectory = async (directory: string): Promise<void> => {
-  if (process.platform === "win32") return
-  const handle = await open(directory, "r")
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 /** The bytes at `offset`; fewer than `length` only where the file ends. */
@@ -90,24 +78,4 @@ export const writeAt = async (
     // A disk that fills up takes a part first, and refuses the next write.
     rest = withoutFirst(rest, bytesWritten)
   }
-}
-
-// Less than this left is full: a write takes whole blocks, and a file system keeps some back.
-const roomBytesMin = 1_048_576
-
-const roomIn = async (directory: string): Promise<number> => {
-  const { bavail, bsize } = await statfs(directory)
-  return bavail * bsize
-}
-
-/** The cause of a failed write. LevelDB gives no code for a full disk, so the disk is asked. */
-export const writeCause = async (
-  directory: string,
-  cause: unknown,
-  room: (directory: string) => Promise<number> = roomIn,
-): Promise<unknown> => {
-  if (storageReason(cause) !== "io") return cause
-  const left = await room(directory).catch(() => Number.POSITIVE_INFINITY)
-  if (left >= roomBytesMin) return cause
-  return Object.assign(new Error("the disk is full", { cause }), { code: "ENOSPC" })
 }

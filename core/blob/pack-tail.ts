@@ -5,8 +5,9 @@
  * Plain promises, used by one writer. Knows nothing about digests, nor the index.
  */
 import { type FileHandle, open, unlink } from "node:fs/promises"
+import { fileMode, syncDirectory } from "../disk/files.js"
 import { packHeader, packHeaderBytes } from "./pack.js"
-import { packPath, syncDirectory, writeAt } from "./pack-files.js"
+import { packPath, writeAt } from "./pack-files.js"
 
 // Held back at most, so that few writes carry many frames.
 const gatherBytesMax = 4_194_304
@@ -95,7 +96,7 @@ export class PackTail {
 export const openTail = async (options: PackTailOptions): Promise<PackTail> => {
   const { directory, pack, size, durable } = options
   const path = packPath(directory, pack)
-  const handle = await open(path, size === undefined ? "wx" : "r+", 0o600)
+  const handle = await open(path, size === undefined ? "wx" : "r+", fileMode)
   const tail = new PackTail(pack, path, handle, size ?? packHeaderBytes)
   if (size !== undefined) return tail
   try {

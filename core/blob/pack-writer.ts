@@ -7,11 +7,12 @@
  * nothing here is interrupted half-way. Does not know what a blob is.
  */
 import { setImmediate as nextTurn } from "node:timers/promises"
+import { syncDirectory } from "../disk/files.js"
+import { writeCause } from "../disk/room.js"
 import type { BlobFailure } from "../errors.js"
 import type { BlobIndex } from "./index-level.js"
 import type { Row } from "./index-row.js"
 import { packHeaderBytes } from "./pack.js"
-import { syncDirectory, writeCause } from "./pack-files.js"
 import { openTail, PackTail } from "./pack-tail.js"
 import { blobFailure, stopped } from "./rules.js"
 

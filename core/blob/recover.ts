@@ -6,6 +6,7 @@
  * pack is not written to again. Changes no pack.
  */
 import { open } from "node:fs/promises"
+import { syncDirectory } from "../disk/files.js"
 import { BlobFailure } from "../errors.js"
 import type { Digest } from "../model/digest.js"
 import type { BlobIndex } from "./index-level.js"
@@ -20,7 +21,7 @@ import {
   readPackFormat,
   scanPack,
 } from "./pack.js"
-import { listPacks, type PackFile, packPath, readAt, syncDirectory } from "./pack-files.js"
+import { listPacks, type PackFile, packPath, readAt } from "./pack-files.js"
 import { chunksOf, type Recipe, readRecipe } from "./recipe.js"
 
 /** Bytes of a pack that are no whole frame. */

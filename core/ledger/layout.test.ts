@@ -4,7 +4,8 @@
 import { lstatSync, readdirSync, readFileSync } from "node:fs"
 import { join, relative } from "node:path"
 import { describe, expect, it } from "vitest"
-import { directoryMode, fileMode, formatNumber, layoutOf, reserveBytes } from "./layout.js"
+import { directoryMode, fileMode } from "../disk/files.js"
+import { formatNumber, layoutOf, reserveBytes } from "./layout.js"
 import { opened, temporary } from "./places.contract.js"
 
 const modeOf = (path: string): number => lstatSync(path).mode & 0o777

@@ -46,5 +46,3 @@ export const layoutOf = (directory: string): Layout => ({
 })
 
 export const reserveBytes = 1_048_576
-export const directoryMode = 0o700
-export const fileMode = 0o600

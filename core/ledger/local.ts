@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Filesystem from "../blob/filesystem.js"
 import * as MemoryBlobs from "../blob/memory.js"
+import { directoryMode, isThere, readIfThere, replaceFile } from "../disk/files.js"
 import { type Failure, LogFailure, type Refusal, WrongLedger } from "../errors.js"
 import { memoryBytesMaxDefault } from "../limits.js"
 import type { Durability } from "../log/event-log.js"
@@ -28,8 +29,7 @@ import {
   newIdentity,
   readIdentity,
 } from "./create.js"
-import { isThere, readIfThere, replaceFile } from "./files.js"
-import { directoryMode, layoutOf } from "./layout.js"
+import { layoutOf } from "./layout.js"
 import {
   checkLedgerOptions,
   type Ledger,

@@ -8,10 +8,10 @@ import { access, constants, mkdir, realpath, rm, writeFile } from "node:fs/promi
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Level } from "level"
+import { directoryMode, fileMode, readIfThere } from "../disk/files.js"
 import { LedgerLocked, LogFailure } from "../errors.js"
 import { hasCode, storageReason } from "../model/cause.js"
-import { readIfThere } from "./files.js"
-import { directoryMode, fileMode, layoutOf } from "./layout.js"
+import { layoutOf } from "./layout.js"
 
 /** Why a directory cannot be written, since LevelDB says so in words only. */
 const obstacle = async (directory: string, error: unknown): Promise<unknown> => {

@@ -6,7 +6,7 @@
  * records silently, so every read checks checksum and sequence here. Knows nothing about events;
  * cannot notice records missing at the end, which takes a head sealed elsewhere.
  */
-import { access, open as openFile, readdir } from "node:fs/promises"
+import { access, readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { crc32 } from "node:zlib"
 import * as Effect from "effect/Effect"
@@ -14,6 +14,8 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { Level } from "level"
+import { syncDirectory, syncFile } from "../disk/files.js"
+import { writeCause } from "../disk/room.js"
 import { LogFailure, type Outcome, RecordCorrupted } from "../errors.js"
 import { hasCode, storageReason } from "../model/cause.js"
 import { type Durability, EventLog, type EventLogShape, type LogRecord } from "./event-log.js"
@@ -143,20 +145,6 @@ const getEach = async (store: Store, positions: ReadonlyArray<number>, head: num
   return records
 }
 
-const syncPath = async (path: string, flags: "r" | "r+"): Promise<void> => {
-  const file = await openFile(path, flags)
-  try {
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-}
-
-/** Windows cannot open a directory, and needs no sync of one. */
-const syncNames = async (directory: string): Promise<void> => {
-  if (process.platform !== "win32") await syncPath(directory, "r")
-}
-
 /**
  * LevelDB syncs its tables and manifest, but no write-ahead log that it was not told to, nor the
  * one before it when it starts another. Only those are opened here: closing a second descriptor of
@@ -165,12 +153,12 @@ const syncNames = async (directory: string): Promise<void> => {
 const syncLogs = async (directory: string): Promise<void> => {
   for (const name of await readdir(directory)) {
     if (!name.endsWith(".log")) continue
-    await syncPath(join(directory, name), "r+").catch((cause: unknown) => {
+    await syncFile(join(directory, name)).catch((cause: unknown) => {
       // Gone since it was listed: its records are in a table, which LevelDB synced before.
       if (!hasCode(cause, "ENOENT")) throw cause
     })
   }
-  await syncNames(directory)
+  await syncDirectory(directory)
 }
 
 const openStore = async ({ directory, create }: LevelLogOptions): Promise<Store> => {
@@ -196,7 +184,7 @@ const openStore = async ({ directory, create }: LevelLogOptions): Promise<Store>
   })
   await store.open()
   // Opening renames CURRENT and removes the manifest before it; LevelDB syncs neither name.
-  await syncNames(directory)
+  await syncDirectory(directory)
   return store
 }
 
@@ -249,12 +237,20 @@ const make = Effect.fnUntraced(function* (options: LevelLogOptions) {
       },
     })
 
+  const changed = async (run: () => Promise<void>): Promise<void> => {
+    try {
+      await run()
+    } catch (cause) {
+      // What a failed write or sync left behind shows only when LevelDB reads its log again.
+      isStopped = true
+      throw await writeCause(options.directory, cause)
+    }
+  }
+
   const change = (operation: string, run: () => Promise<void>) =>
     Effect.tryPromise({
-      try: run,
+      try: () => changed(run),
       catch: (cause) => {
-        // What a failed write or sync left behind shows only when LevelDB reads its log again.
-        isStopped = true
         const message = `the log in ${options.directory} kept this or lost it: open it again`
         return failure(operation, "unknown", message, cause)
       },

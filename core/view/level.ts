@@ -8,6 +8,7 @@ import { mkdir, rename } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Level } from "level"
+import { directoryMode } from "../disk/files.js"
 import { ViewFailure } from "../errors.js"
 import { hasCode, storageReason } from "../model/cause.js"
 import {
@@ -55,7 +56,7 @@ const openDatabase = ({
       } catch (cause) {
         if (aside === undefined || !hasCode(cause, "LEVEL_CORRUPTION")) throw cause
         await rename(directory, aside)
-        await mkdir(directory, { mode: 0o700 })
+        await mkdir(directory, { mode: directoryMode })
         return await openThere(directory)
       }
     },

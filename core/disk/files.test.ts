@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } f
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { isThere, readIfThere, replaceFile, syncDirectory, writeNew } from "./files.js"
+import { isThere, readIfThere, replaceFile, syncDirectory, syncFile, writeNew } from "./files.js"
 
 let directory = ""
 beforeEach(() => {
@@ -10,7 +10,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(directory, { recursive: true }))
 
-describe("files of the ledger itself", () => {
+describe("small files", () => {
   it("are made new, for their owner only, and never over another", async () => {
     const path = join(directory, "one")
     await writeNew(path, "first")
@@ -42,7 +42,10 @@ describe("files of the ledger itself", () => {
     await expect(readIfThere(directory)).rejects.toMatchObject({ code: "EISDIR" })
   })
 
-  it("lie in directories that can be made durable", async () => {
+  it("lie in directories that can be made durable, and are so themselves", async () => {
+    await writeNew(join(directory, "one"), "1")
+    await expect(syncFile(join(directory, "one"))).resolves.toBeUndefined()
+    await expect(syncFile(join(directory, "none"))).rejects.toMatchObject({ code: "ENOENT" })
     await expect(syncDirectory(directory)).resolves.toBeUndefined()
     await expect(syncDirectory(join(directory, "none"))).rejects.toMatchObject({ code: "ENOENT" })
   })

@@ -1,11 +1,16 @@
 /**
- * Small files of the ledger itself, written so that a crash leaves the old one or the new one.
+ * Names and small files, made so that a crash or a power loss leaves the old one or the new one.
+ *
+ * Knows nothing of what lies in them.
  */
 import { randomUUID } from "node:crypto"
 import { access, type FileHandle, open, readFile, rename, unlink } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { hasCode } from "../model/cause.js"
-import { fileMode } from "./layout.js"
+
+/** Directories and files are for their owner alone. */
+export const directoryMode = 0o700
+export const fileMode = 0o600
 
 const closing = async (handle: FileHandle, act: () => Promise<void>): Promise<void> => {
   try {
@@ -13,6 +18,12 @@ const closing = async (handle: FileHandle, act: () => Promise<void>): Promise<vo
   } finally {
     await handle.close()
   }
+}
+
+/** Makes what was written to a file survive a power loss. */
+export const syncFile = async (path: string): Promise<void> => {
+  const handle = await open(path, "r+")
+  await closing(handle, () => handle.sync())
 }
 
 /** Makes the names in a directory survive a power loss. */
