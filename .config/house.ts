@@ -85,10 +85,14 @@ export const packages: Readonly<Record<string, Importers>> = {
   level: {
     files: [
       "core/log/level.ts",
+      "core/log/level-records.ts",
+      "core/log/level-copy.ts",
       "core/view/level.ts",
       "core/blob/index-level.ts",
       "core/ledger/lock.ts",
+      "core/log/places.contract.ts",
     ],
+    tests: true,
   },
   msgpackr: { files: ["core/model/msgpack.ts"] },
   fflate: { files: ["core/zip/import.ts"], tests: true },

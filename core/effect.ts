@@ -31,6 +31,7 @@ export {
   isRefusal,
   LedgerClosed,
   LedgerLocked,
+  LedgerReadOnly,
   LimitExceeded,
   LogFailure,
   NameTaken,
@@ -47,8 +48,9 @@ export { type Context, eventType } from "./event/event.js"
 export type { Archive, Door, LedgerApi, Many, ReaderApi, Run, View } from "./ledger/api.js"
 export { firstRecord, newIdentity } from "./ledger/create.js"
 export { decodeIdentity, encodeIdentity, type Identity } from "./ledger/identity.js"
-export { Ledger, type LedgerOptions, layerNoDeps, type Place } from "./ledger/ledger.js"
+export { Ledger, type LedgerOptions, layerNoDeps } from "./ledger/ledger.js"
 export { layer, type OpenOptions } from "./ledger/local.js"
+export type { Place, Reading } from "./ledger/place.js"
 export type { WriteSeal } from "./ledger/seal.js"
 export { decodeTip, encodeTip, type Tip } from "./ledger/tip.js"
 export { type Durability, EventLog, type EventLogShape, type LogRecord } from "./log/event-log.js"

@@ -49,6 +49,7 @@ const all = {
     new errors.FileFailure(storage),
     new errors.LedgerLocked({ message, directory: "/ledger", pid: 7 }),
     new errors.LedgerClosed({ message }),
+    new errors.LedgerReadOnly({ message, directory: "/ledger", cause: new Error("damage") }),
   ],
   corrupt: [
     new errors.RecordCorrupted({ message, from: 7, to: 9 }),

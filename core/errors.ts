@@ -174,6 +174,7 @@ const storage = {
     "missing",
     "conflict",
     "stopped",
+    "damaged",
     "io",
   ]),
   outcome: Schema.Literals(["none", "unknown", "committed"]),
@@ -206,6 +207,17 @@ export class LedgerLocked extends Schema.TaggedError<LedgerLocked>()("LedgerLock
 }
 
 export class LedgerClosed extends Schema.TaggedError<LedgerClosed>()("LedgerClosed", text) {
+  readonly kind = "unavailable" as const
+}
+
+/**
+ * The ledger can only be asked: it was opened so, or was found damaged, and the `cause` says where.
+ */
+export class LedgerReadOnly extends Schema.TaggedError<LedgerReadOnly>()("LedgerReadOnly", {
+  ...text,
+  directory: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect()),
+}) {
   readonly kind = "unavailable" as const
 }
 
@@ -269,6 +281,7 @@ export type Failure =
   | FileFailure
   | LedgerLocked
   | LedgerClosed
+  | LedgerReadOnly
   | RecordCorrupted
   | BlobCorrupted
   | WrongLedger

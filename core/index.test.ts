@@ -149,6 +149,7 @@ const errorClasses: Readonly<Record<d.DaybookError["_tag"], true>> = {
   InvalidReference: true,
   LedgerClosed: true,
   LedgerLocked: true,
+  LedgerReadOnly: true,
   LimitExceeded: true,
   LogFailure: true,
   NameTaken: true,

@@ -28,6 +28,7 @@ export {
   isRefusal,
   LedgerClosed,
   LedgerLocked,
+  LedgerReadOnly,
   LimitExceeded,
   LogFailure,
   NameTaken,

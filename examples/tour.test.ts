@@ -4,7 +4,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { ArtifactVersion, Ledger } from "daybook"
+import { type ArtifactVersion, type Ledger, openLedger } from "daybook"
 import { strFromU8, unzipSync } from "fflate"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { greet } from "./effect.js"
@@ -110,6 +110,15 @@ describe("tour", () => {
       expect.stringMatching(/^2 ann saved version 1 of penguins/),
       expect.stringMatching(/^3 ann saved version 2 of penguins/),
     ])
+  })
+
+  it("lets others look on", async () => {
+    const path = join(directory, "watched")
+    const writer = await openLedger(path)
+    await writer.save("penguins", "first")
+    const { seen, latest } = await tour.lookOn(path, () => writer.save("penguins", "second"))
+    expect([seen, latest]).toEqual(["first", writer.position])
+    await writer.close()
   })
 
   it("takes a program's own classes, events, commands and projections", async () => {

@@ -12,6 +12,20 @@ export const inMemory = async () => {
   return ledger
 }
 
+/** Looks at the ledger of a directory while `work` goes on in it. */
+export const lookOn = async (directory: string, work: () => Promise<unknown>) => {
+  // #region reader
+  const reader = await openLedger({ directory, readOnly: true })
+  const seen = await reader.load("penguins")
+  // #endregion
+  await work()
+  // #region follow
+  const { position: latest } = await reader.refresh()
+  // #endregion
+  await reader.close()
+  return { seen, latest }
+}
+
 export const values = async (ledger: Ledger, path: string) => {
   // #region values
   await ledger.save("note", "any text")

@@ -22,7 +22,14 @@ import { openIndex } from "./index-level.js"
 import { takeIn } from "./intake.js"
 import { beginDraft } from "./pack-draft.js"
 import { openPackReader } from "./pack-reader.js"
-import { damagedRow, findRecipe, findRow, loadChunks, type PackStore } from "./pack-store.js"
+import {
+  damagedRow,
+  findRecipe,
+  findRow,
+  loadChunks,
+  type PackSource,
+  type PackStore,
+} from "./pack-store.js"
 import { openPackWriter } from "./pack-writer.js"
 import { type Finding, recover } from "./recover.js"
 import { blobFailure, storageError } from "./rules.js"
@@ -90,12 +97,26 @@ const acquire = (options: FilesystemOptions): Effect.Effect<Opened, BlobFailure,
     ({ store }) => Effect.promise(() => closeStore(store)),
   )
 
-async function* statPages({ index }: PackStore) {
+async function* statPages({ index }: PackSource) {
   for await (const page of index.blobs())
     yield page.map((row): BlobStat => {
       if (typeof row === "string") throw damagedRow(row)
       return row.stat
     })
+}
+
+/** The half of the port that changes nothing. */
+export const readingOf = (
+  source: PackSource,
+): Pick<BlobStoreShape, "stat" | "read" | "readDeflated" | "list"> => {
+  const load = loadChunks(source)
+  return {
+    stat: (digest) => Effect.map(findRow(source, digest), (row) => row?.stat),
+    read: (digest, range) => sendBlob(findRecipe(source, digest), "content", range, load),
+    readDeflated: (digest, range) => sendBlob(findRecipe(source, digest), "deflated", range, load),
+    list: () =>
+      Stream.flattenIterable(Stream.fromAsyncIterable(statPages(source), storageError("list"))),
+  }
 }
 
 const make = Effect.fnUntraced(function* (options: FilesystemOptions) {
@@ -104,13 +125,10 @@ const make = Effect.fnUntraced(function* (options: FilesystemOptions) {
   const tell = onFinding === undefined ? warn : (one: Finding) => Effect.sync(() => onFinding(one))
   yield* Effect.forEach(findings, tell, { discard: true })
   const cuts = fastcdc(options.chunking)
-  const load = loadChunks(store)
   const one = yield* Semaphore.make(1)
   const shape: BlobStoreShape = {
     put: (source) => takeIn(cuts, () => beginDraft(store), source),
-    stat: (digest) => Effect.map(findRow(store, digest), (row) => row?.stat),
-    read: (digest, range) => sendBlob(findRecipe(store, digest), "content", range, load),
-    readDeflated: (digest, range) => sendBlob(findRecipe(store, digest), "deflated", range, load),
+    ...readingOf(store),
     flush: Effect.tryPromise({
       try: () => store.writer.flush(),
       catch: (cause) => blobFailure("flush", cause, "unknown"),
@@ -123,8 +141,6 @@ const make = Effect.fnUntraced(function* (options: FilesystemOptions) {
       // Not interrupted between two steps of a pack; after a kill there, opening completes it.
       return one.withPermit(Effect.uninterruptible(remove))
     },
-    list: () =>
-      Stream.flattenIterable(Stream.fromAsyncIterable(statPages(store), storageError("list"))),
   }
   return shape
 })

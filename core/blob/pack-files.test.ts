@@ -5,7 +5,14 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { type FileHandle, open } from "node:fs/promises"
 import { join } from "node:path"
 import { afterEach, describe, expect, it, vi } from "vitest"
-import { listPacks, packPath, readAt, unfinishedPath, writeAt } from "./pack-files.js"
+import {
+  listPacks,
+  packPath,
+  readAt,
+  removeUnfinished,
+  unfinishedPath,
+  writeAt,
+} from "./pack-files.js"
 import { diskError, fileHandles, temporaryDirectory } from "./packs.contract.js"
 
 const directory = temporaryDirectory()
@@ -39,6 +46,7 @@ describe("packs", () => {
   it("that were not finished are removed", async () => {
     writeFileSync(unfinishedPath(directory(), 3), "half of a pack")
     writeFileSync(packPath(directory(), 4), "")
+    await removeUnfinished(directory())
     expect(await listPacks(directory())).toEqual([{ pack: 4, size: 0 }])
     expect(readdirSync(directory())).toEqual(["00000004.pack"])
   })

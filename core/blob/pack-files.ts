@@ -23,11 +23,16 @@ export interface PackFile {
   readonly size: number
 }
 
-/** Every pack in order. Removes what an interrupted rewriting left. */
+/** Removes what an interrupted rewriting left. */
+export const removeUnfinished = async (directory: string): Promise<void> => {
+  for (const name of await readdir(directory))
+    if (name.endsWith(".pack.tmp")) await unlink(join(directory, name))
+}
+
+/** Every pack in order. */
 export const listPacks = async (directory: string): Promise<ReadonlyArray<PackFile>> => {
   const files: Array<PackFile> = []
   for (const name of await readdir(directory)) {
-    if (name.endsWith(".pack.tmp")) await unlink(join(directory, name))
     const number = nameShape.exec(name)?.[1]
     if (number === undefined) continue
     const { size } = await stat(join(directory, name))

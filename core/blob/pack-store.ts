@@ -19,12 +19,16 @@ import { type Recipe, type RecipeChunk, readRecipe } from "./recipe.js"
 import { absent, blobFailure, corrupted, storageError } from "./rules.js"
 import type { LoadChunks } from "./send.js"
 
-export interface PackStore {
+/** What it takes to read. */
+export interface PackSource {
   readonly index: BlobIndex
   readonly reader: PackReader
-  readonly writer: PackWriter
   /** Names of frames without a whole copy. */
   readonly damaged: Set<string>
+}
+
+export interface PackStore extends PackSource {
+  readonly writer: PackWriter
   /** Names of frames that are being removed: no longer known. */
   readonly going: Set<string>
   /** Names of frames that puts under way rely on, with their number. */
@@ -39,7 +43,7 @@ export const damagedRow = (digest: Digest): BlobCorrupted =>
 
 /** What the index says of a blob. */
 export const findRow = (
-  { index }: PackStore,
+  { index }: PackSource,
   digest: Digest,
 ): Effect.Effect<BlobRow | undefined, Failure> =>
   Effect.suspend((): Effect.Effect<BlobRow | undefined, Failure> => {
@@ -58,7 +62,7 @@ const firstRow = (index: BlobIndex, kind: FrameKind, digest: Digest): Row | unde
 
 /** Goes through the places that the index names until one is right, or all were tried. */
 const findFrame = async <A>(
-  { index, reader }: PackStore,
+  { index, reader }: PackSource,
   kind: FrameKind,
   digest: Digest,
   accept: (frame: Frame) => A | undefined,
@@ -91,7 +95,7 @@ const isOf = (chunk: RecipeChunk, frame: Frame | undefined): frame is Frame =>
 
 /** Loads chunks: one look-up and few reads for all, then one by one those that were not right. */
 export const loadChunks =
-  (store: PackStore): LoadChunks =>
+  (store: PackSource): LoadChunks =>
   async ({ stat: { digest } }, chunks) => {
     const { index, reader, damaged } = store
     const digests = chunks.map((chunk) => chunk.digest)
@@ -120,7 +124,7 @@ export const loadChunks =
   }
 
 /** The recipe of a blob, read from its frame. Rejects with `BlobCorrupted`. */
-export const loadRecipe = async (store: PackStore, { digest, stat }: BlobRow): Promise<Recipe> => {
+export const loadRecipe = async (store: PackSource, { digest, stat }: BlobRow): Promise<Recipe> => {
   const isSame = (other: BlobStat) =>
     other.digest === digest && other.size === stat.size && other.storedDigest === stat.storedDigest
   const recipe = await findFrame(store, "recipe", digest, (frame) => {
@@ -137,7 +141,7 @@ export const recipeInRow = ({ stat, count, entries }: BlobRow): Recipe | undefin
   entries === undefined ? undefined : { stat, count, entries }
 
 /** The recipe of a blob that must be there. */
-export const findRecipe = (store: PackStore, digest: Digest): Effect.Effect<Recipe, Failure> =>
+export const findRecipe = (store: PackSource, digest: Digest): Effect.Effect<Recipe, Failure> =>
   Effect.flatMap(findRow(store, digest), (row): Effect.Effect<Recipe, Failure> => {
     if (row === undefined) return Effect.fail(absent(digest))
     const recipe = recipeInRow(row)

@@ -21,7 +21,7 @@ import {
   readPackFormat,
   scanPack,
 } from "./pack.js"
-import { listPacks, type PackFile, packPath, readAt } from "./pack-files.js"
+import { listPacks, type PackFile, packPath, readAt, removeUnfinished } from "./pack-files.js"
 import { chunksOf, type Recipe, readRecipe } from "./recipe.js"
 
 /** Bytes of a pack that are no whole frame. */
@@ -34,6 +34,13 @@ export interface Finding {
   /** What lies there, if its header is whole: a chunk's name. */
   readonly digest?: Digest
 }
+
+/**
+ * `owner` makes durable what it indexes, and lets a pack with damage behind it be. A `reader` looks
+ * at packs that somebody else may be writing: it changes none, and what is no whole frame yet may
+ * become one, so it looks there again.
+ */
+export type Role = "owner" | "reader"
 
 export interface Recovered {
   /** Every pack, in order. */
@@ -71,13 +78,15 @@ class Recovery {
   lost = false
   readonly #directory: string
   readonly #index: BlobIndex
+  readonly #role: Role
   #rows: Array<Row> = []
   #recipes: Array<FoundRecipe> = []
   readonly #incomplete: Array<FoundRecipe> = []
 
-  constructor(directory: string, index: BlobIndex) {
+  constructor(directory: string, index: BlobIndex, role: Role) {
     this.#directory = directory
     this.#index = index
+    this.#role = role
   }
 
   /** Looks at what lies after the mark; gives the pack back when it may be appended to. */
@@ -86,17 +95,19 @@ class Recovery {
     const path = packPath(this.#directory, pack)
     // Rows that were written ahead of an fsync prove nothing: their frames are looked at again.
     const from = mark === undefined || mark.ahead ? packHeaderBytes : mark.end
-    const handle = await open(path, size > from ? "r+" : "r")
+    const isOwner = this.#role === "owner"
+    const handle = await open(path, isOwner && size > from ? "r+" : "r")
     try {
       const read = readAhead((offset, length) => readAt(handle, offset, length))
       let whole = (await this.#header(read, file)) && mark?.whole !== false
       if (size > from) {
         // What is indexed counts as durable, and a killed writer may not have come to its fsync.
-        await handle.datasync()
-        const isWhole = await this.#frames(read, file, from)
-        if (!isWhole && mark?.ahead === true) this.lost = true
+        if (isOwner) await handle.datasync()
+        const { end, isWhole } = await this.#frames(read, file, from)
+        if (!isWhole && mark?.ahead === true) this.lost = isOwner
         whole &&= isWhole
-        this.marks.push({ pack, end: size, whole, ahead: false })
+        const seen = isOwner ? { end: size, whole } : { end, whole: true }
+        this.marks.push({ pack, ...seen, ahead: false })
       }
       return whole ? file : undefined
     } finally {
@@ -110,7 +121,7 @@ class Recovery {
     const late: Array<Row> = []
     for (const found of this.#incomplete)
       if (await this.#isComplete(found)) late.push(blobRow(found))
-    if (this.marks.length > 0) await syncDirectory(this.#directory)
+    if (this.marks.length > 0 && this.#role === "owner") await syncDirectory(this.#directory)
     // Marks come last: a recovery that is cut short begins again.
     await this.#index.add(late, this.marks)
   }
@@ -125,24 +136,27 @@ class Recovery {
     return false
   }
 
-  async #frames(read: ReadPack, { pack, size }: PackFile, from: number): Promise<boolean> {
+  /** Where the last whole frame ends, and whether there is nothing but whole frames. */
+  async #frames(read: ReadPack, { pack, size }: PackFile, from: number) {
     let end = from
-    let whole = true
+    let wholeEnd = from
+    let isWhole = true
     for await (const scanned of scanPack(read, from, size)) {
       if (scanned.type === "frame") {
         await this.#frame(read, pack, scanned.offset, scanned.header)
+        wholeEnd = scanned.offset + frameHeaderBytes + scanned.header.storedSize
       } else if (scanned.type === "damage") {
-        whole = false
+        isWhole = false
         end = scanned.to
         const digest = scanned.header?.kind === "chunk" ? { digest: scanned.header.digest } : {}
         this.findings.push({ pack, from: scanned.from, to: end, state: "damaged", ...digest })
       } else if (scanned.tail !== "whole") {
-        whole = false
+        isWhole = false
         const start = Math.max(end, scanned.end)
         if (start < size) this.findings.push({ pack, from: start, to: size, state: scanned.tail })
       }
     }
-    return whole
+    return { end: wholeEnd, isWhole }
   }
 
   async #frame(read: ReadPack, pack: number, offset: number, header: FrameHeader) {
@@ -196,8 +210,9 @@ const recoverFrom = async (
   index: BlobIndex,
   packs: ReadonlyArray<PackFile>,
   marks: ReadonlyMap<number, Mark>,
+  role: Role,
 ) => {
-  const recovery = new Recovery(directory, index)
+  const recovery = new Recovery(directory, index, role)
   let last: PackFile | undefined
   for (const file of packs) last = await recovery.pack(file, marks.get(file.pack))
   await recovery.finish()
@@ -205,13 +220,18 @@ const recoverFrom = async (
 }
 
 /** Rejects with a failure of the port, or with the disk's own error. */
-export const recover = async (directory: string, index: BlobIndex): Promise<Recovered> => {
+export const recover = async (
+  directory: string,
+  index: BlobIndex,
+  role: Role = "owner",
+): Promise<Recovered> => {
+  if (role === "owner") await removeUnfinished(directory)
   const packs = await listPacks(directory)
   const sizes = new Map(packs.map(({ pack, size }) => [pack, size]))
   const marks = await index.marks()
   const isAhead = [...marks.values()].some(({ pack, end }) => (sizes.get(pack) ?? 0) < end)
-  const recovered = isAhead ? undefined : await recoverFrom(directory, index, packs, marks)
+  const recovered = isAhead ? undefined : await recoverFrom(directory, index, packs, marks, role)
   if (recovered !== undefined && !recovered.lost) return recovered
   await index.clear()
-  return recoverFrom(directory, index, packs, new Map())
+  return recoverFrom(directory, index, packs, new Map(), role)
 }

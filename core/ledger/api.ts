@@ -286,6 +286,8 @@ export interface LedgerApi<D extends Door> extends ReaderApi<D> {
   readonly formatEvent: (event: Recorded) => string
   /** Throws the views away and folds the log again. */
   readonly rebuild: () => Run<D, { readonly events: number }>
+  /** Where it is only read: brings it to what its writer has done since. Answers include that. */
+  readonly refresh: () => Run<D, { readonly position: number }>
   readonly stats: () => Run<D, Stats>
   readonly close: () => Run<D, void, LogFailure | BlobFailure>
 }

@@ -5,7 +5,13 @@
 import * as Effect from "effect/Effect"
 import type { BlobStoreShape } from "../blob/blob-store.js"
 import type { AnyCommand } from "../command/command.js"
-import { type BlobFailure, InvalidInput, LedgerClosed, type LogFailure } from "../errors.js"
+import {
+  type BlobFailure,
+  InvalidInput,
+  LedgerClosed,
+  type LedgerReadOnly,
+  type LogFailure,
+} from "../errors.js"
 import type { Codec } from "../event/codec.js"
 import type { EventLogShape } from "../log/event-log.js"
 import type { AnyMaterializer } from "../materializer/materializer.js"
@@ -14,6 +20,7 @@ import type { Moment } from "../query/query.js"
 import { decodeRecords } from "../query/records.js"
 import type { Views } from "../view/views.js"
 import type { Folding } from "./folding.js"
+import type { Reading } from "./place.js"
 import type { Trust } from "./trust.js"
 import type { Writer } from "./writer.js"
 
@@ -28,6 +35,10 @@ export interface Engine {
   /** Callers' own. */
   readonly commandsOwn: ReadonlyArray<AnyCommand>
   readonly trust: Trust
+  /** Position of the last event that every answer includes. */
+  readonly head: () => number
+  /** Set where the ledger can only be asked. */
+  readonly reading: Reading | undefined
   /** Seals what has been appended. */
   readonly seal: Effect.Effect<void, LogFailure | BlobFailure>
   readonly isClosed: () => boolean
@@ -35,6 +46,10 @@ export interface Engine {
 
 export const closedError = (): LedgerClosed =>
   new LedgerClosed({ message: "the ledger is closed: open it again" })
+
+/** Fails where the ledger can only be asked. */
+export const writable = ({ reading }: Engine): Effect.Effect<void, LedgerReadOnly> =>
+  reading === undefined ? Effect.void : Effect.fail(reading.refusal)
 
 /** The ledger after the event of a position. */
 export const momentAt = ({ log, views, codec }: Engine, position: number): Moment => ({
@@ -49,13 +64,13 @@ export const presentMoment = (engine: Engine): Effect.Effect<Moment, LedgerClose
   Effect.suspend(() =>
     engine.isClosed()
       ? Effect.fail(closedError())
-      : Effect.succeed(momentAt(engine, engine.views.head)),
+      : Effect.succeed(momentAt(engine, engine.head())),
   )
 
 /** The position of the last event recorded at a time or before it; 0 when there is none. */
 const positionAtTime = Effect.fnUntraced(function* (engine: Engine, time: number) {
   // Recorded time never decreases along positions, so halving finds the edge.
-  let [low, high] = [0, engine.views.head]
+  let [low, high] = [0, engine.head()]
   while (low < high) {
     const middle = Math.ceil((low + high) / 2)
     const records = yield* engine.log.get([middle])

@@ -116,7 +116,7 @@ const contents: Readonly<Record<string, unknown>> = {
 describe("a ledger of format 1", () => {
   it("opens whole, with its root, and nothing in it has to be mended", async () => {
     const { trust } = await golden()
-    const whole = { sealed: 21, checked: 0, repaired: [], damaged: [] }
+    const whole = { sealed: 21, checked: 0, readOnly: false, repaired: [], damaged: [] }
     expect(trust).toEqual({ ledger: id, position: 21, root, ...whole })
   })
 

@@ -7,40 +7,25 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { BlobStore } from "../blob/blob-store.js"
-import { commands } from "../command/all.js"
-import type { AnyCommand } from "../command/command.js"
-import { type BlobFailure, type LogFailure, RecordCorrupted } from "../errors.js"
-import { catalog } from "../event/catalog.js"
-import { makeCodec } from "../event/codec.js"
+import type { BlobFailure, LogFailure } from "../errors.js"
 import type { Context as EventContext } from "../event/event.js"
 import { formatEvent } from "../event/sentence.js"
-import { EventLog } from "../log/event-log.js"
 import { readable } from "../model/input.js"
-import { strict } from "../model/schema.js"
-import { projections } from "../projection/all.js"
-import type { AnyProjection } from "../projection/projection.js"
 import { parsedInput } from "../query/input.js"
-import { beginBuild, openViews, switchOver } from "../view/build.js"
-import { type Found, openNumbered } from "../view/commits.js"
-import type { ViewSpec } from "../view/draft.js"
-import { ViewStore } from "../view/view-store.js"
+import { beginBuild, switchOver } from "../view/build.js"
 import type { Views } from "../view/views.js"
 import type { LedgerApi } from "./api.js"
 import { makeBatch } from "./batch.js"
-import { type Engine, pastMoment, presentMoment } from "./engine.js"
-import { allMaterializers, checkExtensions, type Extensions } from "./extensions.js"
+import { type Engine, pastMoment, presentMoment, writable } from "./engine.js"
+import { checkExtensions, type Extensions } from "./extensions.js"
 import { Folding } from "./folding.js"
-import type { Identity } from "./identity.js"
+import { openEngine, specOf } from "./opening.js"
 import { operations } from "./operations.js"
+import type { Place } from "./place.js"
 import { makeReader } from "./reader.js"
-import { catchUp } from "./replay.js"
-import { Sealer, type WriteSeal } from "./seal.js"
+import { catchUp, catchUpAround } from "./replay.js"
 import { stats } from "./stats.js"
 import { checkRequired, parseContext, type Session } from "./submit.js"
-import type { Tip } from "./tip.js"
-import { checkLog, checkReached, printRoot, type Trust } from "./trust.js"
-import { Writer } from "./writer.js"
 import { makeWrites } from "./writes.js"
 
 export class Ledger extends Context.Service<Ledger, LedgerApi<"effect">>()(
@@ -55,86 +40,9 @@ export interface LedgerOptions extends Extensions {
   readonly requireContext?: ReadonlyArray<keyof EventContext>
 }
 
-/** What the place of a ledger knows about it. */
-export interface Place {
-  readonly identity: Identity
-  /** For messages. */
-  readonly directory: string
-  readonly tip: Tip | undefined
-  readonly writeSeal: WriteSeal
-}
-
-const specOf = ({ name, revision, past }: AnyProjection): ViewSpec =>
-  past === undefined ? { name, revision } : { name, revision, past }
-
-const openEngine = Effect.fnUntraced(function* (place: Place, options: LedgerOptions) {
-  const log = yield* EventLog
-  const blobs = yield* BlobStore
-  const { events = [], projections: own = [] } = options
-  const codec = makeCodec([...catalog, ...events])
-  const { edge, lastTime } = yield* checkLog({ log, codec, ...place })
-  const folding = new Folding(codec, projections, own)
-  const store = yield* openNumbered(yield* ViewStore)
-  const { found } = store
-  const lost = checkReached(found, edge.size, place.directory)
-  if (lost instanceof RecordCorrupted) return yield* lost
-  if (found.discarded) yield* store.discard
-  yield* store.begin(log.durability === "synced")
-  const opened = yield* openViews(store, [...projections, ...own].map(specOf), edge.size)
-  const fresh = yield* beginBuild(store, opened.stale)
-  yield* catchUp(log, folding, fresh)
-  yield* switchOver(opened.views, fresh)
-  const folded = yield* catchUp(log, folding, opened.views)
-  const sealer = new Sealer(
-    { blobs, log, views: store },
-    place.writeSeal,
-    edge,
-    place.tip?.edge.size ?? 0,
-  )
-  const sealed = place.tip?.edge.size ?? 0
-  const trust: Trust = {
-    ledger: place.identity.id,
-    position: edge.size,
-    root: printRoot(edge),
-    sealed,
-    checked: edge.size - sealed,
-    ...(lost === undefined ? {} : { lost }),
-    repaired: repairs(place, { found, stale: opened.stale, folded, head: edge.size }),
-    damaged: [],
-  }
-  const foreign = new Map(events.map((type) => [type.type, strict(type.schema)]))
-  const commandsOwn = options.commands ?? []
-  const isOwn = (command: AnyCommand) => !commands.includes(command)
-  const court = { codec, foreign, isOwn, fold: folding.foldCore }
-  const parts = { log, views: opened.views, folding, court, lastTime, onAppended: sealer.appended }
-  // For who only ends the scope; a scope has no way to say that this failed.
-  yield* Effect.addFinalizer(() => Effect.ignore(sealer.seal()))
-  const writer = yield* Writer.start(parts)
-  const { views } = opened
-  const all = allMaterializers(options.materializers ?? [])
-  const seal = Effect.suspend(() => sealer.seal())
-  return { log, views, blobs, codec, folding, writer, seal, materializers: all, commandsOwn, trust }
-})
-
-interface Opening {
-  readonly found: Found
-  readonly stale: ReadonlyArray<ViewSpec>
-  readonly folded: number
-  readonly head: number
-}
-
-const repairs = (place: Place, { found, stale, folded, head }: Opening): ReadonlyArray<string> => [
-  ...(place.tip === undefined && head > 1
-    ? ["the seal was missing: every event was checked instead"]
-    : []),
-  ...(found.discarded ? ["rows of the views were lost: all of them were given up"] : []),
-  // A ledger that was just made has nothing but its first event: that is no repair.
-  ...(head === 1 ? [] : stale.map(({ name }) => `the view ${name} was built from the log`)),
-  ...(folded > 0 ? [`${folded} events were folded into the views`] : []),
-]
-
 const rebuild = Effect.fn("Ledger.rebuild")(function* (engine: Engine) {
   yield* presentMoment(engine)
+  yield* writable(engine)
   return yield* engine.writer.exclusively(rebuildViews(engine))
 })
 
@@ -147,6 +55,15 @@ const rebuildViews = Effect.fnUntraced(function* ({ log, folding, views }: Engin
   yield* switchOver(views, built)
   folding.adopt(anew)
   return { events: yield* log.head }
+})
+
+/** Follows the writer of a ledger that is only read; one that is written here is always there. */
+const refresh = Effect.fn("Ledger.refresh")(function* (engine: Engine) {
+  yield* presentMoment(engine)
+  const { reading, log, folding, views, writer } = engine
+  if (reading !== undefined)
+    yield* writer.exclusively(Effect.andThen(reading.renew, catchUpAround(log, folding, views)))
+  return { position: engine.head() }
 })
 
 const makeApi = (
@@ -163,6 +80,7 @@ const makeApi = (
     formatEvent: (event: Parameters<typeof formatEvent>[1]) =>
       readable("event", () => formatEvent(engine.codec, event)),
     rebuild: () => rebuild(engine),
+    refresh: () => refresh(engine),
     stats: () => stats(engine),
     with: (context: EventContext) =>
       makeApi({ ...session, context: { ...session.context, ...parseContext(context) } }, close),
@@ -170,7 +88,7 @@ const makeApi = (
   return Object.defineProperties(operations(api, engine.isClosed), {
     // Not one of those that fail since the ledger is closed: it says whether that went well.
     close: { enumerable: true, value: () => close },
-    position: { enumerable: true, get: () => engine.views.head },
+    position: { enumerable: true, get: () => engine.head() },
     trust: { enumerable: true, value: engine.trust },
   }) as LedgerApi<"effect">
 }

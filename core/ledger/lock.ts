@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Level } from "level"
 import { directoryMode, fileMode, readIfThere } from "../disk/files.js"
+import { writeCause } from "../disk/room.js"
 import { LedgerLocked, LogFailure } from "../errors.js"
 import { hasCode, storageReason } from "../model/cause.js"
 import { layoutOf } from "./layout.js"
@@ -37,7 +38,7 @@ const refusal = async (directory: string, error: unknown): Promise<LedgerLocked 
     return new LogFailure({
       message: `${directory} cannot be locked: look at its permissions and the disk`,
       operation: "lock",
-      reason: storageReason(await obstacle(directory, error)),
+      reason: storageReason(await obstacle(directory, await writeCause(directory, error))),
       outcome: "none",
       cause: error,
     })

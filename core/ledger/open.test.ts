@@ -23,8 +23,7 @@ import { digestOf } from "../model/digest.js"
 import * as LevelViews from "../view/level.js"
 import { layoutOf } from "./layout.js"
 import { rowsOf } from "./ledger.contract.js"
-import type { OpenOptions } from "./local.js"
-import { leftIn, MemoryPlace, opened, temporary } from "./places.contract.js"
+import { killed, largestLog, leftIn, MemoryPlace, opened, temporary } from "./places.contract.js"
 import { openLedger, type PromiseLedger } from "./promise.js"
 
 /** Every file below a directory by its path, with its digest and its mode. */
@@ -178,7 +177,7 @@ describe("a log", () => {
     expect(place.records).toHaveLength(3)
   })
 
-  it("that lost its tail is older than its seal, and is refused", async () => {
+  it("that is an older copy is refused, and is welcome with its own seal", async () => {
     const directory = await made(3)
     const older = join(temporary(), "older")
     cpSync(directory, older, { recursive: true })
@@ -197,23 +196,18 @@ describe("a log", () => {
     await expectWhole(await opened(older), 3)
   })
 
-  it.each([
-    ["that is gone", (log: string, aside: string) => renameSync(log, aside)],
-    [
-      "whose CURRENT is gone",
-      (log: string, aside: string) => renameSync(join(log, "CURRENT"), aside),
-    ],
-  ])("%s is missed, and never begun anew", async (_, take) => {
+  it("that is gone is missed, and never begun anew", async () => {
     const directory = await made()
     const { log } = layoutOf(directory)
-    const before = snapshot(log)
     const aside = join(directory, "..", "aside")
-    take(log, aside)
+    renameSync(log, aside)
     await expectRefused(directory, unavailable)
-    const current = statSync(aside).isFile()
-    if (current) expect({ ...snapshot(log), CURRENT: before.CURRENT }).toEqual(before)
-    else expect(existsSync(log)).toBe(false)
-    renameSync(aside, current ? join(log, "CURRENT") : log)
+    expect(existsSync(log)).toBe(false)
+    mkdirSync(log)
+    await expectRefused(directory, unavailable)
+    expect(readdirSync(log)).toEqual([])
+    rmSync(log, { recursive: true })
+    renameSync(aside, log)
     await expectWhole(await opened(directory))
   })
 })
@@ -307,27 +301,6 @@ describe("what is derived", () => {
   })
 })
 
-/** A copy of a ledger that is open, as its files are at this moment: as if it had been killed. */
-const killed = async (
-  options: Omit<OpenOptions, "directory">,
-  write: (ledger: PromiseLedger) => Promise<unknown>,
-): Promise<string> => {
-  const directory = join(temporary(), "ledger")
-  const copy = join(temporary(), "copy")
-  const ledger = await openLedger({ ...options, directory })
-  await write(ledger)
-  cpSync(directory, copy, { recursive: true })
-  rmSync(layoutOf(copy).owner)
-  await ledger.close()
-  return copy
-}
-
-const largestLog = (directory: string): string => {
-  const logs = readdirSync(directory).filter((name) => name.endsWith(".log"))
-  const sizes = logs.map((name) => [statSync(join(directory, name)).size, name] as const)
-  return join(directory, sizes.sort(([a], [b]) => b - a)[0]?.[1] ?? "")
-}
-
 const keyedSaves = async (ledger: PromiseLedger): Promise<void> => {
   for (let n = 0; n < 150; n += 1)
     await ledger.save(`artifact ${n}`, n, { idempotencyKey: `save ${n}`, tags: "kept" })
@@ -378,11 +351,14 @@ describe("a log that the views have seen more of", () => {
     truncateSync(log, Math.floor(statSync(log).size * 0.6))
   }
 
-  it("lost what was durable: refused, and the views are left to prove it", async () => {
+  it("lost what was durable: read only, and the views are left to prove it", async () => {
     const copy = await killed({}, keyedSaves)
     cut(copy)
     const views = await rowsIn(copy)
-    await expectRefused(copy, { _tag: "RecordCorrupted", to: 151 })
+    const reader = await openLedger(copy)
+    expect(reader.trust).toMatchObject({ readOnly: true, damaged: [{ to: 151 }] })
+    await expect(reader.save("a", 1)).rejects.toMatchObject({ _tag: "LedgerReadOnly" })
+    await reader.close()
     expect(await rowsIn(copy)).toEqual(views)
     rmSync(layoutOf(copy).view, { recursive: true })
     const ledger = await opened(copy)

@@ -5,7 +5,7 @@
  * Knows how a ledger is opened and closed, not what it does in between.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
-import { chmodSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
+import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
@@ -22,8 +22,9 @@ import type { LedgerApi } from "./api.js"
 import { firstRecord, newIdentity, readIdentity } from "./create.js"
 import type { Identity } from "./identity.js"
 import { layoutOf } from "./layout.js"
-import { Ledger, type LedgerOptions, layerNoDeps, type Place } from "./ledger.js"
+import { Ledger, type LedgerOptions, layerNoDeps } from "./ledger.js"
 import type { OpenOptions } from "./local.js"
+import type { Place } from "./place.js"
 import { openLedger, type PromiseLedger } from "./promise.js"
 import type { WriteSeal } from "./seal.js"
 import type { Tip } from "./tip.js"
@@ -42,6 +43,28 @@ export const opened = async (
   const ledger = await openLedger(options)
   onTestFinished(() => ledger.close())
   return ledger
+}
+
+/** A copy of a ledger that is open, as its files are at this moment: as if it had been killed. */
+export const killed = async (
+  options: Omit<OpenOptions, "directory">,
+  write: (ledger: PromiseLedger) => Promise<unknown>,
+): Promise<string> => {
+  const directory = join(temporary(), "ledger")
+  const copy = join(temporary(), "copy")
+  const ledger = await openLedger({ ...options, directory })
+  await write(ledger)
+  cpSync(directory, copy, { recursive: true })
+  rmSync(layoutOf(copy).owner)
+  await ledger.close()
+  return copy
+}
+
+/** The write-ahead log of a LevelDB directory that has something in it. */
+export const largestLog = (directory: string): string => {
+  const logs = readdirSync(directory).filter((name) => name.endsWith(".log"))
+  const sizes = logs.map((name) => [statSync(join(directory, name)).size, name] as const)
+  return join(directory, sizes.sort(([a], [b]) => b - a)[0]?.[1] ?? "")
 }
 
 /** What the stores of a place are told to do wrong, from the next operation on. */

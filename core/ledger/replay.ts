@@ -9,7 +9,7 @@ import type { DaybookError } from "../errors.js"
 import { replayPageCount } from "../limits.js"
 import type { EventLogShape } from "../log/event-log.js"
 import type { AnyProjection } from "../projection/projection.js"
-import { decodeRecords } from "../query/records.js"
+import { decodeRecords, readUpTo } from "../query/records.js"
 import type { Views } from "../view/views.js"
 import type { Folding } from "./folding.js"
 import { calling } from "./foreign.js"
@@ -33,7 +33,7 @@ export const catchUp = Effect.fnUntraced(function* (
   let after = Math.min(head, ...reached.values())
   // A caller's view that stopped gets nothing more: no need to read on for it alone.
   while (after < head && behind().length > 0) {
-    const records = yield* log.read(after, Math.min(replayPageCount, head - after))
+    const records = yield* readUpTo(log, after, Math.min(replayPageCount, head - after))
     const events = yield* decodeRecords(folding.codec, records)
     const draft = views.draft()
     yield* calling(() => {
@@ -47,3 +47,11 @@ export const catchUp = Effect.fnUntraced(function* (
   }
   return Math.max(0, ...[...reached].map(([name, end]) => end - (begun.get(name) ?? 0)))
 })
+
+/** The same, as far as the log can be read: what is whole before damage is folded all the same. */
+export const catchUpAround = (
+  log: EventLogShape,
+  folding: Folding,
+  views: Views,
+): Effect.Effect<number, DaybookError> =>
+  Effect.catchTag(catchUp(log, folding, views), "RecordCorrupted", () => Effect.succeed(0))

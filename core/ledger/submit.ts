@@ -17,7 +17,7 @@ import { expandReference, expandTarget } from "../query/find.js"
 import { parsedInput } from "../query/input.js"
 import type { Moment } from "../query/query.js"
 import type { WriteOptions } from "./api.js"
-import { type Engine, presentMoment } from "./engine.js"
+import { type Engine, presentMoment, writable } from "./engine.js"
 import { type Reply, type Request, requestDigest, type Step } from "./request.js"
 
 /** A ledger as one caller sees it: its events carry a context. */
@@ -155,6 +155,7 @@ export const rehearse = Effect.fnUntraced(function* (
   options: WriteOptions,
 ): Effect.fn.Return<void, Refusal | Failure> {
   const { engine } = session
+  yield* writable(engine)
   const { context, key } = yield* parsedInput(() => parseOptions(session, options))
   if (steps.length === 0) return
   const attempt = Effect.gen(function* () {
@@ -185,6 +186,7 @@ export const submit = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Reply, Refusal | Failure> {
   const { engine } = session
   const moment = yield* presentMoment(engine)
+  yield* writable(engine)
   const { context, key } = yield* parsedInput(() => parseOptions(session, options))
   const keyed = yield* parsedInput(() =>
     key === undefined ? {} : { key: { idempotencyKey: key, digest: requestDigest(steps, fresh) } },

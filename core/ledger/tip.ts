@@ -3,7 +3,8 @@
  * was swapped for another is noticed.
  *
  * Two lines: a JSON object with the ledger's id, the position, the Merkle root (RFC 6962) and the
- * subtree hashes of the tree's right edge, largest first; then the SHA-256 of the first line.
+ * subtree hashes of the tree's right edge, largest first, and the generation of the log's files;
+ * then the SHA-256 of the first line.
  */
 import * as Schema from "effect/Schema"
 import { InvalidInput } from "../errors.js"
@@ -16,6 +17,8 @@ export interface Tip {
   readonly ledger: Id
   /** Covers the events from 1 to this position, all durable when it was written. */
   readonly edge: Edge
+  /** Of the log's files when it was written: a log of a lower one is an older copy. */
+  readonly generation?: number | undefined
 }
 
 const schema = Schema.toStandardSchemaV1(
@@ -24,17 +27,19 @@ const schema = Schema.toStandardSchemaV1(
     position: Count,
     root: DigestSchema,
     edge: Schema.Array(DigestSchema),
+    generation: Schema.optional(Count),
   }),
 )
 
 const checksum = (line: string): string => digestOf(Buffer.from(line, "utf8"))
 
-export const encodeTip = ({ ledger, edge }: Tip): string => {
+export const encodeTip = ({ ledger, edge, generation }: Tip): string => {
   const line = JSON.stringify({
     ledger,
     position: edge.size,
     root: toDigest(rootOf(edge)),
     edge: edge.hashes.map(toDigest),
+    generation,
   })
   return `${line}\n${checksum(line)}\n`
 }
@@ -51,5 +56,6 @@ export const decodeTip = (text: string): Tip | undefined => {
   if (tip instanceof InvalidInput) return undefined
   if (tip.edge.length !== subtreeCount(tip.position)) return undefined
   const edge = { size: tip.position, hashes: tip.edge.map(fromDigest) }
-  return toDigest(rootOf(edge)) === tip.root ? { ledger: tip.ledger, edge } : undefined
+  const { ledger, generation } = tip
+  return toDigest(rootOf(edge)) === tip.root ? { ledger, edge, generation } : undefined
 }

@@ -30,9 +30,14 @@ const logOf = (count: number): Array<Uint8Array> => {
 const edgeOf = (records: ReadonlyArray<Uint8Array>, size = records.length): Edge =>
   records.slice(0, size).reduce<Edge>((edge, body) => appendLeaf(edge, leafHash(body)), emptyEdge)
 
-const check = (records: Array<Uint8Array>, tip?: Tip, failpoint: Failpoint = () => undefined) =>
+const check = (
+  records: Array<Uint8Array>,
+  tip?: Tip,
+  failpoint: Failpoint = () => undefined,
+  generation?: number,
+) =>
   Effect.provide(
-    EventLog.use((log) => checkLog({ log, codec, identity, tip, directory: "/here" })),
+    EventLog.use((log) => checkLog({ log, codec, identity, tip, generation, directory: "/here" })),
     layerWith({ records, failpoint }),
   )
 
@@ -121,11 +126,19 @@ describe("a log that is refused", () => {
   it("is shorter than its seal", async () => {
     const records = logOf(5)
     const tip = sealOf(records, 5)
-    expect(await refused(records.slice(0, 4), tip)).toMatchObject({
-      _tag: "WrongLedger",
-      expected: "5 events",
-      found: "4 events",
-    })
+    const lost = await refused(records.slice(0, 4), { ...tip, generation: 7 })
+    expect(lost).toMatchObject({ _tag: "RecordCorrupted", from: 5, to: 5 })
+  })
+
+  it("is an older copy of what was sealed", async () => {
+    const records = logOf(5)
+    const tip = { ...sealOf(records, 5), generation: 7 }
+    const of = (generation: number | undefined) =>
+      Effect.runPromise(Effect.flip(check(records.slice(0, 4), tip, undefined, generation)))
+    const wrong = { _tag: "WrongLedger", expected: "5 events", found: "4 events" }
+    expect(await of(6)).toMatchObject(wrong)
+    expect(await of(7)).toMatchObject({ _tag: "RecordCorrupted" })
+    expect(await of(undefined)).toMatchObject({ _tag: "RecordCorrupted" })
   })
 
   it("has other events than those that were sealed", async () => {

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import { type LogFailure, RecordCorrupted, WrongLedger } from "../errors.js"
 import type { CoreRecorded } from "../event/catalog.js"
 import type { Codec } from "../event/codec.js"
+import type { Recorded } from "../event/event.js"
 import { replayPageCount } from "../limits.js"
 import type { EventLogShape } from "../log/event-log.js"
 import { type Digest, toDigest } from "../model/digest.js"
@@ -20,16 +21,27 @@ import { creation } from "./create.js"
 import type { Identity } from "./identity.js"
 import type { Tip } from "./tip.js"
 
+/** Something that is not as it was stored. */
+export interface Damage {
+  /** Events that are missing or damaged; absent where it is not about events. */
+  readonly from?: number
+  readonly to?: number
+  /** One sentence. */
+  readonly text: string
+}
+
 /** What opening proved, and what it put right. */
 export interface Trust {
   readonly ledger: Id
-  /** Position of the last event. */
+  /** Position of the last event in the log. */
   readonly position: number
-  /** RFC 6962 root over all events. */
-  readonly root: Digest
+  /** RFC 6962 root over all events; absent where damaged ones are covered by no seal. */
+  readonly root?: Digest
   /** The position of the last seal, and how many events after it were read and checked. */
   readonly sealed: number
   readonly checked: number
+  /** Whether it can only be asked: opened so, or around damage. */
+  readonly readOnly: boolean
   /**
    * Events that the views had seen and the log has lost: with `buffered` durability a power loss
    * can take the tail behind the last seal. Absent where nothing is known to be lost.
@@ -37,8 +49,8 @@ export interface Trust {
   readonly lost?: { readonly from: number; readonly to: number }
   /** Sentences: views that were caught up or built anew. */
   readonly repaired: ReadonlyArray<string>
-  /** Sentences: what is damaged. Empty, or the ledger would not have opened. */
-  readonly damaged: ReadonlyArray<string>
+  /** What opening found damaged: nothing, or the ledger is read only. */
+  readonly damaged: ReadonlyArray<Damage>
 }
 
 export interface Checked {
@@ -70,7 +82,18 @@ const checkFirst = (
   })
 }
 
-const checkTip = (tip: Tip, ledger: Id, head: number, directory: string) => {
+/** Fails when the first event is not the creation of this ledger. */
+export const checkFirstRecord = (
+  { identity, directory }: Claim,
+  event: Recorded | undefined,
+): Effect.Effect<void, WrongLedger> => {
+  const wrong = checkFirst(event as CoreRecorded, identity, directory)
+  return wrong === undefined ? Effect.void : Effect.fail(wrong)
+}
+
+const checkTip = ({ tip, identity, generation, directory }: Claim, head: number) => {
+  if (tip === undefined) return undefined
+  const ledger = identity.id
   if (tip.ledger !== ledger)
     return new WrongLedger({
       message: `the seal in ${directory} is of ${tip.ledger}, not of ${ledger}: put its own back`,
@@ -80,13 +103,20 @@ const checkTip = (tip: Tip, ledger: Id, head: number, directory: string) => {
     })
   if (head >= tip.edge.size) return undefined
   const [expected, found] = [`${tip.edge.size} events`, `${head} events`]
-  return new WrongLedger({
-    message: `the log in ${directory} has ${found}, ${expected} are sealed: put the newer back`,
-    directory,
-    expected,
-    found,
-  })
+  if (generation !== undefined && generation < (tip.generation ?? 0))
+    return new WrongLedger({
+      message:
+        `the log in ${directory} is an older copy with ${found}, ${expected} are sealed: ` +
+        "put the newer one back",
+      directory,
+      expected,
+      found,
+    })
+  return missing(head + 1, tip.edge.size, `are sealed, and missing in the log in ${directory}`)
 }
+
+const missing = (from: number, to: number, what: string): RecordCorrupted =>
+  new RecordCorrupted({ message: `events ${from} to ${to} ${what}: restore a backup`, from, to })
 
 /** What is to be proven about which log. */
 export interface Claim {
@@ -94,6 +124,8 @@ export interface Claim {
   readonly codec: Codec
   readonly identity: Identity
   readonly tip: Tip | undefined
+  /** Of the log's files before they were opened; absent where they have none. */
+  readonly generation?: number | undefined
   readonly directory: string
 }
 
@@ -115,17 +147,30 @@ const checkSealed = Effect.fnUntraced(function* (
   const events = yield* decodeRecords(codec, records)
   const subtree = records.reduce((edge, { body }) => appendLeaf(edge, leafHash(body)), emptyEdge)
   const [expected, found] = [toDigest(hashes.at(-1) ?? rootOf(emptyEdge)), printRoot(subtree)]
-  if (isWhole && expected !== found)
-    return yield* new WrongLedger({
-      message:
-        `the events up to ${size} of the log in ${directory} are not those that were sealed: ` +
-        "put its own back",
-      directory,
-      expected,
-      found,
-    })
+  if (isWhole && expected !== found) return yield* notSealed(size, directory, expected, found)
   return events.at(-1)?.time ?? 0
 })
+
+const notSealed = (size: number, directory: string, expected: Digest, found: Digest) =>
+  new WrongLedger({
+    message:
+      `the events up to ${size} of the log in ${directory} are not those that were sealed: ` +
+      "put its own back",
+    directory,
+    expected,
+    found,
+  })
+
+/** Fails when a tree over as many events as are sealed is not the one that was sealed. */
+export const sealedOtherwise = (
+  { tip, directory }: Claim,
+  edge: Edge,
+): Effect.Effect<void, WrongLedger> => {
+  const [expected, found] = [printRoot(tip?.edge ?? edge), printRoot(edge)]
+  return expected === found
+    ? Effect.void
+    : Effect.fail(notSealed(edge.size, directory, expected, found))
+}
 
 /** The lowest power of two in a number. Arithmetic: positions may pass 32 bits. */
 const lowestBit = (size: number): number => {
@@ -135,13 +180,10 @@ const lowestBit = (size: number): number => {
 }
 
 /** Proves the log; fails with what is wrong. */
-export const checkLog = Effect.fnUntraced(function* ({
-  log,
-  codec,
-  identity,
-  tip,
-  directory,
-}: Claim): Effect.fn.Return<Checked, LogFailure | RecordCorrupted | WrongLedger> {
+export const checkLog = Effect.fnUntraced(function* (
+  claim: Claim,
+): Effect.fn.Return<Checked, LogFailure | RecordCorrupted | WrongLedger> {
+  const { log, codec, identity, tip, directory } = claim
   const head = yield* log.head
   const [first] = yield* log.read(0, 1)
   if (first === undefined)
@@ -151,9 +193,7 @@ export const checkLog = Effect.fnUntraced(function* ({
       to: 1,
     })
   const [created] = yield* decodeRecords(codec, [first])
-  const wrong =
-    checkFirst(created as CoreRecorded, identity, directory) ??
-    (tip === undefined ? undefined : checkTip(tip, identity.id, head, directory))
+  const wrong = checkFirst(created as CoreRecorded, identity, directory) ?? checkTip(claim, head)
   if (wrong !== undefined) return yield* wrong
   const sealed = tip?.edge ?? emptyEdge
   let lastTime = yield* checkSealed(log, codec, sealed, directory)

@@ -1,25 +1,24 @@
 /**
- * The LevelDB driver of the log: one key a record, in the order of positions.
+ * The LevelDB driver of the log: appends records, and reads them as `level-records.ts` does.
  *
- * Key: the position as u64 big-endian. Value: a format byte, the CRC-32 of key and body as u32
- * big-endian, the body. LevelDB's own checksums are not verified on reads from Node, and it loses
- * records silently, so every read checks checksum and sequence here. Knows nothing about events;
- * cannot notice records missing at the end, which takes a head sealed elsewhere.
+ * Knows nothing about events; cannot notice records missing at the end, which takes a head sealed
+ * elsewhere.
  */
-import { access, readdir } from "node:fs/promises"
+import { readdir } from "node:fs/promises"
 import { join } from "node:path"
-import { crc32 } from "node:zlib"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { Level } from "level"
+import { generationOf } from "../disk/database.js"
 import { syncDirectory, syncFile } from "../disk/files.js"
 import { writeCause } from "../disk/room.js"
 import { LogFailure, type Outcome, RecordCorrupted } from "../errors.js"
 import { hasCode, storageReason } from "../model/cause.js"
-import { type Durability, EventLog, type EventLogShape, type LogRecord } from "./event-log.js"
-import { checkBodies, conflict, corrupted, isCovered, lastCovered, stopped } from "./rules.js"
+import { type Durability, EventLog, type EventLogShape } from "./event-log.js"
+import { findHead, getEach, putOf, readRange, type Store } from "./level-records.js"
+import { checkBodies, conflict, lastCovered, stopped } from "./rules.js"
 
 export interface LevelLogOptions {
   readonly directory: string
@@ -28,122 +27,8 @@ export interface LevelLogOptions {
   readonly create: boolean
 }
 
-type Store = Level<Buffer, Buffer>
-
-const format = 1
-const headerBytes = 5
-
-// One hop to LevelDB's thread fetches at most this much, whichever comes first. Its default of
-// 16 KiB halves the speed of a scan; LevelDB reserves room for the count, so that is bounded too.
-const hopBytes = 262_144
-const hopCount = 1_000
-
-const keyOf = (position: number): Buffer => {
-  const key = Buffer.allocUnsafe(8)
-  key.writeUInt32BE(Math.floor(position / 2 ** 32), 0)
-  key.writeUInt32BE(position % 2 ** 32, 4)
-  return key
-}
-
-/** NaN, which equals no position, when the key is not one. */
-const positionOf = (key: Buffer): number =>
-  key.length === 8 ? key.readUInt32BE(0) * 2 ** 32 + key.readUInt32BE(4) : Number.NaN
-
-const putOf = (position: number, body: Uint8Array) => {
-  const key = keyOf(position)
-  const value = Buffer.allocUnsafe(headerBytes + body.length)
-  value.writeUInt8(format, 0)
-  value.writeUInt32BE(crc32(body, crc32(key)), 1)
-  value.set(body, headerBytes)
-  return { type: "put", key, value } as const
-}
-
-/** The body inside a value, without a copy; undefined when it is not what was put at this key. */
-const bodyOf = (key: Buffer, value: Buffer | undefined): Uint8Array | undefined => {
-  if (value === undefined || value.length < headerBytes || value[0] !== format) return undefined
-  const body = value.subarray(headerBytes)
-  return crc32(body, crc32(key)) === value.readUInt32BE(1) ? body : undefined
-}
-
-const isDamage = (cause: unknown): boolean => hasCode(cause, "LEVEL_CORRUPTION")
-
 const failure = (operation: string, outcome: Outcome, message: string, cause: unknown) =>
   new LogFailure({ message, operation, reason: storageReason(cause), outcome, cause })
-
-/** The records after `after`, up to `last` or to the first one that is not as it should be. */
-const scan = async (store: Store, after: number, last: number, signal: AbortSignal) => {
-  const records: Array<LogRecord> = []
-  const iterator = store.iterator({ gt: keyOf(after), highWaterMarkBytes: hopBytes, signal })
-  try {
-    let position = after + 1
-    while (position <= last) {
-      const entries = await iterator.nextv(Math.min(hopCount, last - position + 1))
-      if (entries.length === 0) break
-      for (const [key, value] of entries) {
-        const body = positionOf(key) === position ? bodyOf(key, value) : undefined
-        if (body === undefined) return records
-        records.push({ position, body })
-        position += 1
-      }
-    }
-  } catch (cause) {
-    if (!isDamage(cause)) throw cause
-  } finally {
-    await iterator.close()
-  }
-  return records
-}
-
-const bodyAt = async (store: Store, position: number): Promise<Uint8Array | undefined> => {
-  const key = keyOf(position)
-  try {
-    return bodyOf(key, await store.get(key))
-  } catch (cause) {
-    if (isDamage(cause)) return undefined
-    throw cause
-  }
-}
-
-/**
- * Names the first bad stretch from `from` on, where a scan broke off. Asks for one record at a
- * time: a table block that LevelDB cannot read spoils a whole iterator, but only its own gets.
- */
-const locate = async (store: Store, from: number, last: number, signal: AbortSignal) => {
-  let first: number | undefined
-  for (let position = from; position <= last; position += 1) {
-    signal.throwIfAborted()
-    const sound = (await bodyAt(store, position)) !== undefined
-    if (!sound) first ??= position
-    else if (first !== undefined) return corrupted(first, position - 1)
-  }
-  // Every record is there by its key, yet the scan met something else: a key that is not ours.
-  return first === undefined ? corrupted(from, from) : corrupted(first, last)
-}
-
-const readRange = async (store: Store, after: number, last: number, signal: AbortSignal) => {
-  const records = await scan(store, after, last, signal)
-  const next = after + records.length + 1
-  if (next <= last) throw await locate(store, next, last, signal)
-  return records
-}
-
-const getEach = async (store: Store, positions: ReadonlyArray<number>, head: number) => {
-  const absent = positions.find((position) => !isCovered(position, head))
-  if (absent !== undefined) throw corrupted(absent, absent)
-  const keys = positions.map(keyOf)
-  const values = await store.getMany(keys).catch((cause: unknown) => {
-    if (isDamage(cause)) return undefined
-    throw cause
-  })
-  const records: Array<LogRecord> = []
-  for (const [index, key] of keys.entries()) {
-    const position = positionOf(key)
-    const body = values ? bodyOf(key, values[index]) : await bodyAt(store, position)
-    if (body === undefined) throw corrupted(position, position)
-    records.push({ position, body })
-  }
-  return records
-}
 
 /**
  * LevelDB syncs its tables and manifest, but no write-ahead log that it was not told to, nor the
@@ -163,16 +48,21 @@ const syncLogs = async (directory: string): Promise<void> => {
 
 const openStore = async ({ directory, create }: LevelLogOptions): Promise<Store> => {
   // Asked first: LevelDB leaves files behind even where it refuses, and gives no code for why.
-  const missing = await access(join(directory, "CURRENT")).catch((cause: unknown) => ({ cause }))
-  if (create && missing === undefined)
+  const isThere = (await generationOf(directory)) !== undefined
+  if (create && isThere)
     throw new LogFailure({
       message: `${directory} holds a log already: open it without creating one`,
       operation: "open",
       reason: "conflict",
       outcome: "none",
     })
-  if (!create && missing !== undefined)
-    throw failure("open", "none", `${directory} holds no log: restore it`, missing.cause)
+  if (!create && !isThere)
+    throw new LogFailure({
+      message: `${directory} holds no log, or one without its manifest: restore it`,
+      operation: "open",
+      reason: "missing",
+      outcome: "none",
+    })
   const store: Store = new Level<Buffer, Buffer>(directory, {
     keyEncoding: "buffer",
     valueEncoding: "buffer",
@@ -182,7 +72,9 @@ const openStore = async ({ directory, create }: LevelLogOptions): Promise<Store>
     // the speed of reading and 0.85 of that of unsynced appends.
     compression: true,
   })
-  await store.open()
+  await store.open().catch(async (cause: unknown) => {
+    throw await writeCause(directory, cause)
+  })
   // Opening renames CURRENT and removes the manifest before it; LevelDB syncs neither name.
   await syncDirectory(directory)
   return store
@@ -205,17 +97,6 @@ const acquire = (options: LevelLogOptions): Effect.Effect<Store, LogFailure, Sco
     }),
     (store) => Effect.promise(() => store.close()),
   )
-
-const findHead = async (store: Store): Promise<number> => {
-  const [key] = await store.keys({ reverse: true, limit: 1 }).all()
-  if (key === undefined) return 0
-  // Backwards LevelDB steps over a block that it cannot read; forwards it reports it. Without
-  // this, the next append would overwrite what the block held.
-  await store.keys({ gt: key, limit: 1 }).all()
-  const head = positionOf(key)
-  if (Number.isSafeInteger(head)) return head
-  throw new Error(`the last key ${key.toString("hex")} is not a position`)
-}
 
 const make = Effect.fnUntraced(function* (options: LevelLogOptions) {
   const store = yield* acquire(options)

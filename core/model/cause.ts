@@ -30,6 +30,7 @@ const reasons: ReadonlyMap<string, LogFailure["reason"]> = new Map([
   ["ENOENT", "missing"],
   ["ENOTDIR", "missing"],
   ["LEVEL_LOCKED", "conflict"],
+  ["LEVEL_CORRUPTION", "damaged"],
 ])
 
 /** The reason of a failure of storage, by the first code that says one; else `io`. */

@@ -18,7 +18,7 @@ import { expandTarget } from "./find.js"
 import { parsedInput } from "./input.js"
 import { signalField } from "./page.js"
 import type { Moment } from "./query.js"
-import { decodeRecords } from "./records.js"
+import { decodeRecords, readUpTo } from "./records.js"
 
 /** Filters of `replay`; all must hold. */
 export interface ReplayQuery {
@@ -93,7 +93,7 @@ const everything = (moment: Moment, after: number, upTo: number) =>
     Effect.gen(function* () {
       const countMax = Math.min(replayPageCount, upTo - start)
       if (countMax <= 0) return [[], Option.none<number>()] as const
-      const records = yield* moment.log.read(start, countMax)
+      const records = yield* readUpTo(moment.log, start, countMax)
       const events = yield* decodeRecords(moment.codec, records)
       const end = start + events.length
       return [events, end < upTo && events.length > 0 ? Option.some(end) : Option.none()] as const

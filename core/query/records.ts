@@ -3,10 +3,23 @@
  * damage, whatever checksum it carries.
  */
 import * as Effect from "effect/Effect"
-import { RecordCorrupted, WrongLedger } from "../errors.js"
+import { type LogFailure, RecordCorrupted, WrongLedger } from "../errors.js"
 import type { Codec } from "../event/codec.js"
 import type { Recorded } from "../event/event.js"
-import type { LogRecord } from "../log/event-log.js"
+import type { EventLogShape, LogRecord } from "../log/event-log.js"
+
+/**
+ * At most so many records after `after`: those before damage, where there are any, so that a reader
+ * gets all that is whole and fails where the damage begins.
+ */
+export const readUpTo = (
+  log: EventLogShape,
+  after: number,
+  countMax: number,
+): Effect.Effect<ReadonlyArray<LogRecord>, LogFailure | RecordCorrupted> =>
+  Effect.catchTag(log.read(after, countMax), "RecordCorrupted", (damage) =>
+    damage.from > after + 1 ? log.read(after, damage.from - after - 1) : Effect.fail(damage),
+  )
 
 /** Throws `RecordCorrupted`. */
 const decodeRecord = (codec: Codec, { position, body }: LogRecord): Recorded => {

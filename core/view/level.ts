@@ -27,7 +27,7 @@ export interface LevelViewOptions {
 
 type Database = Level<string, Uint8Array>
 
-const failure = (operation: string, outcome: ViewFailure["outcome"]) => (cause: unknown) =>
+export const failure = (operation: string, outcome: ViewFailure["outcome"]) => (cause: unknown) =>
   new ViewFailure({
     message: `the views cannot ${operation}: look at the disk that holds view/, then reopen`,
     operation,
@@ -36,7 +36,7 @@ const failure = (operation: string, outcome: ViewFailure["outcome"]) => (cause: 
     cause,
   })
 
-const openThere = async (directory: string): Promise<Database> => {
+export const openThere = async (directory: string): Promise<Database> => {
   // `view` encoding: bytes as they are. Block cache: the hot rows of a large ledger.
   const options = { keyEncoding: "utf8", valueEncoding: "view", cacheSize: 32 * 1024 * 1024 }
   const database: Database = new Level(directory, options)
@@ -63,7 +63,8 @@ const openDatabase = ({
     catch: failure("open", "none"),
   })
 
-const make = (database: Database): ViewStoreShape => {
+/** The port over an open database. */
+export const shapeOf = (database: Database): ViewStoreShape => {
   const get = (key: string): Uint8Array | undefined => {
     try {
       return database.getSync(key)
@@ -123,6 +124,6 @@ export const layer = (options: LevelViewOptions): Layer.Layer<ViewStore, ViewFai
       Effect.acquireRelease(openDatabase(options), (database) =>
         Effect.promise(() => database.close()),
       ),
-      make,
+      shapeOf,
     ),
   )

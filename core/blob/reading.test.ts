@@ -1,0 +1,136 @@
+/**
+ * Reading the blobs of somebody else: what was put can be read, what is being put cannot yet.
+ */
+import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { beforeEach, describe, expect, it } from "vitest"
+import { digestOf } from "../model/digest.js"
+import { type BlobBytes, BlobStore } from "./blob-store.js"
+import { defaultChunking } from "./chunk.js"
+import { layer } from "./filesystem.js"
+import { encodeFrame } from "./pack.js"
+import { packPath } from "./pack-files.js"
+import { temporaryDirectory } from "./packs.contract.js"
+import { type BlobReading, openReading } from "./reading.js"
+
+const parent = temporaryDirectory()
+let directory = ""
+let temporary = ""
+beforeEach(() => {
+  directory = join(parent(), "blob")
+  temporary = parent()
+})
+
+const text = (name: string): Uint8Array => Buffer.from(`content of ${name} `.repeat(2_000))
+
+const write = <A, E>(act: (blobs: BlobStore["Service"]) => Effect.Effect<A, E>): Promise<A> =>
+  Effect.runPromise(
+    Effect.provide(
+      BlobStore.use(act),
+      layer({ directory, chunking: defaultChunking, durable: true }),
+    ),
+  )
+
+const put = (...names: ReadonlyArray<string>) =>
+  write((blobs) => Effect.forEach(names, (name) => blobs.put(text(name)), { discard: true }))
+
+const read = <A, E>(act: (reading: BlobReading) => Effect.Effect<A, E>): Promise<A> =>
+  Effect.runPromise(Effect.scoped(Effect.flatMap(openReading({ directory, temporary }), act)))
+
+const all = (bytes: BlobBytes) => Effect.map(Stream.runCollect(bytes), (got) => Buffer.concat(got))
+
+const expectThere = Effect.fnUntraced(function* ({ blobs }: BlobReading, name: string) {
+  const content = text(name)
+  const digest = digestOf(content)
+  expect(yield* blobs.stat(digest)).toMatchObject({ digest, size: content.length })
+  expect(Buffer.compare(yield* all(blobs.read(digest)), content)).toBe(0)
+})
+
+const packsAsTheyAre = (): ReadonlyArray<string> =>
+  readdirSync(join(directory, "packs")).map((name) => {
+    const path = join(directory, "packs", name)
+    return `${name} ${statSync(path).ctimeMs} ${digestOf(readFileSync(path))}`
+  })
+
+describe("blobs that are only read", () => {
+  it("are those that were put, through a copy of the index or one of its own", async () => {
+    await put("a", "b")
+    const before = packsAsTheyAre()
+    for (const hasIndex of [true, false]) {
+      if (!hasIndex) rmSync(join(directory, "index"), { recursive: true })
+      await read((reading) =>
+        Effect.gen(function* () {
+          yield* expectThere(reading, "a")
+          yield* expectThere(reading, "b")
+          expect(yield* Stream.runCollect(reading.blobs.list())).toHaveLength(2)
+          expect(reading.findings).toEqual([])
+        }),
+      )
+    }
+    expect(packsAsTheyAre()).toEqual(before)
+    expect(readdirSync(directory)).toEqual(["packs"])
+  })
+
+  it("take nothing in and give nothing away", async () => {
+    await put("a")
+    await read(({ blobs }) =>
+      Effect.gen(function* () {
+        const refused = { _tag: "BlobFailure", reason: "read-only", outcome: "none" }
+        expect(yield* Effect.flip(blobs.put(text("b")))).toMatchObject(refused)
+        expect(yield* Effect.flip(blobs.remove([digestOf(text("a"))]))).toMatchObject(refused)
+        yield* blobs.flush
+      }),
+    )
+  })
+
+  it("are seen when they came meanwhile, after a renewal", async () => {
+    await put("a")
+    await read((reading) =>
+      Effect.gen(function* () {
+        for (const name of ["b", "c", "d"]) {
+          yield* Effect.promise(() => put(name))
+          expect(yield* reading.blobs.stat(digestOf(text(name)))).toBeUndefined()
+          yield* reading.renew
+          yield* expectThere(reading, name)
+        }
+      }),
+    )
+  })
+})
+
+describe("a pack that is being written", () => {
+  it("ends where its whole frames end, and goes on when the next one is whole", async () => {
+    await put("a")
+    const pack = packPath(join(directory, "packs"), 1)
+    const stored = Buffer.from("chunk of somebody")
+    const digest = digestOf(stored)
+    const frame = encodeFrame({
+      kind: "chunk",
+      form: "raw",
+      size: stored.length,
+      storedSize: stored.length,
+      digest,
+      storedDigest: digest,
+      crc32: 0,
+      stored,
+    })
+    await read((reading) =>
+      Effect.gen(function* () {
+        for (const end of [1, 50, frame.length - 1]) {
+          const whole = readFileSync(pack)
+          appendFileSync(pack, frame.subarray(0, end))
+          yield* reading.renew
+          yield* expectThere(reading, "a")
+          writeFileSync(pack, whole)
+        }
+        appendFileSync(pack, frame)
+        yield* reading.renew
+        yield* expectThere(reading, "a")
+      }),
+    )
+    await put("b")
+    await read((reading) => expectThere(reading, "b"))
+  })
+})

@@ -1,0 +1,142 @@
+/**
+ * Evidence: what LevelDB's opening does to a directory can be undone, to the last byte.
+ */
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs"
+import promises from "node:fs/promises"
+import { syncBuiltinESMExports } from "node:module"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Level } from "level"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { isSameEvidence, putBack, setAside } from "./evidence.js"
+
+let parent = ""
+let directory = ""
+let aside = ""
+beforeEach(async () => {
+  parent = mkdtempSync(join(tmpdir(), "daybook-evidence-"))
+  directory = join(parent, "database")
+  aside = join(parent, "aside")
+  await fill(0)
+  await fill(1_000)
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+  syncBuiltinESMExports()
+  rmSync(parent, { recursive: true })
+})
+
+const fill = async (from: number): Promise<void> => {
+  const store = new Level(directory)
+  for (let key = from; key < from + 1_000; key += 1) await store.put(`key ${key}`, "x".repeat(100))
+  await store.close()
+}
+
+/** Every file of a directory but the lock, with its bytes. */
+const seen = (path: string): ReadonlyMap<string, string> =>
+  new Map(
+    readdirSync(path)
+      .filter((name) => name !== "LOCK")
+      .map((name) => [name, readFileSync(join(path, name)).toString("base64")]),
+  )
+
+const reopen = async (): Promise<void> => {
+  const store = new Level(directory, { createIfMissing: false })
+  await store.open()
+  await store.close()
+}
+
+const damageLog = (): void => {
+  const [name = ""] = readdirSync(directory).filter((one) => one.endsWith(".log"))
+  const bytes = readFileSync(join(directory, name))
+  bytes.fill(0xff, bytes.length >> 1, (bytes.length >> 1) + 8)
+  writeFileSync(join(directory, name), bytes)
+}
+
+describe("a database that was set aside", () => {
+  it("is put back as it was, after LevelDB has dropped what it found damaged", async () => {
+    damageLog()
+    const before = seen(directory)
+    await setAside(directory, aside)
+    expect(seen(aside)).toEqual(before)
+    await reopen()
+    expect(seen(directory)).not.toEqual(before)
+    expect(seen(aside)).toEqual(before)
+    await putBack(aside, directory)
+    expect(seen(directory)).toEqual(before)
+    expect(seen(aside)).toEqual(before)
+  })
+
+  it("is put back where it is gone, and where putting it back was cut short", async () => {
+    const before = seen(directory)
+    await setAside(directory, aside)
+    rmSync(directory, { recursive: true })
+    await putBack(aside, directory)
+    expect(seen(directory)).toEqual(before)
+    await reopen()
+    for (const fail of [1, 2, 3]) {
+      let renames = 0
+      const rename = promises.rename
+      vi.spyOn(promises, "rename").mockImplementation((...names) => {
+        renames += 1
+        return renames === fail ? Promise.reject(new Error("cut short")) : rename(...names)
+      })
+      syncBuiltinESMExports()
+      await expect(putBack(aside, directory)).rejects.toThrow("cut short")
+      vi.restoreAllMocks()
+      syncBuiltinESMExports()
+      // Whatever is there now is a database, and leads to the same in the end.
+      if (fail === 2) await reopen()
+      await putBack(aside, directory)
+      expect(seen(directory)).toEqual(before)
+      await reopen()
+    }
+  })
+
+  it("takes no room: its files are the same ones, under second names", async () => {
+    await setAside(directory, aside)
+    for (const name of readdirSync(aside))
+      expect(statSync(join(aside, name)).ino).toBe(statSync(join(directory, name)).ino)
+    expect(await isSameEvidence(aside, directory)).toBe(false) // The lock is not evidence.
+    await setAside(aside, join(parent, "again"))
+    expect(await isSameEvidence(aside, join(parent, "again"))).toBe(true)
+  })
+
+  it("is copied where the disk knows no second names", async () => {
+    const refuse = Object.assign(new Error("EPERM"), { code: "EPERM" })
+    vi.spyOn(promises, "link").mockRejectedValue(refuse)
+    syncBuiltinESMExports()
+    await setAside(directory, aside)
+    expect(seen(aside)).toEqual(seen(directory))
+    const full = Object.assign(new Error("ENOSPC"), { code: "ENOSPC" })
+    vi.spyOn(promises, "link").mockRejectedValue(full)
+    syncBuiltinESMExports()
+    await expect(setAside(directory, join(parent, "again"))).rejects.toBe(full)
+  })
+
+  it("is not the same evidence once a file of it is another one, or is missing", async () => {
+    await setAside(directory, aside)
+    const again = join(parent, "again")
+    await setAside(aside, again)
+    const [name = ""] = readdirSync(again)
+    rmSync(join(again, name))
+    expect(await isSameEvidence(aside, again)).toBe(false)
+    writeFileSync(join(again, name), readFileSync(join(aside, name)))
+    expect(await isSameEvidence(aside, again)).toBe(false)
+  })
+
+  it("may be empty, or of a directory that is missing", async () => {
+    await setAside(join(parent, "none"), aside)
+    expect(readdirSync(aside)).toEqual([])
+    await expect(setAside(directory, aside)).rejects.toMatchObject({ code: "EEXIST" })
+    truncateSync(join(directory, "CURRENT"), 0)
+  })
+})

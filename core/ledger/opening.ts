@@ -1,0 +1,155 @@
+/**
+ * Opening: proves the log, brings the views up to it, and ties the rooms of one ledger together,
+ * wherever they keep their bytes; to be written and asked, or only to be asked.
+ */
+import * as Effect from "effect/Effect"
+import { BlobStore } from "../blob/blob-store.js"
+import { commands } from "../command/all.js"
+import type { AnyCommand } from "../command/command.js"
+import { RecordCorrupted } from "../errors.js"
+import { catalog } from "../event/catalog.js"
+import { makeCodec } from "../event/codec.js"
+import { EventLog } from "../log/event-log.js"
+import { strict } from "../model/schema.js"
+import { projections } from "../projection/all.js"
+import type { AnyProjection } from "../projection/projection.js"
+import { type Edge, emptyEdge } from "../proof/merkle.js"
+import { beginBuild, openViews, switchOver } from "../view/build.js"
+import { type Found, openNumbered } from "../view/commits.js"
+import type { ViewSpec } from "../view/draft.js"
+import { ViewStore } from "../view/view-store.js"
+import type { Views } from "../view/views.js"
+import type { Engine } from "./engine.js"
+import { allMaterializers, type Extensions } from "./extensions.js"
+import { Folding } from "./folding.js"
+import type { Place, Reading } from "./place.js"
+import { catchUp, catchUpAround } from "./replay.js"
+import { Sealer } from "./seal.js"
+import { survey } from "./survey.js"
+import { type Claim, checkLog, checkReached, type Damage, printRoot, type Trust } from "./trust.js"
+import { Writer } from "./writer.js"
+
+export const specOf = ({ name, revision, past }: AnyProjection): ViewSpec =>
+  past === undefined ? { name, revision } : { name, revision, past }
+
+interface Proven {
+  readonly edge: Edge | undefined
+  readonly lastTime: number
+  readonly lost: Trust["lost"]
+  readonly damaged: ReadonlyArray<Damage>
+}
+
+const prove = Effect.fnUntraced(function* (claim: Claim, found: Found) {
+  const checked = yield* checkLog(claim)
+  const lost = checkReached(found, checked.edge.size, claim.directory)
+  if (lost instanceof RecordCorrupted) return yield* lost
+  return { ...checked, lost, damaged: [] } satisfies Proven
+})
+
+const surveyed = Effect.fnUntraced(function* (claim: Claim, found: Found) {
+  const end = Math.max(claim.tip?.edge.size ?? 0, found.durable ? found.reached : 0)
+  return { ...(yield* survey(claim, end)), lost: undefined } satisfies Proven
+})
+
+/** What is damaged does not keep a reader out: it is told where. */
+const proveForReading = ({ damaged }: Reading, claim: Claim, found: Found) =>
+  damaged.length > 0
+    ? surveyed(claim, found)
+    : Effect.catchTag(prove(claim, found), "RecordCorrupted", () => surveyed(claim, found))
+
+/** The last event that every view of the ledger's own has seen. */
+const headOf = (views: Views, { core }: Folding): number =>
+  Math.min(...core.map(({ name }) => views.states.get(name)?.position ?? 0))
+
+const stale = (seen: number, head: number): ReadonlyArray<Damage> =>
+  seen < head ? [{ text: `the views end before the damage: answers are as of event ${seen}` }] : []
+
+/** The rooms of one ledger, ready to be used. */
+export const openEngine = Effect.fnUntraced(function* (place: Place, options: Extensions) {
+  const log = yield* EventLog
+  const blobs = yield* BlobStore
+  const { reading } = place
+  const { events = [], projections: own = [] } = options
+  const codec = makeCodec([...catalog, ...events])
+  const folding = new Folding(codec, projections, own)
+  const store = yield* openNumbered(yield* ViewStore)
+  const { found } = store
+  const claim = { log, codec, ...place }
+  const proven = yield* reading === undefined
+    ? prove(claim, found)
+    : proveForReading(reading, claim, found)
+  const head = yield* log.head
+  if (found.discarded) yield* store.discard
+  yield* store.begin(log.durability === "synced")
+  // A reader is told what the views have seen of events that are lost; a writer begins without.
+  const known = reading === undefined ? head : Number.MAX_SAFE_INTEGER
+  const opened = yield* openViews(store, [...projections, ...own].map(specOf), known)
+  const fresh = yield* beginBuild(store, opened.stale)
+  const follow = reading === undefined ? catchUp : catchUpAround
+  yield* follow(log, folding, fresh)
+  yield* switchOver(opened.views, fresh)
+  const folded = yield* follow(log, folding, opened.views)
+  const sealed = place.tip?.edge.size ?? 0
+  const seen = headOf(opened.views, folding)
+  const trust: Trust = {
+    ledger: place.identity.id,
+    position: head,
+    ...(proven.edge === undefined ? {} : { root: printRoot(proven.edge) }),
+    sealed,
+    checked: Math.max(0, head - sealed),
+    readOnly: reading !== undefined,
+    ...(proven.lost === undefined ? {} : { lost: proven.lost }),
+    repaired:
+      reading === undefined ? repairs(place, { found, stale: opened.stale, folded, head }) : [],
+    damaged: [...(reading?.damaged ?? []), ...proven.damaged, ...stale(seen, head)],
+  }
+  const edge = reading === undefined ? proven.edge : undefined
+  const sealer = new Sealer(
+    { blobs, log, views: store },
+    place.writeSeal,
+    edge ?? emptyEdge,
+    edge === undefined ? 0 : sealed,
+  )
+  const foreign = new Map(events.map((type) => [type.type, strict(type.schema)]))
+  const commandsOwn = options.commands ?? []
+  const isOwn = (command: AnyCommand) => !commands.includes(command)
+  const court = { codec, foreign, isOwn, fold: folding.foldCore }
+  const { views } = opened
+  const { lastTime } = proven
+  const parts = { log, views, folding, court, lastTime, onAppended: sealer.appended }
+  // For who only ends the scope; a scope has no way to say that this failed.
+  yield* Effect.addFinalizer(() => Effect.ignore(sealer.seal()))
+  const writer = yield* Writer.start(parts)
+  const all = allMaterializers(options.materializers ?? [])
+  return {
+    log,
+    views,
+    blobs,
+    codec,
+    folding,
+    writer,
+    head: () => headOf(views, folding),
+    reading,
+    seal: Effect.suspend(() => sealer.seal()),
+    materializers: all,
+    commandsOwn,
+    trust,
+  } satisfies Omit<Engine, "isClosed">
+})
+
+interface Opening {
+  readonly found: Found
+  readonly stale: ReadonlyArray<ViewSpec>
+  readonly folded: number
+  readonly head: number
+}
+
+const repairs = (place: Place, { found, stale, folded, head }: Opening): ReadonlyArray<string> => [
+  ...(place.tip === undefined && head > 1
+    ? ["the seal was missing: every event was checked instead"]
+    : []),
+  ...(found.discarded ? ["rows of the views were lost: all of them were given up"] : []),
+  // A ledger that was just made has nothing but its first event: that is no repair.
+  ...(head === 1 ? [] : stale.map(({ name }) => `the view ${name} was built from the log`)),
+  ...(folded > 0 ? [`${folded} events were folded into the views`] : []),
+]

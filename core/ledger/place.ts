@@ -1,0 +1,32 @@
+/**
+ * The place of a ledger: what is known about where it lies before any of it is opened, and how it
+ * may be used there. Types alone.
+ */
+import type * as Effect from "effect/Effect"
+import type { BlobFailure, LedgerReadOnly, LogFailure } from "../errors.js"
+import type { Identity } from "./identity.js"
+import type { WriteSeal } from "./seal.js"
+import type { Tip } from "./tip.js"
+import type { Damage } from "./trust.js"
+
+/** How a ledger is opened that can only be asked. */
+export interface Reading {
+  /** What every write is told. */
+  readonly refusal: LedgerReadOnly
+  /** What was found damaged before the log could be opened at all. */
+  readonly damaged: ReadonlyArray<Damage>
+  /** Brings log and blobs to what they hold now. */
+  readonly renew: Effect.Effect<void, LogFailure | BlobFailure>
+}
+
+export interface Place {
+  readonly identity: Identity
+  /** For messages. */
+  readonly directory: string
+  readonly tip: Tip | undefined
+  /** Of the log's files, before they were opened; absent where they have none. */
+  readonly generation?: number | undefined
+  readonly writeSeal: WriteSeal
+  /** Absent where it may be written. */
+  readonly reading?: Reading
+}

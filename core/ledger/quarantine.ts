@@ -1,0 +1,82 @@
+/**
+ * What is set aside of a ledger's files before LevelDB opens them, and kept where damage was found:
+ * nothing here removes a damaged byte.
+ *
+ * The log's files have second names in `quarantine/log-opening` while it is opened and proven. When
+ * it was proven these go; otherwise the log is made again what it was, and they stay as `log-1`,
+ * `log-2`, …, once for each state of it. Works under the lock.
+ */
+import { randomUUID } from "node:crypto"
+import { link, readdir, rename, rm, stat } from "node:fs/promises"
+import { basename, join } from "node:path"
+import { isSameEvidence, putBack, setAside } from "../disk/evidence.js"
+import { isThere, syncDirectory } from "../disk/files.js"
+import type { Layout } from "./layout.js"
+
+const openingIn = ({ quarantine }: Layout): string => join(quarantine, "log-opening")
+
+const remove = async ({ tmp, quarantine }: Layout, path: string): Promise<void> => {
+  // In one step, so that evidence is whole or not there.
+  const going = join(tmp, randomUUID())
+  await rename(path, going)
+  // Before anything is appended: an opening that comes upon the evidence puts it back.
+  await syncDirectory(quarantine)
+  await rm(going, { recursive: true })
+}
+
+/** Sets the log aside. Left there by an opening that was cut short, it is put back before. */
+export const beginOpening = async (layout: Layout): Promise<void> => {
+  const opening = openingIn(layout)
+  if (await isThere(opening)) return await putBack(opening, layout.log)
+  const making = join(layout.tmp, randomUUID())
+  await setAside(layout.log, making)
+  await rename(making, opening)
+}
+
+/** The log was proven. */
+export const endOpening = (layout: Layout): Promise<void> => remove(layout, openingIn(layout))
+
+/** The log was not proven, and nobody has it open: it is made what it was. */
+export const giveUpOpening = async (layout: Layout): Promise<void> => {
+  await putBack(openingIn(layout), layout.log)
+  await remove(layout, openingIn(layout))
+}
+
+const keptIn = async ({ quarantine }: Layout, name: string): Promise<ReadonlyArray<string>> => {
+  const shape = new RegExp(`^${name}-[0-9]+$`)
+  return (await readdir(quarantine)).filter((one) => shape.test(one))
+}
+
+const nextName = (layout: Layout, name: string, kept: ReadonlyArray<string>): string => {
+  const numbers = kept.map((one) => Number(one.slice(name.length + 1)))
+  return join(layout.quarantine, `${name}-${Math.max(0, ...numbers) + 1}`)
+}
+
+/**
+ * The log is damaged, and nobody has it open: it is made what it was, and the evidence kept.
+ * Answers with where.
+ */
+export const keepOpening = async (layout: Layout): Promise<string> => {
+  const opening = openingIn(layout)
+  await putBack(opening, layout.log)
+  const kept = await keptIn(layout, "log")
+  for (const name of kept) {
+    const path = join(layout.quarantine, name)
+    if (!(await isSameEvidence(path, opening))) continue
+    await remove(layout, opening)
+    return path
+  }
+  const path = nextName(layout, "log", kept)
+  await rename(opening, path)
+  await syncDirectory(layout.quarantine)
+  return path
+}
+
+/** Keeps a file that is damaged and about to be replaced; once, however often it is met. */
+export const keepFile = async (layout: Layout, path: string): Promise<void> => {
+  const name = basename(path)
+  const { ino } = await stat(path)
+  const kept = await keptIn(layout, name)
+  for (const one of kept) if ((await stat(join(layout.quarantine, one))).ino === ino) return
+  await link(path, nextName(layout, name, kept))
+}

@@ -1,0 +1,196 @@
+/**
+ * A ledger in a directory, to be written: found or made, locked, its log set aside until it is
+ * proven. One that is found damaged is put back as it was, and opened only to be asked.
+ */
+import { mkdir, rm, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Filesystem from "../blob/filesystem.js"
+import { generationOf, namesIn } from "../disk/database.js"
+import { directoryMode, fileMode, isThere, readIfThere, replaceFile } from "../disk/files.js"
+import { type Failure, LogFailure, RecordCorrupted, type Refusal, WrongLedger } from "../errors.js"
+import type { Durability } from "../log/event-log.js"
+import * as LevelLog from "../log/level.js"
+import { storageReason } from "../model/cause.js"
+import * as LevelViews from "../view/level.js"
+import type { LedgerApi } from "./api.js"
+import { attempt, beginLedger, finishLedger, readIdentity } from "./create.js"
+import { type Layout, layoutOf, reserveBytes } from "./layout.js"
+import { type LedgerOptions, openLedgerAt } from "./ledger.js"
+import { lock } from "./lock.js"
+import type { Place } from "./place.js"
+import { beginOpening, endOpening, giveUpOpening, keepFile, keepOpening } from "./quarantine.js"
+import { openForReading } from "./reading.js"
+import { decodeTip, encodeTip } from "./tip.js"
+
+export interface WritingOptions {
+  readonly directory: string
+  readonly durability: Durability
+  /** Whether to make a ledger where there is none. */
+  readonly create: boolean
+}
+
+const sealFailure = (path: string) => (cause: unknown) =>
+  new LogFailure({
+    message: `the seal ${path} cannot be written: look at the disk`,
+    operation: "seal",
+    reason: storageReason(cause),
+    outcome: "none",
+    cause,
+  })
+
+/** Finds a ledger or makes one, and holds its lock, before anything else in it is touched. */
+const findOrMake = Effect.fnUntraced(function* ({ directory, create }: WritingOptions) {
+  const found = yield* readIdentity(directory)
+  if (found === undefined && !create)
+    return yield* new WrongLedger({
+      message: `there is no ledger in ${directory}, and create is false: check the path`,
+      directory,
+    })
+  if (found === undefined) yield* beginLedger(directory)
+  yield* lock(directory)
+  // Read again: another process may have changed what it says until the lock was ours.
+  return yield* finishLedger(directory)
+})
+
+/** What cannot be made anew: where it is gone altogether, opening would only hide the loss. */
+const checkPieces = Effect.fnUntraced(function* (directory: string) {
+  const { packs, log } = layoutOf(directory)
+  if (!(yield* attempt(directory, () => isThere(packs))))
+    return yield* new WrongLedger({
+      message: `${packs} is missing, and with it all content: put it back, or restore a backup`,
+      directory,
+    })
+  if ((yield* attempt(directory, () => namesIn(log))).length === 0)
+    return yield* new LogFailure({
+      message: `${log} is missing, and with it all events: put it back, or restore a backup`,
+      operation: "open",
+      reason: "missing",
+      outcome: "none",
+    })
+})
+
+/** Empties what an earlier process left unfinished. */
+const clean = async ({ tmp, view, quarantine, making }: Layout): Promise<void> => {
+  for (const path of [tmp, making]) await rm(path, { recursive: true, force: true })
+  for (const path of [tmp, view, quarantine])
+    await mkdir(path, { recursive: true, mode: directoryMode })
+}
+
+/** The seal, if there is one that adds up; one that does not is kept as evidence. */
+const readTip = async (layout: Layout) => {
+  const text = await readIfThere(layout.tip)
+  const tip = text === undefined ? undefined : decodeTip(text)
+  if (text !== undefined && tip === undefined) await keepFile(layout, layout.tip)
+  return tip
+}
+
+const prepare = Effect.fnUntraced(function* (options: WritingOptions) {
+  const { directory } = options
+  const identity = yield* findOrMake(options)
+  const layout = layoutOf(directory)
+  yield* checkPieces(directory)
+  yield* attempt(directory, () => clean(layout))
+  yield* attempt(directory, () => beginOpening(layout))
+  const tip = yield* attempt(directory, () => readTip(layout))
+  const generation = yield* attempt(directory, () => generationOf(layout.log))
+  const writeSeal: Place["writeSeal"] = (edge) =>
+    Effect.tryPromise({
+      try: async () => {
+        const text = encodeTip({
+          ledger: identity.id,
+          edge,
+          generation: await generationOf(layout.log),
+        })
+        await replaceFile(layout.tip, text, layout.tmp)
+      },
+      catch: sealFailure(layout.tip),
+    })
+  const place: Place = { identity, directory, tip, generation, writeSeal }
+  return { layout, place }
+})
+
+const storesOf = ({ log, view, blob, quarantine }: Layout, place: Place, durability: Durability) =>
+  Layer.mergeAll(
+    LevelLog.layer({ directory: log, durability, create: false }),
+    LevelViews.layer({
+      directory: view,
+      aside: join(quarantine, `view-${process.hrtime.bigint()}`),
+    }),
+    Filesystem.layer({
+      directory: blob,
+      chunking: place.identity.chunking,
+      durable: durability === "synced",
+    }),
+  )
+
+/** The log is not what it was: then it is read around what is damaged. */
+const isDamage = (error: unknown): error is RecordCorrupted | LogFailure =>
+  error instanceof RecordCorrupted ||
+  (error instanceof LogFailure &&
+    error.operation === "open" &&
+    (error.reason === "damaged" || error.reason === "missing"))
+
+const isFull = (error: Failure | Refusal): boolean => "reason" in error && error.reason === "full"
+
+/** Room that is kept for this: nothing can be opened on a disk that is full. */
+const giveUpReserve = ({ reserve }: Layout): Effect.Effect<void> =>
+  Effect.promise(() => rm(reserve, { force: true }).catch(() => undefined))
+
+const keepReserve = async ({ reserve }: Layout): Promise<void> => {
+  if (await isThere(reserve)) return
+  const zeros = Buffer.alloc(reserveBytes)
+  // A disk that is still too full for it keeps nothing of it.
+  await writeFile(reserve, zeros, { mode: fileMode }).catch(() => rm(reserve, { force: true }))
+}
+
+/** What an effect acquires lives as long as the current scope, or goes at once when it fails. */
+const allOrNothing = Effect.fnUntraced(function* <A, E>(
+  effect: Effect.Effect<A, E, Scope.Scope>,
+): Effect.fn.Return<A, E, Scope.Scope> {
+  const scope = yield* Scope.make()
+  const exit = yield* Effect.exit(Scope.provide(effect, scope))
+  if (Exit.isFailure(exit)) yield* Scope.close(scope, exit)
+  else yield* Effect.addFinalizer((end) => Scope.close(scope, end))
+  return yield* exit
+})
+
+const open = Effect.fnUntraced(function* (given: WritingOptions, options: LedgerOptions) {
+  const { directory, durability } = given
+  const { layout, place } = yield* prepare(given)
+  const stores = storesOf(layout, place, durability)
+  const proven = yield* Effect.exit(
+    allOrNothing(
+      Effect.flatMap(Layer.build(stores), (context) =>
+        Effect.provide(openLedgerAt(place, options), context),
+      ),
+    ),
+  )
+  if (Exit.isSuccess(proven)) {
+    yield* attempt(directory, () => endOpening(layout))
+    yield* attempt(directory, () => keepReserve(layout))
+    return proven.value
+  }
+  const error = Cause.squash(proven.cause)
+  if (!isDamage(error)) {
+    yield* attempt(directory, () => giveUpOpening(layout))
+    return yield* proven
+  }
+  const log = yield* attempt(directory, () => keepOpening(layout))
+  return yield* openForReading({ directory, log, temporary: layout.tmp, cause: error }, options)
+})
+
+/** Opens the ledger of a directory, or makes it, in the current scope. */
+export const openForWriting = (
+  given: WritingOptions,
+  options: LedgerOptions,
+): Effect.Effect<LedgerApi<"effect">, Failure | Refusal, Scope.Scope> => {
+  const once = allOrNothing(open(given, options))
+  return Effect.catchIf(once, isFull, () =>
+    Effect.andThen(giveUpReserve(layoutOf(given.directory)), once),
+  )
+}
