@@ -42,6 +42,8 @@ export type Verdict =
   | { readonly kind: "known"; readonly first: number; readonly last: number }
   | {
       readonly kind: "decided"
+      /** Of its last event; of the event before it when it made none. */
+      readonly position: number
       readonly recordings: ReadonlyArray<Recording>
       readonly results: ReadonlyArray<Plain>
       readonly changed: boolean
@@ -226,5 +228,6 @@ export const decide = (court: Court, request: Request, draft: Draft, moment: Mom
   const recordings = session.finish()
   if (isRefusal(recordings)) return { kind: "refused", refusal: recordings }
   const changed = recordings.some(({ event }) => event.type !== "request-settled")
-  return { kind: "decided", recordings, results, changed }
+  const position = moment.position - 1 + recordings.length
+  return { kind: "decided", position, recordings, results, changed }
 }

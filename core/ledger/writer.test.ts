@@ -250,6 +250,20 @@ describe("many callers", () => {
     )
   })
 
+  it("are answered as of their own place, not as of the end of the round", async () => {
+    await new MemoryPlace(0).use(
+      Effect.fnUntraced(function* (ledger) {
+        yield* ledger.save("a", 1, { tags: "t" })
+        const calls = ["t", "u", "t"].map((tag) => ledger.tag("a", tag))
+        expect(yield* Effect.all(calls, { concurrency: "unbounded" })).toEqual([
+          { position: 2, changed: false },
+          { position: 3, changed: true },
+          { position: 3, changed: false },
+        ])
+      }),
+    )
+  })
+
   it("whose calls make many events each are not all decided at once", async () => {
     const place = new MemoryPlace(0)
     const sizes: Array<number> = []

@@ -253,8 +253,8 @@ export class Writer {
       case "known":
         return Effect.asVoid(Deferred.completeWith(answer, this.#recall(request, verdict)))
       case "decided": {
-        const position = verdict.recordings.at(-1)?.event.position ?? this.#parts.views.head
-        const { changed, results } = verdict
+        // Not the head by now: what came later in this round is not part of the answer.
+        const { position, changed, results } = verdict
         return Effect.asVoid(Deferred.succeed(answer, { position, changed, results }))
       }
     }
