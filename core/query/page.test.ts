@@ -44,6 +44,11 @@ describe("a cursor", () => {
   const forged = (...fields: ReadonlyArray<string | number | null>) =>
     Buffer.from(pack(fields)).toString("base64url")
 
+  // The length of the list in five bytes, where one is enough.
+  const unusual = `dd00000004${Buffer.from(forged(digest, 1, "v", "k"), "base64url")
+    .toString("hex")
+    .slice(2)}`
+
   it.each<[string, string]>([
     ["nothing", ""],
     ["no base64url", "?!"],
@@ -58,6 +63,11 @@ describe("a cursor", () => {
     ["between two positions", forged(digest, 1.5, "v", "k")],
     ["nowhere", forged(digest, Number.NaN, "v", "k")],
     ["too long", "A".repeat(cursorBytesMax + 1)],
+    [
+      "with a letter more",
+      `${encodeCursor(digest, { position: 1, place: { value: 1, key: "k" } })}?`,
+    ],
+    ["in bytes of another writer", Buffer.from(unusual, "hex").toString("base64url")],
     ["cut", encodeCursor(digest, { position: 1, place: { value: 1, key: "key" } }).slice(0, -4)],
   ])("that is %s is refused", (_, text) => {
     expect(refusalOf(() => decodeCursor(digest, text))).toMatchObject({ path: "query.cursor" })
