@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { digestOf } from "../model/digest.js"
 import { appendLeaf, type Edge, emptyEdge, leafHash } from "../proof/merkle.js"
 import { freshId } from "./id.js"
 import { decodeTip, encodeTip } from "./tip.js"
@@ -39,6 +40,11 @@ describe("the tip", () => {
     for (let length = 0; length < text.length - 1; length += 1)
       expect(decodeTip(text.slice(0, length))).toBeUndefined()
   })
+
+  it.each(["", "{", "null", "[]", '{"ledger":"x"}', "[".repeat(20_000)])(
+    "that says %.20j is no tip, even with a good checksum",
+    (line) => expect(decodeTip(`${line}\n${digestOf(Buffer.from(line))}\n`)).toBeUndefined(),
+  )
 
   it("with the hashes of a tree of another size is no tip, even with a good checksum", () => {
     const wrong = encodeTip({ ledger, edge: { size: 13, hashes: edgeOf(12).hashes } })

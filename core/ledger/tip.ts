@@ -48,11 +48,19 @@ export const encodeTip = ({ ledger, edge, generation }: Tip): string => {
 const subtreeCount = (size: number): number =>
   [...size.toString(2)].filter((bit) => bit === "1").length
 
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
 /** Undefined when the text is no tip, or not one that adds up. */
 export const decodeTip = (text: string): Tip | undefined => {
   const [line = "", sum] = text.split("\n")
   if (checksum(line) !== sum) return undefined
-  const tip = parse(schema, JSON.parse(line), "tip")
+  const tip = parse(schema, parseJson(line), "tip")
   if (tip instanceof InvalidInput) return undefined
   if (tip.edge.length !== subtreeCount(tip.position)) return undefined
   const edge = { size: tip.position, hashes: tip.edge.map(fromDigest) }
