@@ -1,0 +1,290 @@
+/**
+ * What the naive ledger answers, at any moment: each answer in the shape of the real one, with
+ * `version 7` and `artifact a` where that has ids, made by filters and sorts over whole lists.
+ *
+ * Shares no rule with the ledger: no query of it is called here.
+ */
+import type { ArtifactQuery } from "../query/artifacts.js"
+import type { TagConditions, TextConditions } from "../query/filter.js"
+import type { TagQuery } from "../query/tags.js"
+import type { VersionQuery } from "../query/versions.js"
+import type { Model, Outcome } from "./model.contract.js"
+import {
+  type Artifact,
+  artifactOf,
+  type Call,
+  find,
+  type Happening,
+  latestOf,
+  type Of,
+  refuse,
+  type State,
+  type Tag,
+  tagOf,
+  type Version,
+  versionsOf,
+} from "./state.contract.js"
+
+const byUtf8 = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+
+const isNumber = (label: string): boolean => /^[1-9]\d*$/.test(label)
+
+const sizeOf = ({ value }: Version): number => Buffer.byteLength(value)
+
+const versionIn = (state: State, version: Version) => ({
+  id: `version ${version.saved}`,
+  artifactId: `artifact ${version.of}`,
+  name: version.of,
+  version: version.label,
+  ...(isNumber(version.label) ? { number: Number(version.label) } : {}),
+  type: "data",
+  saveType: "manual",
+  materializer: "text@1",
+  digest: `content of ${version.value}`,
+  size: sizeOf(version),
+  tags: version.tags.toSorted(byUtf8),
+  metadata: version.metadata,
+  inputs: version.inputs.map(({ saved, ...role }) => {
+    const of = state.versions.find((one) => one.saved === saved)?.of
+    return { id: `version ${saved}`, artifactId: `artifact ${of}`, ...role }
+  }),
+  createdAt: new Date(version.time),
+  ...(version.actor === undefined ? {} : { actor: version.actor }),
+  position: version.saved,
+})
+
+const artifactIn = (state: State, artifact: Artifact) => {
+  const { name } = artifact
+  const latest = latestOf(state, name)
+  return {
+    id: `artifact ${name}`,
+    name,
+    tags: artifact.tags.toSorted(byUtf8),
+    metadata: artifact.metadata,
+    versionCount: versionsOf(state, name).filter(({ deleted }) => !deleted).length,
+    ...(latest === undefined
+      ? {}
+      : { latest: { id: `version ${latest.saved}`, version: latest.label } }),
+    createdAt: new Date(artifact.time),
+    updatedAt: new Date(artifact.updated),
+    position: artifact.made,
+  }
+}
+
+const tagAnswer = ({ name, exclusive, color, time, made }: Tag) => ({
+  id: `tag ${name}`,
+  name,
+  exclusive,
+  ...(color === undefined ? {} : { color }),
+  createdAt: new Date(time),
+  position: made,
+})
+
+/** What a call answers, given what came of it; refusals are thrown. */
+export const answerTo = (model: Model, { as, steps }: Call, outcome: Outcome): unknown => {
+  if ("refused" in outcome) throw outcome.refused
+  const { position, changed, made } = outcome
+  const state = model.states[position]
+  if (state === undefined) throw new Error(`there is no state ${position}`)
+  const answers = steps.map((step, index) => {
+    const version = state.versions.find(({ saved }) => saved === made[index])
+    if (version !== undefined) return versionIn(state, version)
+    const tag = step.does === "defineTag" ? tagOf(state, step.name) : undefined
+    return as === "one" && tag !== undefined ? tagAnswer(tag) : { position, changed }
+  })
+  return as === "one" ? answers[0] : answers
+}
+
+const passesText = (filter: string | TextConditions | undefined, value: string): boolean => {
+  const conditions: TextConditions = typeof filter === "string" ? { eq: filter } : (filter ?? {})
+  const { eq = value, ne, startsWith = "", endsWith = "", contains = "" } = conditions
+  const { in: among = [value], notIn = [] } = conditions
+  return (
+    value === eq &&
+    value !== ne &&
+    value.startsWith(startsWith) &&
+    value.endsWith(endsWith) &&
+    value.includes(contains) &&
+    among.includes(value) &&
+    !notIn.includes(value)
+  )
+}
+
+const passesTags = (filter: TagConditions | undefined, held: ReadonlyArray<string>): boolean =>
+  (filter?.all ?? []).every((tag) => held.includes(tag)) &&
+  (filter?.any?.some((tag) => held.includes(tag)) ?? true) &&
+  (filter?.none ?? []).every((tag) => !held.includes(tag))
+
+const checkFilter = (state: State, filter: TagConditions | undefined): void => {
+  const { all = [], any = [], none = [] } = filter ?? {}
+  for (const tag of [...all, ...any, ...none])
+    if (tagOf(state, tag) === undefined) refuse("TagMissing", { tag })
+}
+
+type Order = "asc" | "desc" | undefined
+/** Sorted by numbers and texts, the first that differ deciding. */
+const sorted = <A>(
+  list: ReadonlyArray<A>,
+  order: Order,
+  rank: (one: A) => ReadonlyArray<number | string>,
+): ReadonlyArray<A> => {
+  const compare = (a: A, b: A): number => {
+    const others = rank(b)
+    for (const [index, one] of rank(a).entries()) {
+      const other = others[index] ?? 0
+      const difference = typeof one === "number" ? one - Number(other) : byUtf8(one, String(other))
+      if (difference !== 0) return difference
+    }
+    return 0
+  }
+  const ascending = list.toSorted(compare)
+  return order === "desc" ? ascending.reverse() : ascending
+}
+
+/** As callers write them, tags always as conditions. */
+export type VersionsAsked = Omit<VersionQuery, "tags"> & { readonly tags?: TagConditions }
+export type ArtifactsAsked = Omit<ArtifactQuery, "tags"> & { readonly tags?: TagConditions }
+
+const versions = (state: State, query: VersionsAsked): ReadonlyArray<unknown> => {
+  checkFilter(state, query.tags)
+  const passing = state.versions.filter(
+    ({ of, label, tags, deleted }) =>
+      !deleted &&
+      artifactOf(state, of)?.deleted === false &&
+      passesText(query.name, of) &&
+      passesText(query.version, label) &&
+      passesTags(query.tags, tags),
+  )
+  const { by, order } = query.sort ?? { by: "createdAt", order: "desc" }
+  const ranks = {
+    createdAt: () => [],
+    name: ({ of }: Version) => [of],
+    size: (version: Version) => [sizeOf(version)],
+    version: ({ label }: Version) => (isNumber(label) ? [0, Number(label)] : [1, label]),
+  } as const
+  const rank = (version: Version) => [...ranks[by](version), version.saved]
+  return sorted(passing, order, rank).map((version) => versionIn(state, version))
+}
+
+const artifacts = (state: State, query: ArtifactsAsked): ReadonlyArray<unknown> => {
+  checkFilter(state, query.tags)
+  const passing = state.artifacts.filter(
+    ({ name, tags, deleted }) =>
+      !deleted && passesText(query.name, name) && passesTags(query.tags, tags),
+  )
+  const { by, order } = query.sort ?? { by: "name" }
+  const rank = ({ name, made, updated }: Artifact) =>
+    by === "createdAt" ? [made] : by === "updatedAt" ? [updated, name] : [name]
+  return sorted(passing, order, rank).map((artifact) => artifactIn(state, artifact))
+}
+
+const tags = (state: State, query: TagQuery): ReadonlyArray<unknown> => {
+  const { by, order } = query.sort ?? { by: "name" }
+  const passing = state.tags.filter(
+    ({ name, exclusive }) =>
+      passesText(query.name, name) && (query.exclusive ?? exclusive) === exclusive,
+  )
+  const rank = ({ name, made }: Tag) => (by === "createdAt" ? [made, name] : [name])
+  return sorted(passing, order, rank).map(tagAnswer)
+}
+
+/** The model as it was at a position. */
+export class Past {
+  readonly #state: State
+  readonly #events: ReadonlyArray<Happening>
+
+  constructor(model: Model, position: number) {
+    const state = model.states[position]
+    if (state === undefined) throw new Error(`there is no state ${position}`)
+    this.#state = state
+    this.#events = model.events.slice(0, position)
+  }
+
+  get(of: Of): unknown {
+    const { version } = find(this.#state, of)
+    return version === undefined ? refuse("InvalidReference") : versionIn(this.#state, version)
+  }
+
+  value(of: Of): unknown {
+    return find(this.#state, of).version?.value
+  }
+
+  artifact(name: string): unknown {
+    return artifactIn(this.#state, find(this.#state, { artifact: name }).artifact)
+  }
+
+  tag(name: string): unknown {
+    const tag = tagOf(this.#state, name)
+    return tag === undefined ? undefined : tagAnswer(tag)
+  }
+
+  versions(query: VersionsAsked): ReadonlyArray<unknown> {
+    return versions(this.#state, query)
+  }
+
+  artifacts(query: ArtifactsAsked): ReadonlyArray<unknown> {
+    return artifacts(this.#state, query)
+  }
+
+  tags(query: TagQuery): ReadonlyArray<unknown> {
+    return tags(this.#state, query)
+  }
+
+  #thing(of: Of): string {
+    const { artifact, version } = find(this.#state, of, true)
+    return version === undefined ? `artifact ${artifact.name}` : `version ${version.saved}`
+  }
+
+  /** Positions of the events about it. */
+  history(of: Of | { readonly tag: string }): ReadonlyArray<number> {
+    if ("tag" in of && tagOf(this.#state, of.tag) === undefined) refuse("TagMissing", of)
+    const thing = "tag" in of ? `tag ${of.tag}` : this.#thing(of)
+    return this.#events.filter(({ about }) => thing in about).map(({ position }) => position)
+  }
+
+  metadataHistory(of: Of, only?: string): ReadonlyArray<unknown> {
+    const thing = this.#thing(of)
+    const own = this.#events.filter(({ about }) => Object.keys(about)[0] === thing)
+    return own.flatMap(({ type, values, position, time, actor }) => {
+      const changed = Object.keys(values).filter((key) => only === undefined || key === only)
+      // Values are kept by key; keys that were removed are told as they were given.
+      const told = type === "metadata-removed" ? changed : changed.toSorted()
+      return told.map((key) => ({
+        key,
+        ...(values[key] === undefined ? {} : { value: values[key] }),
+        position,
+        time: new Date(time),
+        ...(actor === undefined ? {} : { actor }),
+      }))
+    })
+  }
+
+  metadataSeries(name: string, key: string): ReadonlyArray<unknown> {
+    const { artifact } = find(this.#state, { artifact: name })
+    return versionsOf(this.#state, artifact.name)
+      .filter(({ deleted, metadata }) => !deleted && Object.hasOwn(metadata, key))
+      .map(({ saved, label, metadata, time }) => ({
+        id: `version ${saved}`,
+        version: label,
+        value: metadata[key],
+        createdAt: new Date(time),
+        position: saved,
+      }))
+  }
+
+  replay(passes: (event: Happening) => boolean): ReadonlyArray<number> {
+    return this.#events.filter(passes).map(({ position }) => position)
+  }
+
+  stats(): object {
+    const { position, artifacts: made, versions: saved, tags: named } = this.#state
+    return {
+      position,
+      artifacts: made.length,
+      versions: saved.length,
+      tags: named.length,
+      logicalBytes: saved.reduce((sum, version) => sum + sizeOf(version), 0),
+      waiting: 0,
+    }
+  }
+}
