@@ -1,0 +1,458 @@
+/**
+ * Every format of the ledger, read from bytes that a ledger made and something changed: bits
+ * flipped, pieces cut, copied and inserted, sizes driven to extremes; and from bytes made to hurt.
+ *
+ * What is sealed by a checksum is refused or unchanged. What is not is refused, or whole by its own
+ * rules. Nothing is thrown but what the reader says it throws, and no memory follows a claim.
+ */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { isDeepStrictEqual } from "node:util"
+import * as Effect from "effect/Effect"
+import * as fc from "fast-check"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import * as IndexRow from "../blob/index-row.js"
+import { frameHeaderBytes, packHeaderBytes, readFrameHeader, readPackFormat } from "../blob/pack.js"
+import { chunksOf, readRecipe } from "../blob/recipe.js"
+import { InvalidInput, RecordCorrupted, ViewFailure, WrongLedger } from "../errors.js"
+import { catalog } from "../event/catalog.js"
+import { makeCodec } from "../event/codec.js"
+import { type Plain, pack, unpack } from "../model/msgpack.js"
+import { pathProblem } from "../model/path.js"
+import { decodeTree, encodeTree, parseManifest, summarizeTree } from "../model/tree.js"
+import { decodeCursor, encodeCursor, queryDigest } from "../query/page.js"
+import { decodeRecords } from "../query/records.js"
+import * as LevelViews from "../view/level.js"
+import { decodeGone, decodeNow, decodeWas } from "../view/row.js"
+import { ViewStore } from "../view/view-store.js"
+import { decodeIdentity } from "./identity.js"
+import { layoutOf } from "./layout.js"
+import { leftIn } from "./places.contract.js"
+import { openLedger } from "./promise.js"
+import { decodeTip } from "./tip.js"
+
+const runs = Number(process.env.FUZZ_RUNS ?? 1_000)
+const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
+
+/** Bytes as a ledger made them, and what reads them. */
+interface Sample {
+  readonly bytes: Uint8Array
+  /** Throws, or answers undefined, where it refuses. */
+  readonly read: (bytes: Uint8Array) => unknown
+}
+
+interface Format {
+  readonly name: string
+  readonly samples: () => ReadonlyArray<Sample>
+  /** Whether this is how its reader refuses. */
+  readonly refuses: (thrown: unknown) => boolean
+  /** What must hold of bytes that differ and are read all the same; none of a sealed format are. */
+  readonly whole?: (value: never, bytes: Uint8Array) => void
+}
+
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("utf8")
+const never = (): boolean => false
+const anError = (thrown: unknown): boolean => thrown instanceof Error
+const codec = makeCodec(catalog)
+const digest = queryDigest("things", { name: "a" })
+
+const real: {
+  records: ReadonlyArray<Uint8Array>
+  rows: ReadonlyArray<readonly [string, Uint8Array]>
+  frames: ReadonlyArray<Uint8Array>
+  identity: Uint8Array
+  tip: Uint8Array
+  pack: Uint8Array
+} = {
+  records: [],
+  rows: [],
+  frames: [],
+  identity: Buffer.of(),
+  tip: Buffer.of(),
+  pack: Buffer.of(),
+}
+
+const home = mkdtempSync(join(tmpdir(), "daybook-fuzz-"))
+afterAll(() => rmSync(home, { recursive: true, force: true }))
+
+/** A ledger in which every kind of thing happened, closed, and its files. */
+const makeReal = async (): Promise<void> => {
+  const directory = join(home, "ledger")
+  const ledger = await openLedger({ directory, actor: "ann", durability: "buffered" })
+  for (let n = 0; n < 20; n += 1) {
+    await ledger.save(`a${n % 3}`, `${n} `.repeat(n * 40), { tags: ["t"], metadata: { n } })
+    await ledger.tag("a0@1", `t${n}`)
+    await ledger.untag("a0@1", `t${n}`)
+    await ledger.logMetadata("a0", { at: new Date(n), list: [n, { é: null }] })
+  }
+  await ledger.defineTag("only", { exclusive: true, color: "red", idempotencyKey: "k" })
+  await ledger.save("b", new Map([[1n, new Date(0)]]), { inputs: ["a0"], description: "d" })
+  await ledger.save(
+    "noise",
+    Float64Array.from({ length: 9_000 }, (_, n) => Math.sin(n * n)),
+  )
+  await ledger.delete("a1@latest", { reason: "old", force: true })
+  await ledger.close()
+  const layout = layoutOf(directory)
+  real.records = (await leftIn(directory)).records
+  const everything = { gte: "", lt: "\u{10ffff}", reverse: false, countMax: 10_000 }
+  const scan = Effect.flatMap(ViewStore, (store) => store.scan([everything]))
+  const views = LevelViews.layer({ directory: layout.view })
+  real.rows = (await Effect.runPromise(Effect.provide(scan, views)))[0] ?? []
+  real.identity = readFileSync(layout.identity)
+  real.tip = readFileSync(layout.tip)
+  const [name = ""] = readdirSync(join(layout.blob, "packs"))
+  real.pack = readFileSync(join(layout.blob, "packs", name))
+  const frames: Array<Uint8Array> = []
+  for (let at = packHeaderBytes; at < real.pack.length; ) {
+    const header = readFrameHeader(real.pack.subarray(at))
+    if (header === undefined) throw new Error("the pack that was just written is damaged")
+    const end = at + frameHeaderBytes + header.storedSize
+    frames.push(real.pack.subarray(at, end))
+    at = end
+  }
+  real.frames = frames
+}
+
+const recipes = (): ReadonlyArray<Uint8Array> =>
+  real.frames
+    .filter((frame) => readFrameHeader(frame)?.kind === "recipe")
+    .map((frame) => frame.subarray(frameHeaderBytes))
+
+const trees = () =>
+  real.records.flatMap((body) => {
+    const { type, data } = codec.decode(body)
+    if (type !== "version-saved") return []
+    const { entries } = (data as { readonly content: { readonly entries?: never } }).content
+    return entries === undefined ? [] : [entries]
+  })
+
+const indexRows = (): ReadonlyArray<Sample> =>
+  real.frames.map((frame, pack) => {
+    const header = readFrameHeader(frame)
+    if (header === undefined) throw new Error("a frame without a header")
+    const place = { pack, offset: pack * 1_000, storedSize: header.storedSize }
+    const recipe = readRecipe(frame.subarray(frameHeaderBytes))
+    const row: IndexRow.Row =
+      recipe === undefined
+        ? { kind: "chunk", digest: header.digest, storedDigest: header.storedDigest, ...place }
+        : { ...IndexRow.rowOfRecipe(recipe), ...place }
+    const key = IndexRow.rowKey(row.kind, row.digest)
+    return {
+      bytes: IndexRow.encodeRow(row),
+      read: (bytes) => IndexRow.decodeRow(key, Buffer.from(bytes)),
+    }
+  })
+
+const rowReaders = { n: decodeNow, g: decodeGone, w: decodeWas } as const
+
+const viewRows = (): ReadonlyArray<Sample> =>
+  real.rows.flatMap(([key, bytes]) => {
+    const decode = rowReaders[key[0] as keyof typeof rowReaders]
+    return decode === undefined ? [] : [{ bytes, read: (row) => decode(key, row) }]
+  })
+
+const readRecord =
+  (position: number) =>
+  (body: Uint8Array): unknown =>
+    Effect.runSync(decodeRecords(codec, [{ position, body }]))[0]
+
+const wholeTree = (entries: ReturnType<typeof decodeTree>): void => {
+  for (const { path, size, digest: of, kind } of entries) {
+    expect(pathProblem(path)).toBeUndefined()
+    expect(Number.isSafeInteger(size) && size >= 0).toBe(true)
+    expect(of).toMatch(/^[0-9a-f]{64}$/)
+    expect(["file", "directory", "symlink"]).toContain(kind)
+  }
+}
+
+const cursors = (): ReadonlyArray<string> =>
+  real.rows.slice(0, 50).map(([key], position) =>
+    encodeCursor(digest, {
+      position,
+      place: { value: position % 2 === 0 ? key : position / 3, key },
+    }),
+  )
+
+const formats: ReadonlyArray<Format> = [
+  {
+    name: "MessagePack",
+    samples: () => real.records.map((bytes) => ({ bytes, read: unpack })),
+    refuses: anError,
+    // What can be packed at all comes back as it is.
+    whole: (value: Plain) => {
+      let again: Uint8Array
+      try {
+        again = pack(value)
+      } catch (thrown) {
+        expect(thrown).toBeInstanceOf(Error)
+        return
+      }
+      expect(Buffer.compare(pack(unpack(again)), again)).toBe(0)
+    },
+  },
+  {
+    name: "records",
+    samples: () => real.records.map((bytes, index) => ({ bytes, read: readRecord(index + 1) })),
+    refuses: (thrown) => thrown instanceof RecordCorrupted,
+    whole: (event: ReturnType<typeof codec.decode>) => {
+      const { id, type, revision, time, subjects } = event
+      const types = [id, type, revision, time].map((value) => typeof value)
+      expect(types).toEqual(["string", "string", "number", "number"])
+      for (const { previous } of subjects) expect(typeof previous).toBe("number")
+    },
+  },
+  {
+    name: "rows of views",
+    samples: viewRows,
+    refuses: (thrown) => thrown instanceof ViewFailure,
+  },
+  { name: "rows of the blob index", samples: indexRows, refuses: never },
+  {
+    name: "marks of the blob index",
+    samples: () =>
+      [0, 1, 7].map((pack) => {
+        const key = IndexRow.markKey(pack)
+        const mark = { pack, end: pack * 2 ** 40, whole: pack === 1, ahead: pack === 7 }
+        return {
+          bytes: IndexRow.encodeMark(mark),
+          read: (bytes) => IndexRow.decodeMark(key, Buffer.from(bytes)),
+        }
+      }),
+    refuses: never,
+  },
+  {
+    name: "headers of packs",
+    samples: () => [{ bytes: real.pack.subarray(0, 200), read: readPackFormat }],
+    refuses: never,
+  },
+  {
+    name: "headers of frames",
+    samples: () => real.frames.map((bytes) => ({ bytes, read: readFrameHeader })),
+    refuses: never,
+  },
+  {
+    name: "recipes",
+    samples: () => recipes().map((bytes) => ({ bytes, read: readRecipe })),
+    refuses: never,
+    whole: (recipe: NonNullable<ReturnType<typeof readRecipe>>) => {
+      const chunks = chunksOf(recipe, 0, recipe.count)
+      expect(chunks.reduce((sum, { size }) => sum + size, 0)).toBe(recipe.stat.size)
+      for (const { size, storedSize } of chunks) expect(storedSize).toBeLessThanOrEqual(size)
+    },
+  },
+  {
+    name: "manifests",
+    samples: () =>
+      trees().flatMap((tree) =>
+        summarizeTree(tree).manifests.map((bytes) => ({
+          bytes,
+          read: (manifest) => parseManifest(manifest, "in/"),
+        })),
+      ),
+    refuses: anError,
+    whole: wholeTree,
+  },
+  {
+    name: "trees inside events",
+    samples: () =>
+      trees().map((tree) => ({
+        bytes: pack(encodeTree(tree)),
+        read: (bytes) => decodeTree(unpack(bytes)),
+      })),
+    refuses: anError,
+    whole: wholeTree,
+  },
+  {
+    name: "ledger.json",
+    samples: () => [
+      {
+        bytes: real.identity,
+        read: (bytes) => {
+          const identity = decodeIdentity(text(bytes), "here")
+          return identity instanceof WrongLedger ? undefined : identity
+        },
+      },
+    ],
+    refuses: never,
+    whole: ({ format, id, hash, chunking }: never) => {
+      expect({ format, hash }).toEqual({ format: 1, hash: "sha256" })
+      expect(id).toMatch(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/)
+      const { min, average, max } = chunking as { min: number; average: number; max: number }
+      expect(min <= average && average <= max && min > 0).toBe(true)
+    },
+  },
+  {
+    name: "tip",
+    samples: () => [{ bytes: real.tip, read: (bytes) => decodeTip(text(bytes)) }],
+    refuses: never,
+  },
+  {
+    name: "cursors",
+    samples: () =>
+      cursors().map((cursor) => ({
+        bytes: Buffer.from(cursor, "base64url"),
+        read: (bytes) => decodeCursor(digest, Buffer.from(bytes).toString("base64url")),
+      })),
+    refuses: (thrown) => thrown instanceof InvalidInput,
+    whole: (cursor: ReturnType<typeof decodeCursor>, bytes) =>
+      expect(encodeCursor(digest, cursor)).toBe(Buffer.from(bytes).toString("base64url")),
+  },
+  {
+    name: "the text of cursors",
+    samples: () =>
+      cursors().map((cursor) => ({
+        bytes: Buffer.from(cursor),
+        read: (bytes) => decodeCursor(digest, text(bytes)),
+      })),
+    refuses: (thrown) => thrown instanceof InvalidInput,
+    whole: (cursor: ReturnType<typeof decodeCursor>, bytes) =>
+      expect(encodeCursor(digest, cursor)).toBe(text(bytes)),
+  },
+]
+
+/** One change, by numbers, so that it can be made smaller. */
+type Change = readonly [kind: number, at: number, length: number, which: number]
+const change: fc.Arbitrary<Change> = fc.tuple(fc.nat({ max: 6 }), fc.nat(), fc.nat(), fc.nat())
+/** Beginnings of what claims to be long, of extensions, of nothing. */
+const tokens = ["ddffffffff", "df80000000", "dbffffffff", "c6ffffffff", "c8ffff70", "c1", "d47240"]
+
+const apply = (bytes: Uint8Array, other: Uint8Array, [kind, a, b, c]: Change): Uint8Array => {
+  const at = a % (bytes.length + 1)
+  const to = Math.min(bytes.length, at + (b % 40))
+  const [before, after] = [bytes.subarray(0, at), bytes.subarray(at)]
+  const token = Buffer.from(tokens[c % tokens.length] ?? "", "hex")
+  if (kind === 0) {
+    const flipped = Uint8Array.from(bytes)
+    if (at < bytes.length) flipped[at] = (flipped[at] ?? 0) ^ (1 << (b % 8))
+    return flipped
+  }
+  if (kind === 1) return before
+  if (kind === 2) return Buffer.concat([before, bytes.subarray(to)])
+  if (kind === 3) return Buffer.concat([bytes.subarray(0, to), after])
+  if (kind === 4) return Buffer.concat([before, other.subarray(c % (other.length + 1))])
+  if (kind === 5) return Buffer.concat([before, token, after])
+  return Buffer.concat([before, token, bytes.subarray(Math.min(bytes.length, at + token.length))])
+}
+
+/** The value, or undefined where the reader refused as it should. No memory follows a claim. */
+const readBy = ({ refuses }: Format, { read }: Sample, bytes: Uint8Array): unknown => {
+  const before = process.memoryUsage()
+  try {
+    return read(bytes)
+  } catch (thrown) {
+    if (!refuses(thrown)) throw thrown
+    return undefined
+  } finally {
+    const after = process.memoryUsage()
+    const grown = after.heapUsed - before.heapUsed + after.arrayBuffers - before.arrayBuffers
+    expect(grown).toBeLessThan(32 * 2 ** 20)
+  }
+}
+
+const check = (format: Format, sample: Sample, bytes: Uint8Array): void => {
+  const value = readBy(format, sample, bytes)
+  if (value === undefined || isDeepStrictEqual(value, sample.read(sample.bytes))) return
+  if (format.whole === undefined) expect(value).toBeUndefined()
+  else format.whole(value as never, bytes)
+}
+
+const repeated = (times: number, ...bytes: ReadonlyArray<number>): Buffer =>
+  Buffer.concat(Array.from({ length: times }, () => Buffer.from(bytes)))
+
+const named = (key: string, ...value: ReadonlyArray<number>): Buffer =>
+  Buffer.concat([Buffer.of(0xa0 | key.length), Buffer.from(key), Buffer.from(value)])
+
+/** MessagePack made to hurt. */
+const hostile: ReadonlyArray<readonly [string, Uint8Array]> = [
+  ["nothing", Buffer.of()],
+  ["lists, 20,000 deep", Buffer.concat([repeated(20_000, 0x91), Buffer.of(0xc0)])],
+  ["maps, 20,000 deep", Buffer.concat([repeated(20_000, 0x81, 0xa1, 0x61), Buffer.of(0xc0)])],
+  ["a list that claims 2^25 members", Buffer.from("dd01ffffff", "hex")],
+  ["a list that claims 2^31 members", Buffer.from("dd80000000", "hex")],
+  ["lists in lists that claim 2^25 members", repeated(500, 0xdd, 0x01, 0xff, 0xff, 0xff)],
+  ["lists in lists that claim 2^16 members", repeated(500, 0xdc, 0xff, 0xff)],
+  ["a map that claims 2^32 members", Buffer.from("dfffffffff", "hex")],
+  ["a text that claims 2^32 bytes", Buffer.from("dbffffffff61", "hex")],
+  ["bytes that claim 2^30", Buffer.from("c640000000", "hex")],
+  ["an extension that claims 2^32 bytes", Buffer.from("c9ffffffff70", "hex")],
+  ["an extension of type 0x70", Buffer.from("c7047000000000", "hex")],
+  [
+    "every extension of one byte",
+    Buffer.concat([
+      Buffer.from("dc0100", "hex"),
+      ...Array.from({ length: 256 }, (_, type) => Buffer.of(0xd4, type, 0x40)),
+    ]),
+  ],
+  ["a record of names", Buffer.concat([Buffer.from("d4724091", "hex"), named("a", 1)])],
+  ["one key twice", Buffer.concat([Buffer.of(0x82), named("a", 1), named("a", 2)])],
+  ["__proto__", Buffer.concat([Buffer.of(0x81), named("__proto__", 0x81), named("polluted", 1)])],
+  ["constructor", Buffer.concat([Buffer.of(0x81), named("constructor", 0x81), named("name", 1)])],
+  ["half of a surrogate pair", Buffer.from("a3eda080", "hex")],
+  ["a code that is not used", Buffer.of(0xc1)],
+]
+
+/** Changes that once were read as something else: the format, the sample and the changes. */
+const found: ReadonlyArray<readonly [string, number, ReadonlyArray<Change>]> = [
+  // Bytes that are no UTF-8 were read as the mark that stands for them.
+  [
+    "cursors",
+    0,
+    [
+      [6, 1_514_510_135, 0, 0],
+      [0, 139_833_320, 0, 0],
+    ],
+  ],
+  // Letters that base64 does not have were skipped.
+  [
+    "the text of cursors",
+    3,
+    [
+      [0, 221_466_555, 0, 0],
+      [0, 998_291_982, 0, 0],
+    ],
+  ],
+]
+
+describe(`what is read (FUZZ_RUNS=${runs} FUZZ_SEED=${seed})`, () => {
+  beforeAll(makeReal)
+
+  describe.each(formats)("as $name", (format) => {
+    it("is read as it was made", () => {
+      const samples = format.samples()
+      expect(samples.length).toBeGreaterThan(0)
+      for (const { bytes, read } of samples) expect(read(bytes)).toBeDefined()
+    })
+
+    it("is refused or sound when it was changed", { timeout: 3_600_000 }, () => {
+      const samples = format.samples()
+      const one = fc.nat({ max: samples.length - 1 })
+      const changes = fc.array(change, { minLength: 1, maxLength: 4 })
+      const property = fc.property(one, one, changes, (index, other, all) => {
+        const sample = samples[index]
+        if (sample === undefined) throw new Error("there is no such sample")
+        const second = samples[other]?.bytes ?? sample.bytes
+        check(
+          format,
+          sample,
+          all.reduce((bytes, made) => apply(bytes, second, made), sample.bytes),
+        )
+      })
+      const known = found.filter(([name]) => name === format.name)
+      const examples = known.map(([, index, all]): [number, number, Array<Change>] => [
+        index,
+        index,
+        [...all],
+      ])
+      return fc.assert(property, { numRuns: runs, seed, examples })
+    })
+
+    it("is refused or sound when it is made to hurt", () => {
+      const [sample] = format.samples()
+      if (sample === undefined) throw new Error("there is no sample")
+      for (const [, bytes] of hostile) check(format, sample, bytes)
+      expect({}).not.toHaveProperty("polluted")
+    })
+  })
+})
