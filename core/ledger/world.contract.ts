@@ -18,7 +18,6 @@ import { expect } from "vitest"
 import { emptyBlobs } from "../blob/memory.js"
 import { type Failure, isDaybookError, type Refusal } from "../errors.js"
 import type { CoreRecorded } from "../event/catalog.js"
-import type { Recorded } from "../event/event.js"
 import type { Reference, Target } from "../model/reference.js"
 import * as LevelViews from "../view/level.js"
 import * as MemoryViews from "../view/memory.js"
@@ -108,6 +107,11 @@ const saveOptions = (
 /** As `toEqual`, whose report costs too much to be made ready for what is equal nearly always. */
 const equal = (found: unknown, expected: unknown): void => {
   if (!isDeepStrictEqual(found, expected)) expect(found).toEqual(expected)
+}
+
+const saidOf = (model: Model, of: number): unknown => {
+  const { position, type, time, actor, key, about } = model.events[of - 1] ?? {}
+  return { position, type, time, actor, key, about }
 }
 
 export class World {
@@ -273,35 +277,43 @@ export class World {
     )
   }
 
-  /** Reads the events that the model has since a position, learns their ids, and compares them. */
+  /** The events after a position, their ids learned. */
+  async events(now: number, after: number): Promise<ReadonlyArray<CoreRecorded>> {
+    const read = Stream.runCollect(this.ledger.replay({ after }))
+    const events = (await this.run(now, read)) as ReadonlyArray<CoreRecorded>
+    for (const event of events) this.#learnFrom(event)
+    return events
+  }
+
+  /** Reads the events that the model has since a position, and compares them. */
   async learn(model: Model, after: number): Promise<void> {
     expect(this.ledger.position).toBe(model.state.position)
     if (after === model.state.position) return
-    const read = Stream.runCollect(this.ledger.replay({ after }))
-    const events = (await this.run(model.now, read)) as ReadonlyArray<Recorded>
-    expect(events.map(({ position }) => position)).toEqual(
-      model.events.slice(after).map(({ position }) => position),
-    )
-    for (const event of events) {
-      this.#learnFrom(model, event as CoreRecorded)
-      const { position, type, time, actor, key, about } = model.events[event.position - 1] ?? {}
-      const links = event.subjects.map(({ id, previous }) => [this.translate(id), previous])
-      const { idempotencyKey } = event
-      const found = {
-        ...{ position: event.position, type: event.type, time: event.time },
-        ...{ actor: event.actor, key: idempotencyKey, about: Object.fromEntries(links) },
+    const events = await this.events(model.now, after)
+    for (const [index, event] of events.entries()) {
+      expect(event.position).toBe(after + index + 1)
+      if (event.type === "version-saved") {
+        const version = model.states[event.position]?.versions.at(-1)
+        this.#bind(event.data.content.digest, `content of ${version?.value}`)
       }
-      equal(found, { position, type, time, actor, key, about })
+      equal(this.#told(event), saidOf(model, event.position))
     }
   }
 
-  #learnFrom(model: Model, event: CoreRecorded): void {
-    const { type, data, position } = event
+  /** Whether an event is that of the model. */
+  isSame(model: Model, event: CoreRecorded): boolean {
+    return isDeepStrictEqual(this.#told(event), saidOf(model, event.position))
+  }
+
+  #told({ position, type, time, actor, idempotencyKey: key, subjects }: CoreRecorded): unknown {
+    const links = subjects.map(({ id, previous }) => [this.translate(id), previous])
+    return { position, type, time, actor, key, about: Object.fromEntries(links) }
+  }
+
+  #learnFrom({ type, data, position }: CoreRecorded): void {
     if (type === "version-saved") {
-      const version = model.states[position]?.versions.at(-1)
       this.#bind(data.version.id, `version ${position}`)
       this.#bind(data.artifact.id, `artifact ${data.artifact.name}`)
-      this.#bind(data.content.digest, `content of ${version?.value}`)
     }
     if (type === "tag-defined") this.#bind(data.tag.id, `tag ${data.tag.name}`)
     if (type === "version-saved" || type === "tags-added")
@@ -319,6 +331,16 @@ export class World {
       return
     }
     equal(this.translate(answer), said)
+  }
+
+  /** As `compare`, as an answer. */
+  isAnswer(answer: unknown, say: () => unknown): boolean {
+    try {
+      return isDeepStrictEqual(this.translate(answer), say())
+    } catch (refused) {
+      if (!(refused instanceof Refused)) throw refused
+      return isDeepStrictEqual(this.#known(answer, refused), refused.fields)
+    }
   }
 
   /** Of a refusal those fields that the model knows. */
