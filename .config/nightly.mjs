@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url"
 
 const suites = [
   { file: "core/ledger/model.test.ts", env: { MODEL_RUNS: "10000" } },
+  { file: "core/ledger/linear.test.ts", env: { LINEAR_RUNS: "10000" } },
+  { file: "core/ledger/storm.test.ts", env: { STORM_RUNS: "500" } },
   { file: "core/ledger/certificate.test.ts", env: { CERTIFICATE_RUNS: "5000" } },
   { file: "core/ledger/fuzz.test.ts", env: { FUZZ_RUNS: "100000" } },
 ]
