@@ -1,30 +1,43 @@
-// Runs the suites that draw at random for as long as a night allows: `node .config/nightly.mjs`, or
-// only those whose file has a word in its path: `node .config/nightly.mjs fuzz`. Each prints its
-// seed; the same seed in its variable repeats a failure.
+// What takes too long for every push: `npm run nightly` runs each suite of this list on its own, at
+// its full length, and goes on when one fails; `npm run nightly -- crash` runs that one. The last
+// lines say how each went.
 //
-// Knows how much of each is enough, not what they test. One line a suite.
+// To add a suite: one entry. Knows nothing of what the suites do.
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
 const suites = [
-  { file: "core/ledger/model.test.ts", env: { MODEL_RUNS: "10000" } },
-  { file: "core/ledger/linear.test.ts", env: { LINEAR_RUNS: "10000" } },
-  { file: "core/ledger/storm.test.ts", env: { STORM_RUNS: "500" } },
-  { file: "core/ledger/certificate.test.ts", env: { CERTIFICATE_RUNS: "5000" } },
-  { file: "core/ledger/fuzz.test.ts", env: { FUZZ_RUNS: "100000" } },
+  { name: "crash", file: "core/ledger/crash.test.ts", env: { CRASH_ROUNDS: "1000" } },
+  { name: "model", file: "core/ledger/model.test.ts", env: { MODEL_RUNS: "10000" } },
+  { name: "linear", file: "core/ledger/linear.test.ts", env: { LINEAR_RUNS: "10000" } },
+  { name: "storm", file: "core/ledger/storm.test.ts", env: { STORM_RUNS: "500" } },
+  { name: "certificate", file: "core/ledger/certificate.test.ts", env: { CERTIFICATE_RUNS: "5000" } },
+  { name: "fuzz", file: "core/ledger/fuzz.test.ts", env: { FUZZ_RUNS: "100000" } },
 ]
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 const vitest = [path("../node_modules/vitest/vitest.mjs"), "run"]
-const word = process.argv[2] ?? ""
+const config = ["--config", path("vitest.config.ts")]
 
-for (const { file, env } of suites.filter((suite) => suite.file.includes(word))) {
-  console.log(`\n${file} ${JSON.stringify(env)}`)
-  const suite = [...vitest, "--config", path("vitest.config.ts"), "--reporter=verbose", file]
-  const { status, error } = spawnSync(process.execPath, suite, {
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name))
+if (unknown.length > 0) throw new Error(`no suite is called ${unknown.join(", ")}`)
+
+const run = ({ name, file, env }) => {
+  const begun = Date.now()
+  const settings = Object.entries(env).map(([key, value]) => `${key}=${value}`)
+  console.log(`\n=== ${name}: ${file} ${settings.join(" ")}`)
+  const { status, error } = spawnSync(process.execPath, [...vitest, ...config, file], {
     stdio: "inherit",
     env: { ...process.env, ...env },
   })
   if (error) throw error
-  if (status !== 0) process.exitCode = status ?? 1
+  const seconds = Math.round((Date.now() - begun) / 1000)
+  return { name, ok: status === 0, text: `${status === 0 ? "passed" : "FAILED"}, ${seconds} s` }
 }
+
+const results = suites
+  .filter(({ name }) => wanted.length === 0 || wanted.includes(name))
+  .map((suite) => run(suite))
+for (const { name, text } of results) console.log(`${name}: ${text}`)
+if (results.some(({ ok }) => !ok)) process.exitCode = 1
