@@ -2,10 +2,11 @@
  * The lock: who holds it, who is told so, and that nothing but its holder's end lets go of it.
  */
 import { cpSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { createRequire } from "node:module"
+import promises from "node:fs/promises"
+import { createRequire, syncBuiltinESMExports } from "node:module"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import { describe, expect, it, onTestFinished } from "vitest"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { layoutOf } from "./layout.js"
 import { lock } from "./lock.js"
 import { Running, temporary } from "./places.contract.js"
@@ -44,6 +45,17 @@ describe("the lock", () => {
     const directory = temporary()
     await expect(holding(directory, Effect.die(new Error("oops")))).rejects.toThrow("oops")
     await expect(holding(directory, Effect.succeed("mine"))).resolves.toBe("mine")
+  })
+
+  it("is let go, for this process too, though the note of its holder cannot be removed", async () => {
+    const directory = temporary()
+    const spy = vi.spyOn(promises, "rm").mockRejectedValueOnce(new Error("the disk failed"))
+    syncBuiltinESMExports()
+    await expect(holding(directory, Effect.succeed("mine"))).resolves.toBe("mine")
+    spy.mockRestore()
+    syncBuiltinESMExports()
+    expect(readFileSync(layoutOf(directory).owner, "utf8")).toBe("")
+    await expect(holding(directory, Effect.succeed("again"))).resolves.toBe("again")
   })
 
   it("stays with its holder when a second one in its process is refused, by any path", async () => {

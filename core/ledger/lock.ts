@@ -112,10 +112,22 @@ const acquire = async (directory: string): Promise<Held> => {
   }
 }
 
+/** A note that stayed would keep this process out; emptied, it names nobody. */
+const forgetOwner = async (owner: string): Promise<void> => {
+  try {
+    await rm(owner, { force: true })
+  } catch {
+    await writeFile(owner, "").catch(() => undefined)
+  }
+}
+
 const release = async ({ database, place }: Held): Promise<void> => {
-  await rm(layoutOf(place).owner, { force: true })
-  await database.close()
-  held.delete(place)
+  try {
+    await forgetOwner(layoutOf(place).owner)
+    await database.close()
+  } finally {
+    held.delete(place)
+  }
 }
 
 const take = (directory: string): Effect.Effect<Held, LedgerLocked | LogFailure> =>
