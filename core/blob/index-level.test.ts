@@ -2,6 +2,7 @@
  * The index in LevelDB: the first row of a digest stays, copies wait behind it, and packs that were
  * rewritten are followed.
  */
+import { mkdirSync, rmdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -177,6 +178,16 @@ describe("the index", () => {
       await index.add([chunk("a", 1, 12)], [mark(1)])
     })
     await use(async (index) => expect((await index.marks()).size).toBe(1))
+  })
+
+  it("that cannot be opened is let go, and opens when that is mended", async () => {
+    await use((index) => index.add([chunk("a", 1, 12)], [mark(1)]))
+    const sign = join(directory(), "index", "whole")
+    rmSync(sign)
+    mkdirSync(sign)
+    await expect(openIndex(join(directory(), "index"))).rejects.toMatchObject({ code: "EISDIR" })
+    rmdirSync(sign)
+    await expect(use((index) => index.marks())).resolves.toEqual(new Map())
   })
 
   it("is emptied on demand", () =>

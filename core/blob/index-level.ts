@@ -218,6 +218,15 @@ export const openIndex = async (directory: string): Promise<BlobIndex> => {
     await rm(directory, { recursive: true, force: true })
     return openDatabase(directory)
   })
+  try {
+    return await indexIn(directory, database)
+  } catch (cause) {
+    await database.close()
+    throw cause
+  }
+}
+
+const indexIn = async (directory: string, database: Database): Promise<BlobIndex> => {
   const trust = new IndexTrust(directory)
   const base = database.getSync(baseKey)
   const found = IndexNumbers.of(base, await database.keys(numberRange).all())
