@@ -11,7 +11,11 @@ const suites = [
   { name: "model", file: "core/ledger/model.test.ts", env: { MODEL_RUNS: "10000" } },
   { name: "linear", file: "core/ledger/linear.test.ts", env: { LINEAR_RUNS: "10000" } },
   { name: "storm", file: "core/ledger/storm.test.ts", env: { STORM_RUNS: "500" } },
-  { name: "certificate", file: "core/ledger/certificate.test.ts", env: { CERTIFICATE_RUNS: "5000" } },
+  {
+    name: "certificate",
+    file: "core/ledger/certificate.test.ts",
+    env: { CERTIFICATE_RUNS: "5000" },
+  },
   { name: "fuzz", file: "core/ledger/fuzz.test.ts", env: { FUZZ_RUNS: "100000" } },
 ]
 

@@ -13,6 +13,7 @@ import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { directoryMode } from "../disk/files.js"
+import { writing } from "../disk/room.js"
 import type { BlobFailure } from "../errors.js"
 import { packBytesMax as packBytesMaxDefault } from "../limits.js"
 import { type BlobStat, BlobStore, type BlobStoreShape, type Chunking } from "./blob-store.js"
@@ -91,7 +92,7 @@ const warn = ({ pack, from, to, state, digest }: Finding): Effect.Effect<void> =
 const acquire = (options: FilesystemOptions): Effect.Effect<Opened, BlobFailure, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.tryPromise({
-      try: () => openStore(options),
+      try: () => writing(options.directory, () => openStore(options)),
       catch: (cause) => blobFailure("open", cause),
     }),
     ({ store }) => Effect.promise(() => closeStore(store)),
@@ -130,7 +131,7 @@ const make = Effect.fnUntraced(function* (options: FilesystemOptions) {
     put: (source) => takeIn(cuts, () => beginDraft(store), source),
     ...readingOf(store),
     flush: Effect.tryPromise({
-      try: () => store.writer.flush(),
+      try: () => writing(packs, () => store.writer.flush()),
       catch: (cause) => blobFailure("flush", cause, "unknown"),
     }),
     remove: (digests) => {

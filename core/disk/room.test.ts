@@ -1,6 +1,7 @@
 import { tmpdir } from "node:os"
 import { describe, expect, it } from "vitest"
-import { writeCause } from "./room.js"
+import { BlobFailure } from "../errors.js"
+import { writeCause, writing } from "./room.js"
 
 const diskError = (code: string): Error => Object.assign(new Error(code), { code })
 const directory = tmpdir
@@ -16,5 +17,18 @@ describe("the cause of a failed write", () => {
     expect(await writeCause(directory(), silent, unknown)).toBe(silent)
     const said = diskError("EROFS")
     expect(await writeCause(directory(), said, room(0))).toBe(said)
+  })
+
+  it("is what it says, on a full disk too", async () => {
+    const own = { message: "no", operation: "open", reason: "conflict", outcome: "none" } as const
+    const full = () => Promise.resolve(0)
+    for (const said of [new BlobFailure(own), diskError("LEVEL_CORRUPTION"), diskError("EACCES")])
+      expect(await writeCause(directory(), said, full)).toBe(said)
+  })
+
+  it("is told by the work that failed, whose answer is its own otherwise", async () => {
+    expect(await writing(directory(), () => Promise.resolve(1))).toBe(1)
+    const failed = diskError("EIO")
+    await expect(writing(directory(), () => Promise.reject(failed))).rejects.toBe(failed)
   })
 })

@@ -2,7 +2,8 @@
  * Room on a disk: whether it was missing when a write failed.
  */
 import { statfs } from "node:fs/promises"
-import { storageReason } from "../model/cause.js"
+import { isDaybookError } from "../errors.js"
+import { hasCode, storageReason } from "../model/cause.js"
 
 // Less than this left is full: a write takes whole blocks, and a file system keeps some back.
 const roomBytesMin = 1_048_576
@@ -12,14 +13,27 @@ const roomIn = async (directory: string): Promise<number> => {
   return bavail * bsize
 }
 
-/** The cause of a failed write. LevelDB gives no code for a full disk, so the disk is asked. */
+/** Errors that say what they are. Of the others LevelDB's give no code for a full disk. */
+const isTelling = (cause: unknown): boolean =>
+  isDaybookError(cause) || hasCode(cause, "LEVEL_CORRUPTION") || storageReason(cause) !== "io"
+
+/** The cause of a failed write: where it does not say that the disk is full, the disk is asked. */
 export const writeCause = async (
   directory: string,
   cause: unknown,
   room: (directory: string) => Promise<number> = roomIn,
 ): Promise<unknown> => {
-  if (storageReason(cause) !== "io") return cause
+  if (isTelling(cause)) return cause
   const left = await room(directory).catch(() => Number.POSITIVE_INFINITY)
   if (left >= roomBytesMin) return cause
   return Object.assign(new Error("the disk is full", { cause }), { code: "ENOSPC" })
+}
+
+/** Work that takes room in a directory: when it fails, it says so where there was none. */
+export const writing = async <A>(directory: string, run: () => Promise<A>): Promise<A> => {
+  try {
+    return await run()
+  } catch (cause) {
+    throw await writeCause(directory, cause)
+  }
 }

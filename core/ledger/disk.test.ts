@@ -224,8 +224,8 @@ const fill = async (stage: Stage, directory: string, what: string): Promise<void
       ? ledger.save(`noise ${n}`, noise())
       : ledger.logMetadata({ artifact: "a" }, { n, text: text() })
   const fail = (error: unknown): void => {
-    const { _tag, kind, outcome, message } = error as Readonly<Record<string, unknown>>
-    stage.tell({ _tag, kind, outcome, message })
+    const { _tag, kind, outcome, reason, message } = error as Readonly<Record<string, unknown>>
+    stage.tell({ _tag, kind, outcome, reason, message })
   }
   for (let n = 1; n <= 2; n += 0) {
     try {
@@ -244,6 +244,8 @@ interface FullDisk {
   readonly directory: string
   readonly program: Running
   readonly makeRoom: () => void
+  /** Of the write that found no room. */
+  readonly reason: string
 }
 
 type Prepare = (directory: string, what: string) => FullDisk
@@ -256,6 +258,7 @@ const limited: Prepare = (directory, what) => {
     directory,
     program: new Running("sh", ["-c", shell, ...program]),
     makeRoom: () => undefined,
+    reason: "io",
   }
 }
 
@@ -267,6 +270,7 @@ const small: Prepare = (given, what) => {
     directory,
     program: start(door, fill, directory, what),
     makeRoom: () => mount("-o", `remount,size=${2 ** 26}`, folder),
+    reason: "full",
   }
 }
 
@@ -277,7 +281,9 @@ const losesNothing = async (prepare: Prepare, what: string): Promise<void> => {
   const lines = program.lines as ReadonlyArray<Readonly<Record<string, unknown>>>
   const acknowledged = lines.flatMap(({ position }) => (position === undefined ? [] : [position]))
   expect(acknowledged.length).toBeGreaterThan(5)
-  for (const failure of lines.filter(({ position }) => position === undefined))
+  const failures = lines.filter(({ position }) => position === undefined)
+  expect(failures[0]).toMatchObject({ reason: full.reason })
+  for (const failure of failures)
     expect(failure).toMatchObject({
       _tag: expect.stringMatching(/^(Log|View|Blob)Failure$/),
       kind: "unavailable",

@@ -37,4 +37,4 @@ export const openCopy = (
   Effect.acquireRelease(
     Effect.tryPromise({ try: () => copy(options), catch: failure("open", "none") }),
     ({ opened, giveBack }) => Effect.promise(() => opened.close().then(giveBack)),
-  ).pipe(Effect.map(({ opened }) => shapeOf(opened)))
+  ).pipe(Effect.map(({ opened }) => shapeOf(opened, options.temporary)))

@@ -2,11 +2,14 @@
  * The view store on LevelDB: the laws of the port, and the risks of the technology by their names.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import promises from "node:fs/promises"
+import { syncBuiltinESMExports } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { describe, expect, it } from "vitest"
+import { Level } from "level"
+import { describe, expect, it, vi } from "vitest"
 import { ViewFailure } from "../errors.js"
 import { layer } from "./level.js"
 import { viewStoreContract } from "./view-store.contract.js"
@@ -114,6 +117,26 @@ describe("LevelDB", () => {
         Effect.map(store.scan([all]), ([found = []]) => {
           expect(found.length).toBe(4_000)
         }),
+    ))
+
+  it("says that the disk is full, which LevelDB does in words only", () =>
+    run((store, directory) =>
+      Effect.promise(async () => {
+        const disk = await promises.statfs(directory)
+        const asked = vi.spyOn(promises, "statfs").mockResolvedValue({ ...disk, bavail: 0 })
+        syncBuiltinESMExports()
+        for (const [write, name] of [
+          [store.commit(rows(1, 1)), "batch"],
+          [store.clear(all), "clear"],
+        ] as const) {
+          vi.spyOn(Level.prototype, name).mockRejectedValueOnce(new Error("IO error"))
+          const failure = await Effect.runPromise(Effect.flip(write))
+          expect(failure).toMatchObject({ reason: "full", outcome: "unknown" })
+        }
+        expect(asked).toHaveBeenCalledWith(directory)
+        vi.restoreAllMocks()
+        syncBuiltinESMExports()
+      }),
     ))
 
   it("fails as a view failure once it is closed", async () => {

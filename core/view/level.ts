@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Level } from "level"
 import { directoryMode } from "../disk/files.js"
+import { writing } from "../disk/room.js"
 import { ViewFailure } from "../errors.js"
 import { hasCode, storageReason } from "../model/cause.js"
 import {
@@ -50,21 +51,22 @@ const openDatabase = ({
   aside,
 }: LevelViewOptions): Effect.Effect<Database, ViewFailure> =>
   Effect.tryPromise({
-    try: async () => {
-      try {
-        return await openThere(directory)
-      } catch (cause) {
-        if (aside === undefined || !hasCode(cause, "LEVEL_CORRUPTION")) throw cause
-        await rename(directory, aside)
-        await mkdir(directory, { mode: directoryMode })
-        return await openThere(directory)
-      }
-    },
+    try: () =>
+      writing(directory, async () => {
+        try {
+          return await openThere(directory)
+        } catch (cause) {
+          if (aside === undefined || !hasCode(cause, "LEVEL_CORRUPTION")) throw cause
+          await rename(directory, aside)
+          await mkdir(directory, { mode: directoryMode })
+          return await openThere(directory)
+        }
+      }),
     catch: failure("open", "none"),
   })
 
 /** The port over an open database. */
-export const shapeOf = (database: Database): ViewStoreShape => {
+export const shapeOf = (database: Database, directory: string): ViewStoreShape => {
   const get = (key: string): Uint8Array | undefined => {
     try {
       return database.getSync(key)
@@ -95,13 +97,15 @@ export const shapeOf = (database: Database): ViewStoreShape => {
   const write = (writes: ReadonlyArray<RowWrite>, sync: boolean) =>
     Effect.tryPromise({
       try: () =>
-        database.batch(
-          writes.map(({ key, value }) =>
-            value === undefined
-              ? { type: "del" as const, key }
-              : { type: "put" as const, key, value },
+        writing(directory, () =>
+          database.batch(
+            writes.map(({ key, value }) =>
+              value === undefined
+                ? { type: "del" as const, key }
+                : { type: "put" as const, key, value },
+            ),
+            { sync },
           ),
-          { sync },
         ),
       catch: failure("commit", "unknown"),
     })
@@ -112,7 +116,10 @@ export const shapeOf = (database: Database): ViewStoreShape => {
     commit: (writes) => write(writes, false),
     commitDurably: (writes) => write(writes, true),
     clear: (range) =>
-      Effect.tryPromise({ try: () => database.clear(range), catch: failure("clear", "unknown") }),
+      Effect.tryPromise({
+        try: () => writing(directory, () => database.clear(range)),
+        catch: failure("clear", "unknown"),
+      }),
   }
 }
 
@@ -124,6 +131,6 @@ export const layer = (options: LevelViewOptions): Layer.Layer<ViewStore, ViewFai
       Effect.acquireRelease(openDatabase(options), (database) =>
         Effect.promise(() => database.close()),
       ),
-      shapeOf,
+      (database) => shapeOf(database, options.directory),
     ),
   )
