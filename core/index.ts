@@ -54,29 +54,32 @@ export type {
 } from "./event/event.js"
 export { eventType } from "./event/event.js"
 export type {
-  Abortable,
   Archive as ArchiveApi,
+  BackupReceipt,
   BatchBuilder,
   BatchResults,
-  DeleteOptions,
-  FileOptions,
-  LoadOptions,
   Planned,
   ReaderApi,
   Receipt,
-  SaveOptions,
-  SaveRequest,
   Stats,
   StepOptions,
-  TagDefinition,
   View as ViewApi,
   ViewPage,
-  WriteOptions,
 } from "./ledger/api.js"
+export type {
+  Abortable,
+  DeleteOptions,
+  FileOptions,
+  LoadOptions,
+  SaveOptions,
+  SaveRequest,
+  TagDefinition,
+  WriteOptions,
+} from "./ledger/call-options.js"
 export type { Downloaded, DownloadOptions, Progress } from "./ledger/download.js"
 export type { OpenOptions } from "./ledger/local.js"
 export { openLedger, type PromiseLedger as Ledger } from "./ledger/promise.js"
-export type { Trust } from "./ledger/trust.js"
+export type { Damage, Trust } from "./ledger/trust.js"
 export type { Durability } from "./log/event-log.js"
 export type {
   AnyMaterializer,

@@ -121,6 +121,18 @@ describe("tour", () => {
     await writer.close()
   })
 
+  it("is backed up beside its writer", async () => {
+    const path = join(directory, "kept")
+    const writer = await openLedger(path)
+    await writer.save("penguins", "first")
+    const to = join(directory, "backup")
+    expect(await tour.backedUp(writer, to)).toMatchObject({ position: 2, events: 2 })
+    await writer.close()
+    const copy = await openLedger({ directory: to, create: false })
+    expect(await copy.load("penguins")).toBe("first")
+    await copy.close()
+  })
+
   it("takes a program's own classes, events, commands and projections", async () => {
     const path = join(directory, "ledger")
     const { ledger: own, position } = await extended(path)

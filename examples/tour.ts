@@ -12,6 +12,13 @@ export const inMemory = async () => {
   return ledger
 }
 
+export const backedUp = async (ledger: Ledger, directory: string) => {
+  // #region backup
+  const backup = await ledger.backup(directory) // { position, root, events, bytes }
+  // #endregion
+  return backup
+}
+
 /** Looks at the ledger of a directory while `work` goes on in it. */
 export const lookOn = async (directory: string, work: () => Promise<unknown>) => {
   // #region reader

@@ -5,25 +5,16 @@
  * Plain data in, plain data out: readonly objects, `undefined` for absence.
  */
 import type * as Effect from "effect/Effect"
-import type { StandardSchemaV1 } from "effect/StandardSchema"
 import type * as Stream from "effect/Stream"
-import type { ByteRange } from "../blob/blob-store.js"
 import type { Command } from "../command/command.js"
-import type { Expectation } from "../command/expect.js"
 import type { BlobFailure, DaybookError, LogFailure } from "../errors.js"
 import type { Context, Recorded } from "../event/event.js"
 import type { Materializer } from "../materializer/materializer.js"
-import type {
-  Artifact,
-  ArtifactType,
-  ArtifactVersion,
-  Loaded,
-  Producer,
-  SaveType,
-} from "../model/artifact.js"
+import type { Artifact, ArtifactVersion, Loaded } from "../model/artifact.js"
+import type { Digest } from "../model/digest.js"
 import type { Metadata } from "../model/metadata.js"
 import type { Reference, Target } from "../model/reference.js"
-import type { Tag, TagColor } from "../model/tag.js"
+import type { Tag } from "../model/tag.js"
 import type { ArtifactQuery } from "../query/artifacts.js"
 import type { ReplayQuery } from "../query/history.js"
 import type { MetadataChange, MetadataPoint } from "../query/metadata.js"
@@ -31,6 +22,17 @@ import type { Page } from "../query/page.js"
 import type { TagQuery } from "../query/tags.js"
 import type { VersionQuery } from "../query/versions.js"
 import type { TableKey, Tables, ViewOf } from "../view/draft.js"
+import type {
+  Abortable,
+  DeleteOptions,
+  FileOptions,
+  LoadOptions,
+  SaveOptions,
+  SaveRequest,
+  TagDefinition,
+  WholeCall,
+  WriteOptions,
+} from "./call-options.js"
 import type { ArchiveOf } from "./content.js"
 import type { Downloaded, DownloadOptions } from "./download.js"
 import type { Trust } from "./trust.js"
@@ -47,73 +49,12 @@ export type Many<D extends Door, A, E = DaybookError> = D extends "effect"
   ? Stream.Stream<A, E>
   : AsyncIterable<A>
 
-export interface Abortable {
-  /** Aborts the call; a promise rejects with the signal's reason. */
-  readonly signal?: AbortSignal
-}
-
-export interface WriteOptions extends Abortable {
-  /** Same key and same input: the first result, for good. Same key, other input: refused. */
-  readonly idempotencyKey?: string
-  /** Refuses the write when the ledger is not as expected. */
-  readonly expect?: Expectation
-  /** Why, for the event; in place of that of `with`. */
-  readonly reason?: string
-}
-
-export interface SaveOptions extends WriteOptions {
-  /** The label; assigned when left out. */
-  readonly version?: string | number
-  readonly tags?: string | ReadonlyArray<string>
-  readonly metadata?: Metadata
-  readonly type?: ArtifactType
-  readonly saveType?: SaveType
-  /** A materializer, or the name of one that the ledger knows. */
-  readonly materializer?: Materializer<never, unknown> | string
-  /** Versions it was made from. */
-  readonly inputs?: ReadonlyArray<Reference | { readonly version: Reference; readonly as: string }>
-  readonly producer?: string | Producer
-  readonly description?: string
-  /** `"content"`: content equal to that of the latest version makes no new version. */
-  readonly reuse?: "content"
-}
-
-/** Options that a call has as a whole, not each of its writes. */
-export type WholeCall = "idempotencyKey" | "reason" | "signal"
-
-export interface SaveRequest<T = unknown> extends Omit<SaveOptions, WholeCall> {
-  readonly name: string
-  readonly value: T
-}
-
-export interface LoadOptions<T = unknown> extends Abortable {
-  readonly version?: string | number
-  /** A schema (standardschema.dev) that the value must match, or a materializer to read it with. */
-  readonly as?: StandardSchemaV1<unknown, T> | Materializer<never, T>
-}
-
 /** What a write answers. */
 export interface Receipt {
   /** Of its last event; of the head when it made none. */
   readonly position: number
   /** Whether anything changed. */
   readonly changed: boolean
-}
-
-export interface TagDefinition extends WriteOptions {
-  readonly exclusive?: boolean
-  readonly color?: TagColor
-  readonly description?: string
-}
-
-export interface DeleteOptions extends WriteOptions {
-  /** Also when surviving versions use it as input. */
-  readonly force?: boolean
-}
-
-export interface FileOptions extends Abortable {
-  /** Half-open, in bytes, clamped to the file. */
-  readonly range?: ByteRange
 }
 
 export type Archive<D extends Door> = ArchiveOf<Many<D, Uint8Array>>
@@ -225,6 +166,18 @@ export interface BatchBuilder {
 /** One a write, in order: a version for a save, a receipt for anything else. */
 export type BatchResults = ReadonlyArray<ArtifactVersion | Receipt>
 
+/** What a backup holds now, and what of it is new. */
+export interface BackupReceipt {
+  /** Of its last event. */
+  readonly position: number
+  /** RFC 6962 root over all its events. */
+  readonly root: Digest
+  /** Events that were copied. */
+  readonly events: number
+  /** Bytes of packs that were copied. */
+  readonly bytes: number
+}
+
 export interface LedgerApi<D extends Door> extends ReaderApi<D> {
   /** Position of the last event that every answer includes. */
   readonly position: number
@@ -286,6 +239,14 @@ export interface LedgerApi<D extends Door> extends ReaderApi<D> {
   readonly formatEvent: (event: Recorded) => string
   /** Throws the views away and folds the log again. */
   readonly rebuild: () => Run<D, { readonly events: number }>
+  /**
+   * Makes a directory this ledger as it is now, or brings an earlier backup there up to it, beside
+   * all that goes on. The backup opens as this ledger, with the same positions and root.
+   */
+  readonly backup: (
+    directory: string,
+    options?: { readonly signal?: AbortSignal },
+  ) => Run<D, BackupReceipt>
   /** Where it is only read: brings it to what its writer has done since. Answers include that. */
   readonly refresh: () => Run<D, { readonly position: number }>
   readonly stats: () => Run<D, Stats>

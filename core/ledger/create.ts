@@ -177,6 +177,28 @@ const writeFirst = Effect.fnUntraced(function* (
   yield* attempt(directory, () => writeNew(tip, encodeTip({ ledger: identity.id, edge })))
 })
 
+/**
+ * Finishes, under the lock, a ledger that was begun: `fill` writes events, and the seal over them.
+ * The identity comes last.
+ */
+export const finishWith = Effect.fnUntraced(function* <A, E>(
+  directory: string,
+  identity: Identity,
+  fill: Effect.Effect<A, E>,
+): Effect.fn.Return<A, E | LogFailure> {
+  const { tmp, identity: path } = layoutOf(directory)
+  yield* attempt(directory, () => makePieces(directory))
+  const filled = yield* fill
+  yield* attempt(directory, async () => {
+    const beside = join(tmp, basename(path))
+    await writeNew(beside, encodeIdentity(identity))
+    await syncDirectory(directory)
+    await rename(beside, path)
+    await syncDirectory(directory)
+  })
+  return filled
+})
+
 /** Finishes, under the lock, the ledger that was begun; or finds that another process has. */
 export const finishLedger = Effect.fnUntraced(function* (
   directory: string,
@@ -185,15 +207,6 @@ export const finishLedger = Effect.fnUntraced(function* (
   if (found !== undefined) return found
   const time = yield* Clock.currentTimeMillis
   const identity = newIdentity(time)
-  const layout = layoutOf(directory)
-  yield* attempt(directory, () => makePieces(directory))
-  yield* writeFirst(directory, identity, time)
-  yield* attempt(directory, async () => {
-    const beside = join(layout.tmp, basename(layout.identity))
-    await writeNew(beside, encodeIdentity(identity))
-    await syncDirectory(directory)
-    await rename(beside, layout.identity)
-    await syncDirectory(directory)
-  })
+  yield* finishWith(directory, identity, writeFirst(directory, identity, time))
   return identity
 })

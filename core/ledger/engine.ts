@@ -20,7 +20,7 @@ import type { Moment } from "../query/query.js"
 import { decodeRecords } from "../query/records.js"
 import type { Views } from "../view/views.js"
 import type { Folding } from "./folding.js"
-import type { Reading } from "./place.js"
+import type { Place } from "./place.js"
 import type { Trust } from "./trust.js"
 import type { Writer } from "./writer.js"
 
@@ -37,8 +37,7 @@ export interface Engine {
   readonly trust: Trust
   /** Position of the last event that every answer includes. */
   readonly head: () => number
-  /** Set where the ledger can only be asked. */
-  readonly reading: Reading | undefined
+  readonly place: Place
   /** Seals what has been appended. */
   readonly seal: Effect.Effect<void, LogFailure | BlobFailure>
   readonly isClosed: () => boolean
@@ -48,7 +47,7 @@ export const closedError = (): LedgerClosed =>
   new LedgerClosed({ message: "the ledger is closed: open it again" })
 
 /** Fails where the ledger can only be asked. */
-export const writable = ({ reading }: Engine): Effect.Effect<void, LedgerReadOnly> =>
+export const writable = ({ place: { reading } }: Engine): Effect.Effect<void, LedgerReadOnly> =>
   reading === undefined ? Effect.void : Effect.fail(reading.refusal)
 
 /** The ledger after the event of a position. */

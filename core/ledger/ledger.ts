@@ -15,6 +15,7 @@ import { parsedInput } from "../query/input.js"
 import { beginBuild, switchOver } from "../view/build.js"
 import type { Views } from "../view/views.js"
 import type { LedgerApi } from "./api.js"
+import { backup } from "./backup.js"
 import { makeBatch } from "./batch.js"
 import { type Engine, pastMoment, presentMoment, writable } from "./engine.js"
 import { checkExtensions, type Extensions } from "./extensions.js"
@@ -60,7 +61,8 @@ const rebuildViews = Effect.fnUntraced(function* ({ log, folding, views }: Engin
 /** Follows the writer of a ledger that is only read; one that is written here is always there. */
 const refresh = Effect.fn("Ledger.refresh")(function* (engine: Engine) {
   yield* presentMoment(engine)
-  const { reading, log, folding, views, writer } = engine
+  const { log, folding, views, writer } = engine
+  const { reading } = engine.place
   if (reading !== undefined)
     yield* writer.exclusively(Effect.andThen(reading.renew, catchUpAround(log, folding, views)))
   return { position: engine.head() }
@@ -81,6 +83,7 @@ const makeApi = (
       readable("event", () => formatEvent(engine.codec, event)),
     rebuild: () => rebuild(engine),
     refresh: () => refresh(engine),
+    backup: backup(engine),
     stats: () => stats(engine),
     with: (context: EventContext) =>
       makeApi({ ...session, context: { ...session.context, ...parseContext(context) } }, close),

@@ -9,7 +9,7 @@ import { type Failure, InvalidInput, type Refusal, TypeMismatch } from "../error
 import type { AnyMaterializer, FileInput } from "../materializer/materializer.js"
 import type { ArtifactVersion } from "../model/artifact.js"
 import { validated } from "../model/schema.js"
-import type { LoadOptions } from "./api.js"
+import type { LoadOptions } from "./call-options.js"
 import { fileInput, treeOf } from "./content.js"
 import { awaiting } from "./foreign.js"
 

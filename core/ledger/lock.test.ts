@@ -47,7 +47,7 @@ describe("the lock", () => {
     await expect(holding(directory, Effect.succeed("mine"))).resolves.toBe("mine")
   })
 
-  it("is let go, for this process too, though the note of its holder cannot be removed", async () => {
+  it("is let go, for this process too, though the note of its holder stays", async () => {
     const directory = temporary()
     const spy = vi.spyOn(promises, "rm").mockRejectedValueOnce(new Error("the disk failed"))
     syncBuiltinESMExports()

@@ -129,7 +129,7 @@ export const openEngine = Effect.fnUntraced(function* (place: Place, options: Ex
     folding,
     writer,
     head: () => headOf(views, folding),
-    reading,
+    place,
     seal: Effect.suspend(() => sealer.seal()),
     materializers: all,
     commandsOwn,

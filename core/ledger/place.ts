@@ -27,6 +27,11 @@ export interface Place {
   /** Of the log's files, before they were opened; absent where they have none. */
   readonly generation?: number | undefined
   readonly writeSeal: WriteSeal
+  /**
+   * Brings the packs in another directory up to those here, durably; answers with the bytes that
+   * were copied. Absent where content does not lie in packs.
+   */
+  readonly copyPacks?: (to: string) => Effect.Effect<number, BlobFailure>
   /** Absent where it may be written. */
   readonly reading?: Reading
 }

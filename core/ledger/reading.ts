@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { BlobStore } from "../blob/blob-store.js"
+import { copyPacks } from "../blob/pack-copy.js"
 import { openReading } from "../blob/reading.js"
 import { readIfThere } from "../disk/files.js"
 import { type Failure, LedgerReadOnly, type Refusal, WrongLedger } from "../errors.js"
@@ -80,6 +81,7 @@ export const openForReading = Effect.fnUntraced(function* (
     directory,
     tip: tip === undefined ? undefined : decodeTip(tip),
     writeSeal: () => Effect.void,
+    copyPacks: (to) => copyPacks(layout.packs, to),
     reading: {
       refusal: refusalOf(given),
       damaged: isRepaired ? repaired : [],

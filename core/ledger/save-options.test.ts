@@ -9,7 +9,7 @@ import {
   saveInputCountMax,
   saveTagCountMax,
 } from "../limits.js"
-import type { SaveOptions } from "./api.js"
+import type { SaveOptions } from "./call-options.js"
 import { parseSave } from "./save-options.js"
 
 const id = "01ARZ3NDEKTSV4RRFFQ69G5FAV"

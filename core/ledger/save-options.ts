@@ -20,7 +20,7 @@ import {
 } from "../model/input.js"
 import { versionLabelProblem } from "../model/names.js"
 import { ArtifactTypeSchema, SaveTypeSchema } from "../model/schema.js"
-import type { SaveOptions } from "./api.js"
+import type { SaveOptions } from "./call-options.js"
 
 /** What a save asks for, but its content. */
 export interface SavePlan {

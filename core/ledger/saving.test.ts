@@ -5,7 +5,8 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { describe, expect, it } from "vitest"
-import type { LedgerApi, SaveOptions } from "./api.js"
+import type { LedgerApi } from "./api.js"
+import type { SaveOptions } from "./call-options.js"
 import { MemoryPlace } from "./places.contract.js"
 
 type Api = LedgerApi<"effect">

@@ -16,7 +16,7 @@ import { explaining } from "../query/explain.js"
 import { expandReference, expandTarget } from "../query/find.js"
 import { parsedInput } from "../query/input.js"
 import type { Moment } from "../query/query.js"
-import type { WriteOptions } from "./api.js"
+import type { WriteOptions } from "./call-options.js"
 import { type Engine, presentMoment, writable } from "./engine.js"
 import { type Reply, type Request, requestDigest, type Step } from "./request.js"
 

@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Filesystem from "../blob/filesystem.js"
+import { copyPacks as copyPacksTo } from "../blob/pack-copy.js"
 import { generationOf, namesIn } from "../disk/database.js"
 import { directoryMode, fileMode, isThere, readIfThere, replaceFile } from "../disk/files.js"
 import { type Failure, LogFailure, RecordCorrupted, type Refusal, WrongLedger } from "../errors.js"
@@ -110,7 +111,8 @@ const prepare = Effect.fnUntraced(function* (options: WritingOptions) {
       },
       catch: sealFailure(layout.tip),
     })
-  const place: Place = { identity, directory, tip, generation, writeSeal }
+  const copyPacks = (to: string) => copyPacksTo(layout.packs, to)
+  const place: Place = { identity, directory, tip, generation, writeSeal, copyPacks }
   return { layout, place }
 })
 

@@ -1,0 +1,73 @@
+/**
+ * What calls take besides their subject: the options of writes, saves, loads and files. Types
+ * alone; how they are parsed is known where they are used.
+ */
+import type { StandardSchemaV1 } from "effect/StandardSchema"
+import type { ByteRange } from "../blob/blob-store.js"
+import type { Expectation } from "../command/expect.js"
+import type { Materializer } from "../materializer/materializer.js"
+import type { ArtifactType, Producer, SaveType } from "../model/artifact.js"
+import type { Metadata } from "../model/metadata.js"
+import type { Reference } from "../model/reference.js"
+import type { TagColor } from "../model/tag.js"
+
+export interface Abortable {
+  /** Aborts the call; a promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+export interface WriteOptions extends Abortable {
+  /** Same key and same input: the first result, for good. Same key, other input: refused. */
+  readonly idempotencyKey?: string
+  /** Refuses the write when the ledger is not as expected. */
+  readonly expect?: Expectation
+  /** Why, for the event; in place of that of `with`. */
+  readonly reason?: string
+}
+
+export interface SaveOptions extends WriteOptions {
+  /** The label; assigned when left out. */
+  readonly version?: string | number
+  readonly tags?: string | ReadonlyArray<string>
+  readonly metadata?: Metadata
+  readonly type?: ArtifactType
+  readonly saveType?: SaveType
+  /** A materializer, or the name of one that the ledger knows. */
+  readonly materializer?: Materializer<never, unknown> | string
+  /** Versions it was made from. */
+  readonly inputs?: ReadonlyArray<Reference | { readonly version: Reference; readonly as: string }>
+  readonly producer?: string | Producer
+  readonly description?: string
+  /** `"content"`: content equal to that of the latest version makes no new version. */
+  readonly reuse?: "content"
+}
+
+/** Options that a call has as a whole, not each of its writes. */
+export type WholeCall = "idempotencyKey" | "reason" | "signal"
+
+export interface SaveRequest<T = unknown> extends Omit<SaveOptions, WholeCall> {
+  readonly name: string
+  readonly value: T
+}
+
+export interface LoadOptions<T = unknown> extends Abortable {
+  readonly version?: string | number
+  /** A schema (standardschema.dev) that the value must match, or a materializer to read it with. */
+  readonly as?: StandardSchemaV1<unknown, T> | Materializer<never, T>
+}
+
+export interface TagDefinition extends WriteOptions {
+  readonly exclusive?: boolean
+  readonly color?: TagColor
+  readonly description?: string
+}
+
+export interface DeleteOptions extends WriteOptions {
+  /** Also when surviving versions use it as input. */
+  readonly force?: boolean
+}
+
+export interface FileOptions extends Abortable {
+  /** Half-open, in bytes, clamped to the file. */
+  readonly range?: ByteRange
+}
