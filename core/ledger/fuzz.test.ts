@@ -5,7 +5,7 @@
  * What is sealed by a checksum is refused or unchanged. What is not is refused, or whole by its own
  * rules. Nothing is thrown but what the reader says it throws, and no memory follows a claim.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { isDeepStrictEqual } from "node:util"
@@ -13,7 +13,14 @@ import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import * as IndexRow from "../blob/index-row.js"
-import { frameHeaderBytes, packHeaderBytes, readFrameHeader, readPackFormat } from "../blob/pack.js"
+import {
+  frameHeaderBytes,
+  packHeaderBytes,
+  readAhead,
+  readFrameHeader,
+  readPackFormat,
+  scanPack,
+} from "../blob/pack.js"
 import { chunksOf, readRecipe } from "../blob/recipe.js"
 import { InvalidInput, RecordCorrupted, ViewFailure, WrongLedger } from "../errors.js"
 import { catalog } from "../event/catalog.js"
@@ -23,13 +30,9 @@ import { pathProblem } from "../model/path.js"
 import { decodeTree, encodeTree, parseManifest, summarizeTree } from "../model/tree.js"
 import { decodeCursor, encodeCursor, queryDigest } from "../query/page.js"
 import { decodeRecords } from "../query/records.js"
-import * as LevelViews from "../view/level.js"
 import { decodeGone, decodeNow, decodeWas } from "../view/row.js"
-import { ViewStore } from "../view/view-store.js"
 import { decodeIdentity } from "./identity.js"
-import { layoutOf } from "./layout.js"
-import { leftIn } from "./places.contract.js"
-import { openLedger } from "./promise.js"
+import { type Made, makeLedger } from "./samples.contract.js"
 import { decodeTip } from "./tip.js"
 
 const runs = Number(process.env.FUZZ_RUNS ?? 1_000)
@@ -57,63 +60,12 @@ const anError = (thrown: unknown): boolean => thrown instanceof Error
 const codec = makeCodec(catalog)
 const digest = queryDigest("things", { name: "a" })
 
-const real: {
-  records: ReadonlyArray<Uint8Array>
-  rows: ReadonlyArray<readonly [string, Uint8Array]>
-  frames: ReadonlyArray<Uint8Array>
-  identity: Uint8Array
-  tip: Uint8Array
-  pack: Uint8Array
-} = {
-  records: [],
-  rows: [],
-  frames: [],
-  identity: Buffer.of(),
-  tip: Buffer.of(),
-  pack: Buffer.of(),
-}
-
+let real: Made
 const home = mkdtempSync(join(tmpdir(), "daybook-fuzz-"))
+beforeAll(async () => {
+  real = await makeLedger(join(home, "ledger"))
+})
 afterAll(() => rmSync(home, { recursive: true, force: true }))
-
-/** A ledger in which every kind of thing happened, closed, and its files. */
-const makeReal = async (): Promise<void> => {
-  const directory = join(home, "ledger")
-  const ledger = await openLedger({ directory, actor: "ann", durability: "buffered" })
-  for (let n = 0; n < 20; n += 1) {
-    await ledger.save(`a${n % 3}`, `${n} `.repeat(n * 40), { tags: ["t"], metadata: { n } })
-    await ledger.tag("a0@1", `t${n}`)
-    await ledger.untag("a0@1", `t${n}`)
-    await ledger.logMetadata("a0", { at: new Date(n), list: [n, { é: null }] })
-  }
-  await ledger.defineTag("only", { exclusive: true, color: "red", idempotencyKey: "k" })
-  await ledger.save("b", new Map([[1n, new Date(0)]]), { inputs: ["a0"], description: "d" })
-  await ledger.save(
-    "noise",
-    Float64Array.from({ length: 9_000 }, (_, n) => Math.sin(n * n)),
-  )
-  await ledger.delete("a1@latest", { reason: "old", force: true })
-  await ledger.close()
-  const layout = layoutOf(directory)
-  real.records = (await leftIn(directory)).records
-  const everything = { gte: "", lt: "\u{10ffff}", reverse: false, countMax: 10_000 }
-  const scan = Effect.flatMap(ViewStore, (store) => store.scan([everything]))
-  const views = LevelViews.layer({ directory: layout.view })
-  real.rows = (await Effect.runPromise(Effect.provide(scan, views)))[0] ?? []
-  real.identity = readFileSync(layout.identity)
-  real.tip = readFileSync(layout.tip)
-  const [name = ""] = readdirSync(join(layout.blob, "packs"))
-  real.pack = readFileSync(join(layout.blob, "packs", name))
-  const frames: Array<Uint8Array> = []
-  for (let at = packHeaderBytes; at < real.pack.length; ) {
-    const header = readFrameHeader(real.pack.subarray(at))
-    if (header === undefined) throw new Error("the pack that was just written is damaged")
-    const end = at + frameHeaderBytes + header.storedSize
-    frames.push(real.pack.subarray(at, end))
-    at = end
-  }
-  real.frames = frames
-}
 
 const recipes = (): ReadonlyArray<Uint8Array> =>
   real.frames
@@ -351,9 +303,16 @@ const readBy = ({ refuses }: Format, { read }: Sample, bytes: Uint8Array): unkno
   }
 }
 
-const check = (format: Format, sample: Sample, bytes: Uint8Array): void => {
+/** `other` may have been put in its place as a whole. */
+const check = (
+  format: Format,
+  sample: Sample,
+  bytes: Uint8Array,
+  other: Uint8Array = sample.bytes,
+): void => {
   const value = readBy(format, sample, bytes)
   if (value === undefined || isDeepStrictEqual(value, sample.read(sample.bytes))) return
+  if (isDeepStrictEqual(value, readBy(format, sample, other))) return
   if (format.whole === undefined) expect(value).toBeUndefined()
   else format.whole(value as never, bytes)
 }
@@ -364,7 +323,7 @@ const repeated = (times: number, ...bytes: ReadonlyArray<number>): Buffer =>
 const named = (key: string, ...value: ReadonlyArray<number>): Buffer =>
   Buffer.concat([Buffer.of(0xa0 | key.length), Buffer.from(key), Buffer.from(value)])
 
-/** MessagePack made to hurt. */
+/** MessagePack, and some JSON, made to hurt. */
 const hostile: ReadonlyArray<readonly [string, Uint8Array]> = [
   ["nothing", Buffer.of()],
   ["lists, 20,000 deep", Buffer.concat([repeated(20_000, 0x91), Buffer.of(0xc0)])],
@@ -391,6 +350,9 @@ const hostile: ReadonlyArray<readonly [string, Uint8Array]> = [
   ["constructor", Buffer.concat([Buffer.of(0x81), named("constructor", 0x81), named("name", 1)])],
   ["half of a surrogate pair", Buffer.from("a3eda080", "hex")],
   ["a code that is not used", Buffer.of(0xc1)],
+  ["JSON, 20,000 deep", Buffer.from(`${"[".repeat(20_000)}${"]".repeat(20_000)}`)],
+  ["JSON of a format that is no number", Buffer.from('{"format":1e999}')],
+  ["JSON of a prototype", Buffer.from('{"__proto__":{"format":1,"polluted":1}}')],
 ]
 
 /** Changes that once were read as something else: the format, the sample and the changes. */
@@ -416,8 +378,6 @@ const found: ReadonlyArray<readonly [string, number, ReadonlyArray<Change>]> = [
 ]
 
 describe(`what is read (FUZZ_RUNS=${runs} FUZZ_SEED=${seed})`, () => {
-  beforeAll(makeReal)
-
   describe.each(formats)("as $name", (format) => {
     it("is read as it was made", () => {
       const samples = format.samples()
@@ -437,6 +397,7 @@ describe(`what is read (FUZZ_RUNS=${runs} FUZZ_SEED=${seed})`, () => {
           format,
           sample,
           all.reduce((bytes, made) => apply(bytes, second, made), sample.bytes),
+          second,
         )
       })
       const known = found.filter(([name]) => name === format.name)
@@ -454,5 +415,33 @@ describe(`what is read (FUZZ_RUNS=${runs} FUZZ_SEED=${seed})`, () => {
       for (const [, bytes] of hostile) check(format, sample, bytes)
       expect({}).not.toHaveProperty("polluted")
     })
+  })
+})
+
+describe(`a pack of which one bit is flipped (FUZZ_RUNS=${runs} FUZZ_SEED=${seed})`, () => {
+  it("gives every frame but the one that it is in", { timeout: 3_600_000 }, async () => {
+    let start = packHeaderBytes
+    const spans = real.frames.map(({ length }) => {
+      const span = { from: start, to: start + length }
+      start = span.to
+      return span
+    })
+    const flipped = fc.tuple(fc.integer({ min: packHeaderBytes, max: start - 1 }), fc.nat(7))
+    const property = fc.asyncProperty(flipped, async ([at, bit]) => {
+      const bytes = Uint8Array.from(real.pack)
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << bit)
+      let asked = 0
+      const read = (from: number, length: number): Promise<Uint8Array> => {
+        asked += Math.min(length, bytes.length - from)
+        return Promise.resolve(bytes.subarray(from, from + length))
+      }
+      const found: Array<number> = []
+      for await (const one of scanPack(readAhead(read), packHeaderBytes, bytes.length))
+        if (one.type === "frame") found.push(one.offset)
+      const untouched = spans.filter(({ from, to }) => at < from || at >= to)
+      expect(found).toEqual(untouched.map(({ from }) => from))
+      expect(asked).toBeLessThan(bytes.length * 4)
+    })
+    await fc.assert(property, { numRuns: Math.ceil(runs / 10), seed })
   })
 })
