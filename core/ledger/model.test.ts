@@ -61,6 +61,11 @@ const target: fc.Arbitrary<Of> = fc.oneof(
   { weight: 3, arbitrary: ref },
   name.map((artifact) => ({ artifact })),
 )
+/** A version of a number, or an artifact. */
+const hidden: fc.Arbitrary<Of> = fc.oneof(
+  fc.nat({ max: 3 }).map((saved) => ({ saved, as: "id" as const })),
+  name.map((artifact) => ({ artifact })),
+)
 const expecting = fc.oneof(
   fc.record({ position: fc.nat({ max: 8 }) }),
   fc.record({ latest: fc.constantFrom("1", "2", "x", null) }),
@@ -126,8 +131,8 @@ const changes: ReadonlyArray<fc.Arbitrary<Step>> = [
   define,
 ]
 const hiding: ReadonlyArray<fc.Arbitrary<Step>> = [
-  does("delete", on, rarely("force", fc.constant(true), 3)),
-  does("restore", on),
+  does("delete", on, rarely("force", fc.constant(true), 2)),
+  does("restore", fc.record({ of: fc.oneof(target, hidden) })),
 ]
 
 const key = rarely("key", fc.constantFrom("k1", "k2", "k3"), 4)
@@ -155,7 +160,9 @@ const call: fc.Arbitrary<Call> = fc.oneof(
     weight: 12,
     arbitrary: calling(
       "one",
-      fc.oneof({ weight: 5, arbitrary: save }, ...changes, ...hiding).map((step) => [step]),
+      fc
+        .oneof({ weight: 6, arbitrary: save }, ...changes, ...hiding, ...hiding)
+        .map((step) => [step]),
     ),
   },
   { weight: 1, arbitrary: calling("saveAll", fc.array(save, { minLength: 1, maxLength: 3 })) },
@@ -248,15 +255,21 @@ const common: ReadonlyArray<fc.WeightedArbitrary<Command>> = [
 ]
 
 /** What stores that can be told to fail allow beside. */
-const failing: fc.WeightedArbitrary<Command> = {
-  weight: 3,
-  arbitrary: fc
-    .tuple(call, fault, how)
-    .map((given) => new Command("failing", given, (it) => it.failing(...given))),
-}
+const failing: ReadonlyArray<fc.WeightedArbitrary<Command>> = [
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(call, fault, how)
+      .map((given) => new Command("failing", given, (it) => it.failing(...given))),
+  },
+  {
+    weight: 1,
+    arbitrary: call.map((given) => new Command("spoiled", given, (it) => it.spoiled(given))),
+  },
+]
 
 const commands = (where: "memory" | "disk") =>
-  fc.commands([fc.oneof(...common, ...(where === "memory" ? [failing] : []))], {
+  fc.commands([fc.oneof(...common, ...(where === "memory" ? failing : []))], {
     maxCommands: 20,
     size: "max",
   })

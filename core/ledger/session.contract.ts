@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { expect } from "vitest"
-import { LogFailure, ViewFailure } from "../errors.js"
+import { BlobFailure, LogFailure, ViewFailure } from "../errors.js"
 import type { Recorded } from "../event/event.js"
 import type { Page } from "../query/page.js"
 import type { TagQuery } from "../query/tags.js"
@@ -57,6 +57,11 @@ export const faults = {
   "the append was refused": { store: "log", phase: "before", outcome: "none" },
   "the append may be stored, and is not": { store: "log", phase: "before", outcome: "unknown" },
   "the append may be stored, and is": { store: "log", phase: "after", outcome: "unknown" },
+  "the append is stored, and failed behind it": {
+    store: "log",
+    phase: "after",
+    outcome: "committed",
+  },
   "the commit was refused": { store: "view", phase: "before", outcome: "none" },
   "the commit may be stored, and is not": { store: "view", phase: "before", outcome: "unknown" },
   "the commit may be stored, and is": { store: "view", phase: "after", outcome: "unknown" },
@@ -82,13 +87,17 @@ export class Session {
   /** The `saved` of generated calls count versions: here they become positions. */
   concrete(call: Call): Call {
     const { versions } = this.model.state
-    const of = <A extends Of>(ref: A): A | { readonly text: string } => {
+    const deleted = versions.filter((version) => version.deleted)
+    const of = <A extends Of>(ref: A, among = versions): A | { readonly text: string } => {
       if (!("saved" in ref)) return ref
-      const version = versions[ref.saved % versions.length]
+      const version = among[ref.saved % among.length]
       return version === undefined ? { text: "a@1" } : { ...ref, saved: version.saved }
     }
     const steps = call.steps.map((step): Step => {
       if (step.does === "defineTag") return step
+      // What was never deleted has nothing to be restored.
+      if (step.does === "restore" && deleted.length > 0)
+        return { ...step, of: of(step.of, deleted) }
       if (step.does !== "save") return { ...step, of: of(step.of) }
       const { inputs } = step
       if (inputs === undefined) return step
@@ -208,6 +217,31 @@ export class Session {
     }
   }
 
+  /** A write whose content cannot be stored: then nothing is, and the ledger goes on. */
+  async spoiled(call: Call): Promise<void> {
+    const concrete = this.concrete(call)
+    const before = this.model.state.position
+    const { fail } = this.world
+    fail.blob = (operation, at) =>
+      operation === "put" && at === "before"
+        ? new BlobFailure({ message: "the disk failed", reason: "io", operation, outcome: "none" })
+        : undefined
+    const answer = await this.world.run(this.model.now, this.world.call(concrete))
+    delete fail.blob
+    const next = this.model.fork()
+    const outcome = next.perform(concrete)
+    const saves = concrete.steps.some(({ does }) => does === "save")
+    // What stores nothing, or is refused before it would, does not notice.
+    if (saves && next.state.position > before) expect(answer).toBeInstanceOf(BlobFailure)
+    if (answer instanceof BlobFailure) expect(answer.outcome).toBe("none")
+    else {
+      this.model = next
+      this.#calls.push(concrete)
+    }
+    await this.world.learn(this.model, before)
+    if (this.model === next) this.world.compare(answer, () => answerTo(next, concrete, outcome))
+  }
+
   /** Moves the clock, back too. */
   wait(milliseconds: number): void {
     this.model.now = Math.max(0, this.model.now + milliseconds)
@@ -313,11 +347,17 @@ export class Session {
     const [name = "", tag = ""] = [artifacts[0], tags[0]]
     const of = (list: Stream.Stream<unknown, unknown>) => Stream.runCollect(list)
     const tagged = { tags: { any: tags.slice(1) } }
+    const byName = { sort: { by: "name", order: "desc" } } as const
+    const bySize = { sort: { by: "size" } } as const
+    const changed = { sort: { by: "updatedAt", order: "desc" } } as const
     return [
       [of(reader.versions()), () => past.versions({})],
       [of(reader.versions({ name })), () => past.versions({ name })],
       [of(reader.versions(tagged)), () => past.versions(tagged)],
+      [of(reader.versions(byName)), () => past.versions(byName)],
+      [of(reader.versions(bySize)), () => past.versions(bySize)],
       [of(reader.artifacts()), () => past.artifacts({})],
+      [of(reader.artifacts(changed)), () => past.artifacts(changed)],
       [of(reader.tags()), () => past.tags({})],
       [positions(reader.replay()), () => past.replay(() => true)],
       [
@@ -356,12 +396,11 @@ export class Session {
     await this.look(this.positionAt(date), new Date(date))
   }
 
-  /** Everything at the present and at two past moments; and the rows that are left at the end. */
+  /** Everything at the present and at a past moment; and the rows that are left at the end. */
   async end(past: number): Promise<void> {
-    const { position, time } = this.model.state
-    await this.look(position)
-    await this.lookAt(past)
-    await this.lookOn(time - 1)
+    await this.look(this.model.state.position)
+    if (past % 2 === 0) await this.lookAt(past)
+    else await this.lookOn(past)
     await this.world.close()
     await this.world.compareRows()
   }
