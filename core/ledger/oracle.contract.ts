@@ -7,33 +7,41 @@
 import { isDeepStrictEqual } from "node:util"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import { expect } from "vitest"
 import { emptyBlobs } from "../blob/memory.js"
+import type { Outcome, ViewFailure } from "../errors.js"
 import { type CoreRecorded, catalog } from "../event/catalog.js"
 import { makeCodec } from "../event/codec.js"
 import * as LevelViews from "../view/level.js"
 import * as MemoryViews from "../view/memory.js"
 import type { ViewStore } from "../view/view-store.js"
+import type { LedgerApi } from "./api.js"
 import { layoutOf } from "./layout.js"
 import { rowsOf } from "./ledger.contract.js"
+import { Ledger } from "./ledger.js"
+import { layer } from "./local.js"
 import { leftIn, MemoryPlace } from "./places.contract.js"
-import { openLedger, type PromiseLedger } from "./promise.js"
 
 const codec = makeCodec(catalog)
 
 const rowsIn = <E>(store: Layer.Layer<ViewStore, E>) =>
   Effect.runPromise(Effect.provide(rowsOf, store))
 
-/** The rows of the views in a directory that are not the same as these; nobody has it open. */
-export const differing = async (
-  directory: string,
+/** The rows of a view store that are not the same as these. */
+export const differing = async <E>(
+  store: Layer.Layer<ViewStore, E>,
   rows: Map<string, Uint8Array>,
 ): Promise<ReadonlyArray<string>> => {
-  const kept = await rowsIn(LevelViews.layer({ directory: layoutOf(directory).view }))
+  const kept = await rowsIn(store)
   const made = await rowsIn(MemoryViews.layerWith({ rows }))
   const keys = new Set([...kept.keys(), ...made.keys()])
   return [...keys].filter((key) => !isDeepStrictEqual(kept.get(key), made.get(key)))
 }
+
+/** The views of a ledger directory that nobody has open. */
+export const viewsIn = (directory: string): Layer.Layer<ViewStore, ViewFailure> =>
+  LevelViews.layer({ directory: layoutOf(directory).view })
 
 /** A place in memory into which a log from elsewhere is folded, from nothing. */
 export const replayed = async (
@@ -44,22 +52,8 @@ export const replayed = async (
   return place
 }
 
-/** The events after a position, which follow each other without a gap up to the head. */
-export const eventsAfter = async (
-  ledger: Pick<PromiseLedger, "replay" | "position">,
-  after: number,
-): Promise<ReadonlyArray<CoreRecorded>> => {
-  const events: Array<CoreRecorded> = []
-  for await (const event of ledger.replay({ after })) {
-    events.push(event as CoreRecorded)
-    expect(event.position).toBe(after + events.length)
-  }
-  expect(after + events.length).toBe(ledger.position)
-  return events
-}
-
 /** Events of one request are there together: their parts count up to what each of them says. */
-export const expectWhole = (events: ReadonlyArray<CoreRecorded>): void => {
+const expectWhole = (events: ReadonlyArray<CoreRecorded>): void => {
   let open: { readonly index: number; readonly count: number } | undefined
   for (const { part } of events) {
     expect(part).toEqual(
@@ -72,24 +66,50 @@ export const expectWhole = (events: ReadonlyArray<CoreRecorded>): void => {
   expect(open).toBeUndefined()
 }
 
+/** The events after a position: up to the head, without a gap, every request as a whole. */
+export const expectDense = (
+  events: ReadonlyArray<CoreRecorded>,
+  after: number,
+  head: number,
+): void => {
+  expect(events.map(({ position }) => position)).toEqual(events.map((_, at) => after + at + 1))
+  expect(after + events.length).toBe(head)
+  expectWhole(events)
+}
+
+/**
+ * The events of a write are there, as a whole, or not, as it was answered: an answer says that they
+ * are, an error says so by its outcome.
+ */
+export const expectTrue = (
+  answered: Outcome,
+  found: ReadonlyArray<string>,
+  made: ReadonlyArray<string>,
+): void => {
+  const allowed = { none: [[]], committed: [made], unknown: [[], made] }[answered]
+  expect({ answered, found }).toEqual({ answered, found: expect.toBeOneOf(allowed) })
+}
+
+/** All that an open ledger says of itself; answers with every event that it has. */
+export const inspect = Effect.fnUntraced(function* (ledger: LedgerApi<"effect">) {
+  expect(ledger.trust.damaged).toEqual([])
+  expect(ledger.trust.lost).toBeUndefined()
+  const found: ReadonlyArray<unknown> = yield* Stream.runCollect(ledger.replay())
+  const events = found as ReadonlyArray<CoreRecorded>
+  expectDense(events, 0, ledger.position)
+  // As of the save: what was deleted since is read too. The store checks each blob it reads.
+  for (const { type, position, data } of events)
+    if (type === "version-saved") yield* ledger.asOf(position).load(data.version.id)
+  return events
+})
+
 /** All of it, of a ledger that nobody has open; answers with every event that it has. */
 export const examine = async (directory: string): Promise<ReadonlyArray<CoreRecorded>> => {
-  const ledger = await openLedger({ directory, create: false })
-  const events: Array<CoreRecorded> = []
-  try {
-    expect(ledger.trust.damaged).toEqual([])
-    expect(ledger.trust.lost).toBeUndefined()
-    events.push(...(await eventsAfter(ledger, 0)))
-    expectWhole(events)
-    // As of the save: what was deleted since is read too. The store checks each blob it reads.
-    for (const { type, position, data } of events)
-      if (type === "version-saved") await ledger.asOf(position).load(data.version.id)
-  } finally {
-    await ledger.close()
-  }
+  const opened = layer({ directory, create: false })
+  const events = await Effect.runPromise(Effect.provide(Ledger.use(inspect), opened))
   const left = await leftIn(directory)
   const ids = events.map(({ id }) => id)
   expect(left.records.map((body) => codec.decode(body).id)).toEqual(ids)
-  expect(await differing(directory, (await replayed(left)).rows)).toEqual([])
+  expect(await differing(viewsIn(directory), (await replayed(left)).rows)).toEqual([])
   return events
 }
