@@ -2,13 +2,35 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } f
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { isThere, readIfThere, replaceFile, syncDirectory, syncFile, writeNew } from "./files.js"
+import {
+  isThere,
+  makeDirectory,
+  readIfThere,
+  replaceFile,
+  syncDirectory,
+  syncFile,
+  writeNew,
+} from "./files.js"
 
 let directory = ""
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "daybook-files-"))
 })
 afterEach(() => rmSync(directory, { recursive: true }))
+
+describe("a directory", () => {
+  it("is made for its owner only, where there is none", async () => {
+    const path = join(directory, "one")
+    await makeDirectory(path)
+    expect(statSync(path).mode & 0o777).toBe(0o700)
+    await writeNew(join(path, "file"), "")
+    await makeDirectory(path)
+    expect(readdirSync(path)).toEqual(["file"])
+    await expect(makeDirectory(join(directory, "no", "one"))).rejects.toMatchObject({
+      code: "ENOENT",
+    })
+  })
+})
 
 describe("small files", () => {
   it("are made new, for their owner only, and never over another", async () => {

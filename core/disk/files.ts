@@ -4,13 +4,25 @@
  * Knows nothing of what lies in them.
  */
 import { randomUUID } from "node:crypto"
-import { access, type FileHandle, open, readFile, rename, unlink } from "node:fs/promises"
+import { access, type FileHandle, mkdir, open, readFile, rename, unlink } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { hasCode } from "../model/cause.js"
 
 /** Directories and files are for their owner alone. */
 export const directoryMode = 0o700
 export const fileMode = 0o600
+
+/**
+ * A directory, made where there is none. Not by the recursive `mkdir` of Node, which says ENOENT
+ * whatever the disk said.
+ */
+export const makeDirectory = async (path: string): Promise<void> => {
+  try {
+    await mkdir(path, { mode: directoryMode })
+  } catch (cause) {
+    if (!hasCode(cause, "EEXIST")) throw cause
+  }
+}
 
 const closing = async (handle: FileHandle, act: () => Promise<void>): Promise<void> => {
   try {

@@ -4,11 +4,11 @@
  * Node offers no flock, LevelDB takes one: an empty database is opened for its lock alone, which
  * the operating system gives back when the process ends, however it ends.
  */
-import { access, constants, mkdir, realpath, rm, writeFile } from "node:fs/promises"
+import { access, constants, realpath, rm, writeFile } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Level } from "level"
-import { directoryMode, fileMode, readIfThere } from "../disk/files.js"
+import { fileMode, makeDirectory, readIfThere } from "../disk/files.js"
 import { writeCause } from "../disk/room.js"
 import { LedgerLocked, LogFailure } from "../errors.js"
 import { hasCode, storageReason } from "../model/cause.js"
@@ -82,7 +82,7 @@ const isThisProcess = (owner: Owner): boolean =>
 const open = async (directory: string): Promise<Level> => {
   const { lock: path, owner } = layoutOf(directory)
   try {
-    await mkdir(path, { recursive: true, mode: directoryMode })
+    await makeDirectory(path)
   } catch (error) {
     throw await refusal(directory, error)
   }
