@@ -34,6 +34,10 @@ const valuesOf = async (directory: string): Promise<ReadonlyArray<readonly [Byte
 export const recordsOf = async (ledger: string): Promise<ReadonlyArray<Bytes>> =>
   (await valuesOf(join(ledger, "log"))).slice(1).map(([, value]) => value)
 
+/** All rows of the views of a closed ledger, with their keys. */
+export const rowsOf = (ledger: string): Promise<ReadonlyArray<readonly [Bytes, Bytes]>> =>
+  valuesOf(join(ledger, "view"))
+
 const isVersion = (row: Bytes): boolean => {
   const body: unknown = unpack(row.subarray(rowHeaderBytes))
   const value: unknown = Array.isArray(body) ? body[2] : undefined
@@ -87,6 +91,17 @@ export const fill = async (store: Store, values: ReadonlyArray<Bytes>): Promise<
   })
   for (let start = 0; start < puts.length; start += 1_000)
     await store.batch(puts.slice(start, start + 1_000))
+}
+
+/** Puts these rows, as many in a batch as a ledger folds events at once. */
+export const putAll = async (
+  store: Store,
+  rows: ReadonlyArray<readonly [Bytes, Bytes]>,
+): Promise<void> => {
+  for (let start = 0; start < rows.length; start += 1_000)
+    await store.batch(
+      rows.slice(start, start + 1_000).map(([key, value]) => ({ type: "put", key, value })),
+    )
 }
 
 /** Iterates over everything and unpacks what is behind the header of each record. */
