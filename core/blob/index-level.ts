@@ -6,12 +6,8 @@
  * pack's mark says `ahead`; rows that are lost with their mark are found again by a scan, and what
  * was lost before others shows by the numbers of batches (`index-numbers.ts`). Opens no pack.
  */
-import { mkdir, rm } from "node:fs/promises"
-import { Level } from "level"
-import { directoryMode } from "../disk/files.js"
-import { BlobFailure } from "../errors.js"
-import { hasCode } from "../model/cause.js"
 import type { Digest } from "../model/digest.js"
+import { type BytesRange, IndexDatabase } from "./index-database.js"
 import { baseKey, IndexNumbers, numberRange, type Operation } from "./index-numbers.js"
 import {
   type BlobRow,
@@ -34,10 +30,6 @@ import {
 } from "./index-row.js"
 import { IndexTrust } from "./index-trust.js"
 import type { FrameKind } from "./pack.js"
-
-const pageCount = 1_000
-
-type Database = Level<Buffer, Buffer>
 
 /** A row with the role it has: the first frame of its digest, or a further copy. */
 export interface RoleRow {
@@ -74,54 +66,20 @@ export interface BlobIndex {
   readonly close: () => Promise<void>
 }
 
-const openElsewhere = (directory: string, cause: unknown): BlobFailure =>
-  new BlobFailure({
-    message: `the blob index in ${directory} is open elsewhere: close it there first`,
-    operation: "open",
-    reason: "conflict",
-    outcome: "none",
-    cause,
-  })
-
-const openDatabase = async (directory: string): Promise<Database> => {
-  await mkdir(directory, { recursive: true, mode: directoryMode })
-  const database: Database = new Level<Buffer, Buffer>(directory, {
-    keyEncoding: "buffer",
-    valueEncoding: "buffer",
-    // Digests do not shrink.
-    compression: false,
-  })
-  await database.open()
-  return database
-}
-
-async function* pages(database: Database, range: { gte: Buffer; lt: Buffer }) {
-  const iterator = database.iterator({ ...range, highWaterMarkBytes: 262_144 })
-  try {
-    for (;;) {
-      const entries = await iterator.nextv(pageCount)
-      if (entries.length === 0) return
-      yield entries
-    }
-  } finally {
-    await iterator.close()
-  }
-}
-
 const put = (key: Buffer, value: Buffer): Operation => ({ type: "put", key, value })
 const del = (key: Buffer): Operation => ({ type: "del", key })
 
-const getRow = (database: Database, key: Buffer): Row | "damaged" | undefined => {
-  const value = database.getSync(key)
+const getRow = (database: IndexDatabase, key: Buffer): Row | "damaged" | undefined => {
+  const value = database.get(key)
   return value === undefined ? undefined : (decodeRow(key, value) ?? "damaged")
 }
 
 const asChunk = (row: Row | "damaged" | undefined): ChunkRow | undefined =>
   row !== undefined && row !== "damaged" && row.kind === "chunk" ? row : undefined
 
-const copiesIn = async (database: Database, range: { gte: Buffer; lt: Buffer }) => {
+const copiesIn = async (database: IndexDatabase, range: BytesRange) => {
   const rows: Array<Row> = []
-  for await (const entries of pages(database, range)) {
+  for await (const entries of database.pages(range)) {
     for (const [key, value] of entries) {
       const row = decodeRow(keyOfCopy(key), value)
       if (row !== undefined) rows.push(row)
@@ -132,7 +90,7 @@ const copiesIn = async (database: Database, range: { gte: Buffer; lt: Buffer }) 
 
 /** A database and the numbers of its batches. */
 interface Opened {
-  readonly database: Database
+  readonly database: IndexDatabase
   numbers: IndexNumbers
 }
 
@@ -155,7 +113,7 @@ const addRows = async (
     added.add(name)
   }
   operations.push(...marks.map(putMark))
-  await database.batch(operations, { sync })
+  await database.batch(operations, sync)
 }
 
 /** What becomes of the first row of a digest whose frame is gone: the next copy takes its place. */
@@ -181,24 +139,24 @@ const rewriteRows = async ({ database, numbers }: Opened, rewriting: Rewriting) 
     else if (!isCopy) operations.push(...promote(row, pack, copies))
   }
   // Synced, because the pack is unlinked next: its rows must not come back after a power loss.
-  await database.batch(operations, { sync: true })
+  await database.batch(operations, true)
 }
 
-const selectRows = async (database: Database, wanted: (row: Row) => boolean) => {
+const selectRows = async (database: IndexDatabase, wanted: (row: Row) => boolean) => {
   const found: Array<RoleRow> = []
   const keep = (row: Row | undefined, isCopy: boolean) => {
     if (row !== undefined && wanted(row)) found.push({ row, isCopy })
   }
   for (const kind of ["chunk", "recipe"] as const)
-    for await (const entries of pages(database, keyRange(kind)))
+    for await (const entries of database.pages(keyRange(kind), true))
       for (const [key, value] of entries) keep(decodeRow(key, value), false)
   for (const row of await copiesIn(database, keyRange("copy"))) keep(row, true)
   return found
 }
 
-const readMarks = async (database: Database) => {
+const readMarks = async (database: IndexDatabase) => {
   const marks = new Map<number, Mark>()
-  for await (const entries of pages(database, keyRange("pack"))) {
+  for await (const entries of database.pages(keyRange("pack"))) {
     for (const [key, value] of entries) {
       const mark = decodeMark(key, value)
       if (mark !== undefined) marks.set(mark.pack, mark)
@@ -207,17 +165,25 @@ const readMarks = async (database: Database) => {
   return marks
 }
 
+/** Undefined when some lack, or cannot be read. */
+const findNumbers = async (database: IndexDatabase): Promise<IndexNumbers | undefined> => {
+  try {
+    const numbers: Array<Buffer> = []
+    for await (const entries of database.pages(numberRange))
+      numbers.push(...entries.map(([key]) => key))
+    return IndexNumbers.of(database.get(baseKey), numbers)
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * Opens the index, empty when there is none, when its rows are of another format, when a write to
  * it has failed or was lost, or when LevelDB cannot open it. Fails only when another process has it
  * open or it cannot be recreated.
  */
 export const openIndex = async (directory: string): Promise<BlobIndex> => {
-  const database = await openDatabase(directory).catch(async (cause: unknown) => {
-    if (hasCode(cause, "LEVEL_LOCKED")) throw openElsewhere(directory, cause)
-    await rm(directory, { recursive: true, force: true })
-    return openDatabase(directory)
-  })
+  const database = await IndexDatabase.open(directory)
   try {
     return await indexIn(directory, database)
   } catch (cause) {
@@ -226,25 +192,23 @@ export const openIndex = async (directory: string): Promise<BlobIndex> => {
   }
 }
 
-const indexIn = async (directory: string, database: Database): Promise<BlobIndex> => {
+const indexIn = async (directory: string, database: IndexDatabase): Promise<BlobIndex> => {
   const trust = new IndexTrust(directory)
-  const base = database.getSync(baseKey)
-  const found = IndexNumbers.of(base, await database.keys(numberRange).all())
+  const found = await findNumbers(database)
   const opened: Opened = { database, numbers: found ?? new IndexNumbers() }
   const clear = async () => {
-    await database.clear()
-    // Synced, or what was cleared could come back between the rows that follow.
-    await database.batch([], { sync: true })
+    await database.renew()
     opened.numbers = new IndexNumbers()
+    await trust.give()
   }
-  if (found === undefined || !(await trust.holds())) await clear()
-  await trust.give()
+  if (database.isNew) await trust.give()
+  else if (found === undefined || !(await trust.holds())) await clear()
 
   return {
     chunk: (digest) => asChunk(getRow(database, rowKey("chunk", digest))),
     chunks: async (digests) => {
       const keys = digests.map((digest) => rowKey("chunk", digest))
-      const values: ReadonlyArray<Buffer | undefined> = await database.getMany(keys)
+      const values = await database.getMany(keys)
       return keys.map((key, index) => {
         const value = values[index]
         return value === undefined ? undefined : asChunk(decodeRow(key, value))
@@ -256,7 +220,7 @@ const indexIn = async (directory: string, database: Database): Promise<BlobIndex
     },
     copies: (kind, digest) => copiesIn(database, copyRange(kind, digest)),
     async *blobs() {
-      for await (const entries of pages(database, keyRange("recipe")))
+      for await (const entries of database.pages(keyRange("recipe"), true))
         yield entries.map(([key, value]) => {
           const row = decodeRow(key, value)
           return row?.kind === "recipe" ? row : digestOfKey(key)

@@ -219,6 +219,25 @@ const recoverFrom = async (
   return { packs, last, findings: recovery.findings, lost: recovery.lost }
 }
 
+/** Undefined when the index is not that of these packs, or damaged. */
+const bringUp = async (
+  directory: string,
+  index: BlobIndex,
+  packs: ReadonlyArray<PackFile>,
+  role: Role,
+): Promise<Recovered | undefined> => {
+  const sizes = new Map(packs.map(({ pack, size }) => [pack, size]))
+  try {
+    const marks = await index.marks()
+    const isAhead = [...marks.values()].some(({ pack, end }) => (sizes.get(pack) ?? 0) < end)
+    const recovered = isAhead ? undefined : await recoverFrom(directory, index, packs, marks, role)
+    return recovered?.lost === true ? undefined : recovered
+  } catch (cause) {
+    if (cause instanceof BlobFailure && cause.reason === "damaged") return undefined
+    throw cause
+  }
+}
+
 /** Rejects with a failure of the port, or with the disk's own error. */
 export const recover = async (
   directory: string,
@@ -227,11 +246,8 @@ export const recover = async (
 ): Promise<Recovered> => {
   if (role === "owner") await removeUnfinished(directory)
   const packs = await listPacks(directory)
-  const sizes = new Map(packs.map(({ pack, size }) => [pack, size]))
-  const marks = await index.marks()
-  const isAhead = [...marks.values()].some(({ pack, end }) => (sizes.get(pack) ?? 0) < end)
-  const recovered = isAhead ? undefined : await recoverFrom(directory, index, packs, marks, role)
-  if (recovered !== undefined && !recovered.lost) return recovered
+  const recovered = await bringUp(directory, index, packs, role)
+  if (recovered !== undefined) return recovered
   await index.clear()
   return recoverFrom(directory, index, packs, new Map(), role)
 }

@@ -16,7 +16,7 @@ const nextSteps: Readonly<Record<BlobFailure["reason"], string>> = {
   missing: "restore what is missing",
   conflict: "use the release of this program that made it",
   stopped: "open it again",
-  damaged: "remove its index, which the next opening makes anew",
+  damaged: "open it again, which makes its index anew from the packs",
   io: "look at the disk, and at the cause",
 }
 

@@ -5,32 +5,13 @@
  * Tables never change once they are there, so they are not copied where the system can give a name
  * to an open file: it stays readable after its owner has removed it.
  */
-import {
-  constants,
-  copyFile,
-  type FileHandle,
-  mkdir,
-  open,
-  readFile,
-  rm,
-  symlink,
-} from "node:fs/promises"
+import { constants, copyFile, type FileHandle, mkdir, open, rm, symlink } from "node:fs/promises"
 import { join } from "node:path"
 import { hasCode } from "../model/cause.js"
-import {
-  current,
-  damaged,
-  generationOf,
-  isLog,
-  isTable,
-  isTold,
-  lockFile,
-  manifestName,
-  namesIn,
-  numberOf,
-} from "./database.js"
+import { current, isLog, isTable, isTold, lockFile, namesIn, numberOf } from "./database.js"
 import { directoryMode } from "./files.js"
-import { readManifest } from "./manifest.js"
+import { tablesAfter } from "./level-manifest.js"
+import { currentManifest } from "./level-opening.js"
 
 // Linux gives every open file of a process a name here.
 const descriptors = "/proc/self/fd"
@@ -73,7 +54,7 @@ class Copy {
     if (names.includes(current)) await this.#copy(current)
     const rest = (await namesIn(this.#from)).filter(isWanted)
     for (const name of rest) if (!isLog(name) && name !== current) await this.#copy(name)
-    const inUse = tables === "all" ? undefined : await this.#tablesInUse()
+    const inUse = tables === "all" ? undefined : this.#tablesInUse()
     for (const name of (await namesIn(this.#from)).filter(isTable))
       if (inUse === undefined || inUse.has(numberOf(name))) await this.#table(name)
   }
@@ -82,14 +63,9 @@ class Copy {
    * By the manifest that was copied. No other table may have a name here: LevelDB would give its
    * number to a new one, and write that through the name into a file of the owner.
    */
-  async #tablesInUse(): Promise<ReadonlyMap<number, number>> {
-    const generation = await generationOf(this.#to)
-    const manifest =
-      generation === undefined
-        ? undefined
-        : readManifest(await readFile(join(this.#to, manifestName(generation))))
-    if (manifest === undefined) throw damaged(`${this.#from} has no manifest that can be read`)
-    return manifest.tables
+  #tablesInUse(): ReadonlySet<number> {
+    const { edits } = currentManifest(this.#to)
+    return new Set(tablesAfter(edits).map(({ number }) => number))
   }
 
   async close(): Promise<void> {

@@ -21,9 +21,6 @@ export const isTold = (name: string): boolean => name === "LOG" || name === "LOG
 /** The number of a table or a log, as manifests give it. */
 export const numberOf = (name: string): number => Number.parseInt(name, 10)
 
-export const manifestName = (generation: number): string =>
-  `MANIFEST-${String(generation).padStart(6, "0")}`
-
 const manifestShape = /^MANIFEST-(\d+)\n$/
 
 /**
@@ -42,10 +39,6 @@ export const generationOf = async (directory: string): Promise<number | undefine
     throw cause
   }
 }
-
-/** Damage that is found without LevelDB, told as LevelDB would. */
-export const damaged = (message: string): Error =>
-  Object.assign(new Error(message), { code: "LEVEL_CORRUPTION" })
 
 /** Names that are there, or none where the directory is missing. */
 export const namesIn = async (directory: string): Promise<ReadonlyArray<string>> => {

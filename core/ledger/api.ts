@@ -237,7 +237,7 @@ export interface LedgerApi<D extends Door> extends ReaderApi<D> {
   readonly with: (context: Context) => LedgerApi<D>
   /** The one-line sentence of an event. */
   readonly formatEvent: (event: Recorded) => string
-  /** Throws the views away and folds the log again. */
+  /** Throws the views away and folds the log again; they answer meanwhile, if not damaged. */
   readonly rebuild: () => Run<D, { readonly events: number }>
   /**
    * Makes a directory this ledger as it is now, or brings an earlier backup there up to it, beside

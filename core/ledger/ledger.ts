@@ -13,6 +13,7 @@ import { formatEvent } from "../event/sentence.js"
 import { readable } from "../model/input.js"
 import { parsedInput } from "../query/input.js"
 import { beginBuild, switchOver } from "../view/build.js"
+import { isDamage } from "../view/view-store.js"
 import type { Views } from "../view/views.js"
 import type { LedgerApi } from "./api.js"
 import { backup } from "./backup.js"
@@ -44,10 +45,18 @@ export interface LedgerOptions extends Extensions {
 const rebuild = Effect.fn("Ledger.rebuild")(function* (engine: Engine) {
   yield* presentMoment(engine)
   yield* writable(engine)
-  return yield* engine.writer.exclusively(rebuildViews(engine))
+  const beside = rebuildViews(engine, engine.views.store.isDamaged())
+  const build = Effect.catchIf(beside, isDamage, () => rebuildViews(engine, true))
+  return yield* engine.writer.exclusively(build)
 })
 
-const rebuildViews = Effect.fnUntraced(function* ({ log, folding, views }: Engine) {
+/** Builds beside the views in use; damaged ones are given up first, and answer nothing then. */
+const rebuildViews = Effect.fnUntraced(function* (engine: Engine, isDamaged: boolean) {
+  const { log, folding, views } = engine
+  if (isDamaged) {
+    views.forsake()
+    yield* views.store.renew
+  }
   const all = [...folding.core, ...folding.own]
   // Noted apart: until the new views are in use, the old ones are where they were.
   const anew = new Folding(folding.codec, folding.core, folding.own)

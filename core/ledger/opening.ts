@@ -9,15 +9,15 @@ import type { AnyCommand } from "../command/command.js"
 import { RecordCorrupted } from "../errors.js"
 import { catalog } from "../event/catalog.js"
 import { makeCodec } from "../event/codec.js"
-import { EventLog } from "../log/event-log.js"
+import { EventLog, type EventLogShape } from "../log/event-log.js"
 import { strict } from "../model/schema.js"
 import { projections } from "../projection/all.js"
 import type { AnyProjection } from "../projection/projection.js"
 import { type Edge, emptyEdge } from "../proof/merkle.js"
 import { beginBuild, openViews, switchOver } from "../view/build.js"
-import { type Found, openNumbered } from "../view/commits.js"
+import { type Found, type NumberedStore, openNumbered } from "../view/commits.js"
 import type { ViewSpec } from "../view/draft.js"
-import { ViewStore } from "../view/view-store.js"
+import { isDamage, ViewStore } from "../view/view-store.js"
 import type { Views } from "../view/views.js"
 import type { Engine } from "./engine.js"
 import { allMaterializers, type Extensions } from "./extensions.js"
@@ -64,6 +64,27 @@ const headOf = (views: Views, { core }: Folding): number =>
 const stale = (seen: number, head: number): ReadonlyArray<Damage> =>
   seen < head ? [{ text: `the views end before the damage: answers are as of event ${seen}` }] : []
 
+interface Bringing {
+  readonly log: EventLogShape
+  readonly folding: Folding
+  readonly store: NumberedStore
+  readonly head: number
+  readonly isRead: boolean
+}
+
+/** Opens the views, and folds what they have not seen. */
+const bringUp = Effect.fnUntraced(function* ({ log, folding, store, head, isRead }: Bringing) {
+  yield* store.begin(log.durability === "synced")
+  // A reader is told what the views have seen of events that are lost; a writer begins without.
+  const known = isRead ? Number.MAX_SAFE_INTEGER : head
+  const opened = yield* openViews(store, [...folding.core, ...folding.own].map(specOf), known)
+  const fresh = yield* beginBuild(store, opened.stale)
+  const follow = isRead ? catchUpAround : catchUp
+  yield* follow(log, folding, fresh)
+  yield* switchOver(opened.views, fresh)
+  return { opened, folded: yield* follow(log, folding, opened.views) }
+})
+
 /** The rooms of one ledger, ready to be used. */
 export const openEngine = Effect.fnUntraced(function* (place: Place, options: Extensions) {
   const log = yield* EventLog
@@ -79,16 +100,12 @@ export const openEngine = Effect.fnUntraced(function* (place: Place, options: Ex
     ? prove(claim, found)
     : proveForReading(reading, claim, found)
   const head = yield* log.head
-  if (found.discarded) yield* store.discard
-  yield* store.begin(log.durability === "synced")
-  // A reader is told what the views have seen of events that are lost; a writer begins without.
-  const known = reading === undefined ? head : Number.MAX_SAFE_INTEGER
-  const opened = yield* openViews(store, [...projections, ...own].map(specOf), known)
-  const fresh = yield* beginBuild(store, opened.stale)
-  const follow = reading === undefined ? catchUp : catchUpAround
-  yield* follow(log, folding, fresh)
-  yield* switchOver(opened.views, fresh)
-  const folded = yield* follow(log, folding, opened.views)
+  if (found.discarded) yield* store.renew
+  const ready = bringUp({ log, folding, store, head, isRead: reading !== undefined })
+  const { opened, folded } = yield* Effect.catchIf(ready, isDamage, () => {
+    folding.forget(0)
+    return Effect.andThen(store.renew, ready)
+  })
   const sealed = place.tip?.edge.size ?? 0
   const seen = headOf(opened.views, folding)
   const trust: Trust = {

@@ -144,7 +144,7 @@ describe("what is given up", () => {
       rows,
       Effect.fnUntraced(function* (store) {
         expect(store.found.discarded).toBe(true)
-        yield* store.discard
+        yield* store.renew
         expect(rows.size).toBe(0)
         yield* commits(2, 100)(store)
       }),

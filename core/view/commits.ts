@@ -13,6 +13,7 @@ import { readRegistry, registryRange } from "./registry.js"
 import { decodeRow, encodeRow } from "./row.js"
 import {
   attempt,
+  isDamage,
   type RowStore,
   type RowWrite,
   type StoredRow,
@@ -66,8 +67,6 @@ export interface Found {
 /** A store whose commits are numbered. */
 export interface NumberedStore extends RowStore {
   readonly found: Found
-  /** Gives up all rows. */
-  readonly discard: Effect.Effect<void, ViewFailure>
   /** Makes what was committed durable, so that its numbers need not be kept for ever. */
   readonly persist: Effect.Effect<void, ViewFailure>
   /** Says of the commits to come whether the log is synced before them. */
@@ -84,12 +83,17 @@ interface Looked {
 const look = Effect.fnUntraced(function* (
   store: ViewStoreShape,
 ): Effect.fn.Return<Looked, ViewFailure> {
-  const [numbers = [], entries = [], any = []] = yield* store.scan([
-    { ...numberRange, reverse: false, countMax },
-    { ...registryRange, reverse: false, countMax },
-    { ...everything, reverse: false, countMax: 1 },
-  ])
   const nothing = { base: undefined, next: 1, reached: 0 }
+  if (store.beganAnew) return { ...nothing, whole: false }
+  const scanned = yield* Effect.result(
+    store.scan([
+      { ...numberRange, reverse: false, countMax },
+      { ...registryRange, reverse: false, countMax },
+      { ...everything, reverse: false, countMax: 1 },
+    ]),
+  )
+  if (scanned._tag === "Failure" && isDamage(scanned.failure)) return { ...nothing, whole: false }
+  const [numbers = [], entries = [], any = []] = yield* Effect.fromResult(scanned)
   if (any.length === 0) return { ...nothing, whole: true }
   const read = yield* Effect.option(
     attempt(() => ({ base: readBase(store.get(baseKey)), registry: readRegistry(entries) })),
@@ -106,6 +110,8 @@ class Numbered implements NumberedStore {
   readonly get: RowStore["get"]
   readonly scan: RowStore["scan"]
   readonly clear: RowStore["clear"]
+  readonly beganAnew: boolean
+  readonly isDamaged: RowStore["isDamaged"]
   readonly found: Found
   readonly #store: ViewStoreShape
   #base: Base
@@ -117,6 +123,8 @@ class Numbered implements NumberedStore {
     this.get = store.get
     this.scan = store.scan
     this.clear = store.clear
+    this.beganAnew = store.beganAnew
+    this.isDamaged = store.isDamaged
     this.found = { discarded: !whole, reached, durable: base?.durable === true }
     this.#store = store
     this.#base = base ?? { first: next, durable: false }
@@ -158,14 +166,13 @@ class Numbered implements NumberedStore {
       return this.commit([baseWrite(this.#base)])
     })
 
-  readonly discard = Effect.suspend(() => {
+  readonly renew = Effect.suspend(() => {
     this.#base = { ...this.#base, first: this.#next }
     this.#marked = this.#next
-    // Durably, or rows that are given up could come back among those that are rebuilt.
-    return Effect.andThen(this.#store.clear(everything), this.#store.commitDurably([]))
+    return this.#store.renew
   })
 }
 
-/** Looks at the numbers of a store. Changes nothing. */
+/** Looks at the numbers of a store. Changes nothing; damage is that of all rows. */
 export const openNumbered = (store: ViewStoreShape): Effect.Effect<NumberedStore, ViewFailure> =>
   Effect.map(look(store), (looked) => new Numbered(store, looked))

@@ -8,9 +8,10 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { borrow } from "../disk/borrow.js"
+import { Damage } from "../disk/damage.js"
 import type { ViewFailure } from "../errors.js"
 import { storageReason } from "../model/cause.js"
-import { failure, openThere, shapeOf } from "./level.js"
+import { failure, openLevelViews } from "./level.js"
 import type { ViewStoreShape } from "./view-store.js"
 
 export interface ViewCopyOptions {
@@ -20,13 +21,17 @@ export interface ViewCopyOptions {
   readonly temporary: string
 }
 
+const isUseless = (cause: unknown): boolean =>
+  cause instanceof Damage || ["damaged", "missing"].includes(storageReason(cause))
+
 const copy = async ({ directory, temporary }: ViewCopyOptions) => {
   const to = join(temporary, "view")
   try {
-    return await borrow(directory, to, openThere)
+    return await borrow(directory, to, (path) => openLevelViews({ directory: path }))
   } catch (cause) {
-    if (!["damaged", "missing"].includes(storageReason(cause))) throw cause
-    return { opened: await openThere(to), giveBack: () => Promise.resolve() }
+    if (!isUseless(cause)) throw cause
+    const opened = await openLevelViews({ directory: to })
+    return { opened, giveBack: () => Promise.resolve() }
   }
 }
 
@@ -35,6 +40,9 @@ export const openCopy = (
   options: ViewCopyOptions,
 ): Effect.Effect<ViewStoreShape, ViewFailure, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.tryPromise({ try: () => copy(options), catch: failure("open", "none") }),
+    Effect.tryPromise({
+      try: () => copy(options),
+      catch: (cause) => failure("open", "none", cause),
+    }),
     ({ opened, giveBack }) => Effect.promise(() => opened.close().then(giveBack)),
-  ).pipe(Effect.map(({ opened }) => shapeOf(opened, options.temporary)))
+  ).pipe(Effect.map(({ opened }) => opened))

@@ -1,15 +1,24 @@
 /**
  * The view store on LevelDB: the laws of the port, and the risks of the technology by their names.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import promises from "node:fs/promises"
-import { syncBuiltinESMExports } from "node:module"
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { Level } from "level"
-import { describe, expect, it, vi } from "vitest"
+import { afterEach, describe, expect, it, vi } from "vitest"
 import { ViewFailure } from "../errors.js"
 import { layer } from "./level.js"
 import { viewStoreContract } from "./view-store.contract.js"
@@ -119,26 +128,6 @@ describe("LevelDB", () => {
         }),
     ))
 
-  it("says that the disk is full, which LevelDB does in words only", () =>
-    run((store, directory) =>
-      Effect.promise(async () => {
-        const disk = await promises.statfs(directory)
-        const asked = vi.spyOn(promises, "statfs").mockResolvedValue({ ...disk, bavail: 0 })
-        syncBuiltinESMExports()
-        for (const [write, name] of [
-          [store.commit(rows(1, 1)), "batch"],
-          [store.clear(all), "clear"],
-        ] as const) {
-          vi.spyOn(Level.prototype, name).mockRejectedValueOnce(new Error("IO error"))
-          const failure = await Effect.runPromise(Effect.flip(write))
-          expect(failure).toMatchObject({ reason: "full", outcome: "unknown" })
-        }
-        expect(asked).toHaveBeenCalledWith(directory)
-        vi.restoreAllMocks()
-        syncBuiltinESMExports()
-      }),
-    ))
-
   it("fails as a view failure once it is closed", async () => {
     const [store] = await run((opened) => Effect.succeed(opened))
     if (store === undefined) throw new Error("the store was not opened")
@@ -154,4 +143,132 @@ describe("LevelDB", () => {
     for (const failure of failures) expect(failure).toBeInstanceOf(ViewFailure)
     expect(failures.map(({ outcome }) => outcome)).toEqual(["none", "none", "unknown", "unknown"])
   })
+})
+
+const largestTable = (directory: string): string => {
+  const paths = readdirSync(directory)
+    .filter((name) => name.endsWith(".ldb"))
+    .map((name) => join(directory, name))
+  return paths.sort((a, b) => statSync(b).size - statSync(a).size)[0] ?? ""
+}
+
+const flip = (path: string, at: number): void => {
+  const byte = readFileSync(path)[at] ?? 0
+  const descriptor = openSync(path, "r+")
+  writeSync(descriptor, Buffer.of(byte ^ 1), 0, 1, at)
+  closeSync(descriptor)
+}
+
+afterEach(() => vi.restoreAllMocks())
+
+describe("damage", () => {
+  const filled =
+    (count: number): Use<void> =>
+    (store) =>
+      store.commit(rows(count, 1))
+  const nothing: Use<void> = () => Effect.void
+  const places = (directory: string) => {
+    const view = join(directory, "view")
+    return { directory: view, aside: join(directory, "aside") }
+  }
+  const openIn = <A>(root: string, use: Use<A>) =>
+    Effect.scoped(
+      Effect.provide(
+        Effect.flatMap(ViewStore, (store) => use(store, root)),
+        layer(places(root)),
+      ),
+    )
+  const inRoot = <A>(use: (root: string) => Effect.Effect<A, unknown>) =>
+    Effect.runPromise(Effect.scoped(Effect.flatMap(temporaryDirectory, use)))
+
+  it("of any file is found by opening, which puts it all aside and begins anew", () =>
+    inRoot(
+      Effect.fnUntraced(function* (root) {
+        const { directory, aside } = places(root)
+        yield* openIn(root, filled(4_000))
+        yield* openIn(root, nothing)
+        const path = largestTable(directory)
+        flip(path, Math.floor(statSync(path).size / 2))
+        const before = readdirSync(directory)
+        yield* openIn(root, (store) =>
+          Effect.sync(() => {
+            expect(store.beganAnew).toBe(true)
+            expect(store.isDamaged()).toBe(false)
+            expect(store.get("row000000")).toBeUndefined()
+          }),
+        )
+        expect(readdirSync(aside)).toEqual(before)
+      }),
+    ))
+
+  it("of what another has open is left to it", () =>
+    inRoot(
+      Effect.fnUntraced(function* (root) {
+        const { directory, aside } = places(root)
+        yield* openIn(
+          root,
+          Effect.fnUntraced(function* (store) {
+            yield* store.commit(rows(3, 1))
+            rmSync(join(directory, "CURRENT"))
+            const refused = yield* Effect.flip(openIn(root, nothing))
+            expect(refused).toMatchObject({ _tag: "ViewFailure", reason: "conflict" })
+            expect(store.get("row000001")?.[0]).toBe(1)
+          }),
+        )
+        expect(existsSync(aside)).toBe(false)
+      }),
+    ))
+
+  it("without a place to put it is a failure that says so, and nothing is touched", () =>
+    inRoot(
+      Effect.fnUntraced(function* (root) {
+        const { directory } = places(root)
+        yield* openIn(root, filled(4_000))
+        yield* openIn(root, nothing)
+        flip(largestTable(directory), 1_000)
+        const before = readdirSync(directory)
+        const refused = yield* Effect.flip(open(directory, nothing))
+        expect(refused).toMatchObject({ _tag: "ViewFailure", reason: "damaged", operation: "open" })
+        expect(readdirSync(directory)).toEqual(before)
+      }),
+    ))
+
+  it("found while it is open refuses every read until all is begun anew", () =>
+    inRoot(
+      Effect.fnUntraced(function* (root) {
+        const { aside } = places(root)
+        yield* openIn(root, filled(4_000))
+        yield* openIn(
+          root,
+          Effect.fnUntraced(function* (store) {
+            vi.spyOn(Level.prototype, "getSync").mockImplementationOnce(() => {
+              throw Object.assign(new Error("of a block"), { code: "LEVEL_CORRUPTION" })
+            })
+            expect(() => store.get("row000001")).toThrow("a table is damaged")
+            expect(store.isDamaged()).toBe(true)
+            expect(() => store.get("row000002")).toThrow("call rebuild()")
+            const damaged = { reason: "damaged" }
+            expect(yield* Effect.flip(store.scan([all]))).toMatchObject(damaged)
+            expect(yield* Effect.flip(store.clear(all))).toMatchObject(damaged)
+            // What was decided before is still stored: the log has it.
+            yield* store.commit(rows(1, 2))
+            yield* store.renew
+            expect(store.isDamaged()).toBe(false)
+            expect(store.get("row000002")).toBeUndefined()
+            yield* store.commit(rows(2, 3))
+            yield* store.renew
+            expect(yield* store.scan([all])).toEqual([[]])
+            yield* store.commit(rows(3, 4))
+          }),
+        )
+        expect(readdirSync(`${aside}-1`)).toContain("damaged")
+        expect(readdirSync(root)).not.toContain("aside-2")
+        yield* openIn(root, (store) =>
+          Effect.sync(() => {
+            expect(store.beganAnew).toBe(false)
+            expect(store.get("row000002")?.[0]).toBe(4)
+          }),
+        )
+      }),
+    ))
 })

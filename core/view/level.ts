@@ -2,13 +2,18 @@
  * The view store on LevelDB. Commits are not synced: after a crash the log is folded again.
  *
  * A scan of several ranges reads them from one snapshot, so that a row which moves between two of
- * them is seen exactly once.
+ * them is seen exactly once. Nothing that was read is answered before its tables were checked: what
+ * is damaged can only be given up as a whole.
  */
-import { mkdir, rename } from "node:fs/promises"
+import { mkdir, rename, rm } from "node:fs/promises"
+import { dirname } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Level } from "level"
-import { directoryMode } from "../disk/files.js"
+import { Damage } from "../disk/damage.js"
+import { directoryMode, syncDirectory } from "../disk/files.js"
+import { LevelGuard } from "../disk/level-guard.js"
+import { lockedElsewhere } from "../disk/level-lock.js"
 import { writing } from "../disk/room.js"
 import { ViewFailure } from "../errors.js"
 import { hasCode, storageReason } from "../model/cause.js"
@@ -28,98 +33,198 @@ export interface LevelViewOptions {
 
 type Database = Level<string, Uint8Array>
 
-export const failure = (operation: string, outcome: ViewFailure["outcome"]) => (cause: unknown) =>
-  new ViewFailure({
-    message: `the views cannot ${operation}: look at the disk that holds view/, then reopen`,
-    operation,
-    reason: storageReason(cause),
-    outcome,
-    cause,
-  })
+interface Opened {
+  readonly database: Database
+  readonly guard: LevelGuard
+}
 
-export const openThere = async (directory: string): Promise<Database> => {
+export const failure = (operation: string, outcome: ViewFailure["outcome"], cause: unknown) =>
+  cause instanceof Damage
+    ? new ViewFailure({
+        message: `the views are damaged (${cause.message}): call rebuild(), or open them again`,
+        operation,
+        reason: "damaged",
+        outcome,
+        cause,
+      })
+    : new ViewFailure({
+        message: `the views cannot ${operation}: look at the disk that holds view/, then reopen`,
+        operation,
+        reason: storageReason(cause),
+        outcome,
+        cause,
+      })
+
+/** LevelDB notices some damage by itself. */
+const asDamage = (cause: unknown): unknown =>
+  hasCode(cause, "LEVEL_CORRUPTION") ? new Damage("a table", "is damaged", { cause }) : cause
+
+const openThere = async (directory: string): Promise<Opened> => {
+  const guard = await LevelGuard.open(directory)
   // `view` encoding: bytes as they are. Block cache: the hot rows of a large ledger.
   const options = { keyEncoding: "utf8", valueEncoding: "view", cacheSize: 32 * 1024 * 1024 }
   const database: Database = new Level(directory, options)
-  await database.open()
-  return database
+  try {
+    await database.open()
+    guard.begin()
+    return { database, guard }
+  } catch (cause) {
+    await database.close()
+    guard.close()
+    throw asDamage(cause)
+  }
 }
 
-/** Files that LevelDB cannot read are moved aside as evidence: the rows can be rebuilt. */
-const openDatabase = ({
-  directory,
-  aside,
-}: LevelViewOptions): Effect.Effect<Database, ViewFailure> =>
-  Effect.tryPromise({
-    try: () =>
-      writing(directory, async () => {
-        try {
-          return await openThere(directory)
-        } catch (cause) {
-          if (aside === undefined || !hasCode(cause, "LEVEL_CORRUPTION")) throw cause
-          await rename(directory, aside)
-          await mkdir(directory, { mode: directoryMode })
-          return await openThere(directory)
-        }
-      }),
-    catch: failure("open", "none"),
-  })
+const isMissing = (cause: unknown): boolean => hasCode(cause, "ENOENT")
 
-/** The port over an open database. */
-export const shapeOf = (database: Database, directory: string): ViewStoreShape => {
-  const get = (key: string): Uint8Array | undefined => {
+/** What is moved is evidence: nothing looks at it again. */
+const moveAside = async (directory: string, aside: string): Promise<void> => {
+  await rename(directory, aside).catch((cause: unknown) => {
+    if (!isMissing(cause)) throw cause
+  })
+  await mkdir(directory, { mode: directoryMode })
+  await syncDirectory(dirname(directory))
+}
+
+const emptyOut = async (directory: string): Promise<void> => {
+  await rm(directory, { recursive: true, force: true })
+  await mkdir(directory, { mode: directoryMode })
+  await syncDirectory(dirname(directory))
+}
+
+const scanRange = async (
+  { database, guard }: Opened,
+  { gte, lt, reverse, countMax }: ScanRange,
+  snapshot: ReturnType<Database["snapshot"]> | undefined,
+): Promise<ReadonlyArray<StoredRow>> => {
+  // Of a range that is cut short by its count, only the beginning is known to be read.
+  const start = reverse ? lt : gte
+  if (Number.isFinite(countMax)) guard.checkRange(start, start)
+  else guard.checkRange(gte, lt)
+  const rows = await database
+    .iterator({ gte, lt, reverse, limit: countMax, ...(snapshot ? { snapshot } : {}) })
+    .all()
+  guard.confirm()
+  const last = rows.length < countMax ? undefined : rows.at(-1)?.[0]
+  if (reverse) guard.checkRange(last ?? gte, lt)
+  else guard.checkRange(gte, last ?? lt)
+  return rows
+}
+
+export class LevelViews implements ViewStoreShape {
+  readonly beganAnew: boolean
+  readonly #options: LevelViewOptions
+  #opened: Opened
+  #renewed = 0
+
+  constructor(options: LevelViewOptions, opened: Opened, beganAnew = false) {
+    this.beganAnew = beganAnew
+    this.#options = options
+    this.#opened = opened
+  }
+
+  /** Reads throw inside: this is where they become failures of the port. */
+  #failed(operation: string, outcome: ViewFailure["outcome"], thrown: unknown): ViewFailure {
+    const cause = asDamage(thrown)
+    return failure(operation, outcome, cause instanceof Damage ? this.#noted(cause) : cause)
+  }
+
+  #noted(damage: Damage): Damage {
+    return this.#opened.guard.note(damage)
+  }
+
+  readonly isDamaged = (): boolean => this.#opened.guard.damage !== undefined
+
+  readonly get = (key: string): Uint8Array | undefined => {
+    const { database, guard } = this.#opened
     try {
-      return database.getSync(key)
+      guard.checkKey(key)
+      const row = database.getSync(key)
+      guard.confirm()
+      return row
     } catch (cause) {
-      throw failure("read", "none")(cause)
+      throw this.#failed("read", "none", cause)
     }
   }
 
-  const scan = (ranges: ReadonlyArray<ScanRange>) =>
+  readonly scan: ViewStoreShape["scan"] = (ranges) =>
     Effect.tryPromise({
-      try: async (): Promise<ReadonlyArray<ReadonlyArray<StoredRow>>> => {
+      try: async () => {
+        const opened = this.#opened
         // Taken before anything is awaited: the caller knows which moment the scan sees.
-        const snapshot = ranges.length > 1 ? database.snapshot() : undefined
+        const snapshot = ranges.length > 1 ? opened.database.snapshot() : undefined
         try {
-          const scans = ranges.map(({ gte, lt, reverse, countMax }) =>
-            database
-              .iterator({ gte, lt, reverse, limit: countMax, ...(snapshot ? { snapshot } : {}) })
-              .all(),
-          )
-          return await Promise.all(scans)
+          return await Promise.all(ranges.map((range) => scanRange(opened, range, snapshot)))
         } finally {
           await snapshot?.close()
         }
       },
-      catch: failure("list", "none"),
+      catch: (cause) => this.#failed("list", "none", cause),
     })
 
-  const write = (writes: ReadonlyArray<RowWrite>, sync: boolean) =>
+  #writing<A>(run: () => Promise<A>): Promise<A> {
+    return writing(this.#options.directory, run)
+  }
+
+  /** Not held up by damage: what is written to damaged rows is given up with them. */
+  #write(writes: ReadonlyArray<RowWrite>, sync: boolean): Effect.Effect<void, ViewFailure> {
+    const batch = writes.map(({ key, value }) =>
+      value === undefined ? { type: "del" as const, key } : { type: "put" as const, key, value },
+    )
+    return Effect.tryPromise({
+      try: () => this.#writing(() => this.#opened.database.batch(batch, { sync })),
+      catch: (cause) => this.#failed("commit", "unknown", cause),
+    })
+  }
+
+  readonly commit: ViewStoreShape["commit"] = (writes) => this.#write(writes, false)
+
+  readonly commitDurably: ViewStoreShape["commitDurably"] = (writes) => this.#write(writes, true)
+
+  readonly clear: ViewStoreShape["clear"] = (range) =>
     Effect.tryPromise({
-      try: () =>
-        writing(directory, () =>
-          database.batch(
-            writes.map(({ key, value }) =>
-              value === undefined
-                ? { type: "del" as const, key }
-                : { type: "put" as const, key, value },
-            ),
-            { sync },
-          ),
-        ),
-      catch: failure("commit", "unknown"),
+      try: async () => {
+        const { database, guard } = this.#opened
+        // LevelDB deletes each key as it reads it: a wrong one would be another row.
+        await guard.checkAll()
+        await this.#writing(() => database.clear(range))
+      },
+      catch: (cause) => this.#failed("clear", "unknown", cause),
     })
 
-  return {
-    get,
-    scan,
-    commit: (writes) => write(writes, false),
-    commitDurably: (writes) => write(writes, true),
-    clear: (range) =>
-      Effect.tryPromise({
-        try: () => writing(directory, () => database.clear(range)),
-        catch: failure("clear", "unknown"),
-      }),
+  readonly renew = Effect.uninterruptible(
+    Effect.tryPromise({
+      try: async () => {
+        const { directory, aside } = this.#options
+        await this.close()
+        if (this.isDamaged() && aside !== undefined) {
+          this.#renewed += 1
+          await moveAside(directory, `${aside}-${this.#renewed}`)
+        } else await emptyOut(directory)
+        this.#opened = await openThere(directory)
+      },
+      catch: (cause) => failure("begin anew", "unknown", cause),
+    }),
+  )
+
+  async close(): Promise<void> {
+    const { database, guard } = this.#opened
+    await database.close()
+    guard.close()
+  }
+}
+
+/** Files that cannot be trusted are moved aside as evidence: the rows can be rebuilt. */
+export const openLevelViews = async (options: LevelViewOptions): Promise<LevelViews> => {
+  const { directory, aside } = options
+  try {
+    return new LevelViews(options, await openThere(directory))
+  } catch (cause) {
+    if (aside === undefined || !(cause instanceof Damage)) throw cause
+    const locked = await lockedElsewhere(directory)
+    if (locked !== undefined) throw locked
+    await moveAside(directory, aside)
+    return new LevelViews(options, await openThere(directory), true)
   }
 }
 
@@ -127,10 +232,11 @@ export const shapeOf = (database: Database, directory: string): ViewStoreShape =
 export const layer = (options: LevelViewOptions): Layer.Layer<ViewStore, ViewFailure> =>
   Layer.effect(
     ViewStore,
-    Effect.map(
-      Effect.acquireRelease(openDatabase(options), (database) =>
-        Effect.promise(() => database.close()),
-      ),
-      (database) => shapeOf(database, options.directory),
+    Effect.acquireRelease(
+      Effect.tryPromise({
+        try: () => writing(dirname(options.directory), () => openLevelViews(options)),
+        catch: (cause) => failure("open", "none", cause),
+      }),
+      (views) => Effect.promise(() => views.close()),
     ),
   )

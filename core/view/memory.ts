@@ -86,6 +86,12 @@ const make = ({ rows = new Map(), failpoint = () => undefined }: MemoryOptions):
         sorted = undefined
         for (const key of rows.keys()) if (inside(key, range)) rows.delete(key)
       }),
+    beganAnew: false,
+    isDamaged: () => false,
+    renew: guarded("clear", () => {
+      sorted = undefined
+      rows.clear()
+    }),
   }
 }
 

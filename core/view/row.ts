@@ -49,7 +49,7 @@ export const decodeRow = (key: string, row: Uint8Array): Plain => {
     throw new ViewFailure({
       message: "a view row is damaged: call rebuild() to make the views anew from the log",
       operation: "read",
-      reason: "io",
+      reason: "damaged",
       outcome: "none",
     })
   }

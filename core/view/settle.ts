@@ -8,14 +8,12 @@
 import type { RowChange } from "./draft.js"
 import { encodeKey, type Key, slotPrefix } from "./key.js"
 import { emptyLadder, isStep, type Ladder, pushChange } from "./ladder.js"
-import type { ViewState } from "./registry.js"
+import { sumModulus, type ViewState } from "./registry.js"
 import type { NowRow } from "./row.js"
 import { decodeGone, decodeNow, encodeGone, encodeNow, encodeWas, rowChecksum } from "./row.js"
 import type { RowWrite } from "./view-store.js"
 
 export type RawRead = (key: string) => Uint8Array | undefined
-
-const sumModulus = 2 ** 48
 
 /** Where a row's states lie in a slot. */
 export const nowKey = (slot: number, key: string): string => slotPrefix("now", slot) + key

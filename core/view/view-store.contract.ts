@@ -236,6 +236,19 @@ const momentLaws = (place: ViewStorePlace): void => {
 }
 
 const lastingLaws = (place: ViewStorePlace): void => {
+  it("gives up every row when it begins anew, and goes on", () =>
+    inPlace(place, (store) =>
+      Effect.gen(function* () {
+        expect([store.beganAnew, store.isDamaged()]).toEqual([false, false])
+        yield* store.commit([put("a"), put("b")])
+        yield* store.renew
+        expect(store.get("a")).toBeUndefined()
+        expect(yield* keysIn(store, range("", everything.lt))).toEqual([])
+        yield* store.commit([put("b", "other")])
+        expect(textOf(store.get("b"))).toBe("other")
+      }),
+    ))
+
   it("clears a half-open range and nothing else", () =>
     inPlace(place, (store) =>
       Effect.gen(function* () {

@@ -41,7 +41,17 @@ export interface ViewStoreShape {
   readonly commitDurably: (writes: ReadonlyArray<RowWrite>) => Effect.Effect<void, ViewFailure>
   /** Deletes every row of the range; after a failure some may be left. */
   readonly clear: (range: KeyRange) => Effect.Effect<void, ViewFailure>
+  /** Whether opening gave up rows that were damaged. */
+  readonly beganAnew: boolean
+  /** Whether rows were found damaged that cannot be told apart: every read fails until `renew`. */
+  readonly isDamaged: () => boolean
+  /** Gives up every row, and none can come back; damaged ones are kept aside as evidence. */
+  readonly renew: Effect.Effect<void, ViewFailure>
 }
+
+/** Whether rows are damaged: those that are left are not to be trusted either. */
+export const isDamage = (failure: unknown): boolean =>
+  failure instanceof ViewFailure && failure.reason === "damaged"
 
 /** Runs a plain function over rows: the `ViewFailure` that it throws is the effect's failure. */
 export const attempt = <A>(act: () => A): Effect.Effect<A, ViewFailure> =>

@@ -75,6 +75,8 @@ export class Views {
   #reach = 0
   /** Of the last commit; `unknown` also while it is under way: rows may be ahead of `states`. */
   #outcome: Outcome = "none"
+  /** The rows are given up, and no others are adopted yet. */
+  #forsaken = false
 
   constructor(store: RowStore, build: Build, states: Map<string, ViewState>) {
     this.store = store
@@ -96,14 +98,23 @@ export class Views {
   adopt(built: Views, writes: ReadonlyArray<RowWrite>): Effect.Effect<void, ViewFailure> {
     return this.#store(writes, () => {
       for (const [name, state] of built.#states) this.#states.set(name, state)
+      this.#forsaken = false
       // Lower than before where the views had come further than the log that was found.
       this.#head = Math.max(0, ...[...this.#states.values()].map(({ position }) => position))
       this.#reach = this.#head
     })
   }
 
+  /** Before the rows are given up: until others are adopted, every read fails. */
+  forsake(): void {
+    this.#states.clear()
+    this.#forsaken = true
+    this.#outcome = "none"
+  }
+
   #state(name: string): ViewState {
     const state = this.#states.get(name)
+    if (state === undefined && this.#forsaken) throw forsaken()
     if (state === undefined) throw new Error(`the view ${name} was not opened with this ledger`)
     return state
   }
@@ -209,6 +220,15 @@ const leftBehind = (): ViewFailure =>
     message: "an earlier commit of the views may have been stored or not: reopen the ledger",
     operation: "commit",
     reason: "stopped",
+    outcome: "none",
+  })
+
+const forsaken = (): ViewFailure =>
+  new ViewFailure({
+    message:
+      "the views were damaged and are being built anew: wait for rebuild(), or call it again",
+    operation: "read",
+    reason: "damaged",
     outcome: "none",
   })
 

@@ -1,0 +1,29 @@
+/**
+ * The cursor: what it reads, and that it reads nothing that is not there.
+ */
+import { describe, expect, it } from "vitest"
+import { Cursor, Damage } from "./damage.js"
+
+const over = (...bytes: ReadonlyArray<number>) => new Cursor(Buffer.from(bytes), "a file")
+
+describe("a cursor", () => {
+  it("reads numbers in groups of seven bits", () => {
+    const cursor = over(0, 127, 0x80, 1, 0xac, 0x02, ...Array(7).fill(0xff), 0x0f)
+    const numbers = [0, 127, 128, 300, 2 ** 53 - 1]
+    expect(numbers.map(() => cursor.varint())).toEqual(numbers)
+    expect(cursor.ended).toBe(true)
+  })
+
+  it("refuses numbers that are too large or never end", () => {
+    for (const bytes of [[...Array(7).fill(0xff), 0x10], Array(9).fill(0x80), [0x80]])
+      expect(() => over(...bytes).varint()).toThrow(Damage)
+  })
+
+  it("takes no more than there is, whatever is claimed", () => {
+    const cursor = over(2, 7, 8, 200, 1, 9)
+    expect([...cursor.counted()]).toEqual([7, 8])
+    expect(() => cursor.counted()).toThrow("a file ends too early, at 5")
+    expect(cursor.byte()).toBe(9)
+    expect(() => cursor.byte()).toThrow(Damage)
+  })
+})

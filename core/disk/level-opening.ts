@@ -1,0 +1,151 @@
+/**
+ * What a LevelDB directory holds, looked at before LevelDB opens it, since its opening skips over
+ * broken records, and a database that lost its CURRENT is begun anew as if it had been empty.
+ *
+ * Checks what is read whole anyway (MANIFEST, write-ahead logs), and that each table is there, as
+ * long as it should be; their blocks are checked later. The cost does not grow with the tables'
+ * sizes. Changes nothing.
+ */
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { hasCode } from "../model/cause.js"
+import { Damage } from "./damage.js"
+import { readJournal } from "./level-journal.js"
+import { type Edit, readManifest, rewrittenUpTo, tablesAfter } from "./level-manifest.js"
+import { Table } from "./level-table.js"
+
+/** The sign that damage was found, and what was found; beside the files of LevelDB. */
+export const damagedName = "damaged"
+/** The sign that no table was rewritten before it was checked: which MANIFEST, and up to where. */
+export const checkedName = "checked"
+
+const manifestName = /^MANIFEST-\d+$/
+const tableName = /^(\d+)\.(?:ldb|sst)$/
+const logName = /^(\d+)\.log$/
+
+export interface Manifest {
+  readonly name: string
+  readonly edits: ReadonlyArray<Edit>
+}
+
+const textOf = (directory: string, name: string): string =>
+  readFileSync(join(directory, name), "utf8")
+
+const namesIn = (directory: string): ReadonlyArray<string> => {
+  try {
+    return readdirSync(directory)
+  } catch (cause) {
+    if (hasCode(cause, "ENOENT")) return []
+    throw cause
+  }
+}
+
+/** The MANIFEST in use. */
+export const currentManifest = (directory: string): Manifest => {
+  const current = textOf(directory, "CURRENT")
+  const name = current.slice(0, -1)
+  if (!manifestName.test(name) || !current.endsWith("\n"))
+    throw new Damage("CURRENT", "names no MANIFEST")
+  try {
+    return { name, edits: readManifest(readFileSync(join(directory, name)), name) }
+  } catch (cause) {
+    if (hasCode(cause, "ENOENT")) throw new Damage(name, "is missing", { cause })
+    throw cause
+  }
+}
+
+const numbered = (names: ReadonlyArray<string>, pattern: RegExp): ReadonlyMap<number, string> =>
+  new Map(
+    names.flatMap((name) => {
+      const number = pattern.exec(name)?.[1]
+      return number === undefined ? [] : [[Number(number), name] as const]
+    }),
+  )
+
+/**
+ * A log that the MANIFEST names and that is not there was removed too early: by somebody else, or
+ * by LevelDB, if the MANIFEST lost edits. Only the last log may end in the middle of a record.
+ */
+const checkLogs = (
+  directory: string,
+  names: ReadonlyArray<string>,
+  edits: ReadonlyArray<Edit>,
+): void => {
+  const logs = numbered(names, logName)
+  const first = edits.reduce((before, { logNumber }) => logNumber ?? before, 0)
+  if (first !== 0 && !logs.has(first)) throw new Damage(`${first}.log`, "is missing")
+  let torn: string | undefined
+  for (const [number, name] of [...logs].sort(([a], [b]) => a - b)) {
+    if (number < first) continue
+    const bytes = readFileSync(join(directory, name))
+    if (torn !== undefined && bytes.length > 0) throw new Damage(torn, "has lost its end")
+    if (readJournal(bytes, name).torn) torn = name
+  }
+}
+
+const notedDamage = (text: string): Damage => {
+  const [file = "", ...what] = text.trimEnd().split(" ")
+  return new Damage(file, what.join(" "))
+}
+
+/** `checked` as it is written: the name of the MANIFEST and a length of it. */
+export const checkedText = (name: string, upTo: number | "all"): string => `${name} ${upTo}\n`
+
+/**
+ * Whether the process before ended well, or had checked all tables. If not, and it ended before it
+ * had checked what LevelDB rewrote meanwhile, nobody can say what became of it: that is damage.
+ */
+const endedWell = (
+  directory: string,
+  names: ReadonlyArray<string>,
+  { name, edits }: Manifest,
+): boolean => {
+  const text = names.includes(checkedName) ? textOf(directory, checkedName) : ""
+  if (text === checkedText(name, "all")) return true
+  const [of, upTo] = text.trimEnd().split(" ")
+  if (rewrittenUpTo(edits) > (of === name ? Number(upTo) : 0))
+    throw new Damage(name, "replaced tables that a killed process had not yet checked")
+  return false
+}
+
+const openTables = (
+  directory: string,
+  names: ReadonlyArray<string>,
+  { edits }: Manifest,
+): ReadonlyArray<Table> => {
+  const files = numbered(names, tableName)
+  const tables: Array<Table> = []
+  try {
+    for (const entry of tablesAfter(edits)) {
+      const name = files.get(entry.number)
+      if (name === undefined) throw new Damage(`${entry.number}.ldb`, "is missing")
+      tables.push(new Table(join(directory, name), name, entry))
+    }
+    return tables
+  } catch (cause) {
+    for (const table of tables) table.close()
+    throw cause
+  }
+}
+
+/** What was found: tables to be checked, none where there is no database. */
+export interface Inspected {
+  readonly tables: ReadonlyArray<Table>
+  readonly endedWell: boolean
+}
+
+/** Opens the tables of a database. Throws `Damage`, or an error of the disk. */
+export const inspect = (directory: string): Inspected => {
+  const names = namesIn(directory)
+  if (names.includes(damagedName)) throw notedDamage(textOf(directory, damagedName))
+  if (!names.includes("CURRENT")) {
+    // A killed first opening leaves a MANIFEST at most.
+    if (!names.some((name) => tableName.test(name) || logName.test(name)))
+      return { tables: [], endedWell: true }
+    throw new Damage("CURRENT", "is missing")
+  }
+  const manifest = currentManifest(directory)
+  checkLogs(directory, names, manifest.edits)
+  const well = endedWell(directory, names, manifest)
+  return { tables: openTables(directory, names, manifest), endedWell: well }
+}
