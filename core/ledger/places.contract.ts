@@ -142,6 +142,8 @@ export interface Stage {
   readonly tell: (value: unknown) => void
   /** The one line that the test says. */
   readonly told: () => Promise<string>
+  /** The names in a directory; none where there is none. */
+  readonly names: (directory: string) => ReadonlyArray<string>
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -173,8 +175,8 @@ export class Running {
   #isOver = false
   #wake: () => void = () => undefined
 
-  constructor(command: string, args: ReadonlyArray<string>) {
-    this.process = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] })
+  constructor(command: string, args: ReadonlyArray<string>, env: NodeJS.ProcessEnv = process.env) {
+    this.process = spawn(command, args, { env, stdio: ["pipe", "pipe", "inherit"] })
     this.process.stdout?.on("data", (bytes: Buffer) => this.#take(bytes))
     this.process.stdin?.on("error", () => undefined)
     this.ended = new Promise((resolve) => {
@@ -231,13 +233,14 @@ export const programOf = <Args extends ReadonlyArray<unknown>>(
   ...args: Args
 ): ReadonlyArray<string> => {
   const script = `
-    import { writeSync } from "node:fs"
+    import { existsSync, readdirSync, writeSync } from "node:fs"
     import { openLedger } from ${JSON.stringify(pathToFileURL(door).href)}
     const tell = (value) => void writeSync(1, JSON.stringify(value) + "\\n")
     const told = () => new Promise((resolve) => process.stdin.once("data", (line) => {
       process.stdin.destroy()
       resolve(String(line).trim())
     }))
-    await (${main.toString()})({ openLedger, tell, told }, ...${JSON.stringify(args)})`
+    const names = (directory) => existsSync(directory) ? readdirSync(directory) : []
+    await (${main.toString()})({ openLedger, tell, told, names }, ...${JSON.stringify(args)})`
   return ["--input-type=module", "--eval", script]
 }

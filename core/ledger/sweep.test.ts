@@ -1,0 +1,422 @@
+/**
+ * One operation of each kind, once for every system call that it makes on the ledger: killed at
+ * exactly that call, and with that call failing as a broken and as a full disk fail it. Whatever
+ * was said must be true of what is found, and what is found must be whole.
+ *
+ * Swept is a part of the calls, drawn by `SWEEP_SEED`: all of them with `SWEEP_SHARE=1`.
+ */
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { numbers } from "../blob/samples.contract.js"
+import type { Outcome } from "../errors.js"
+import type { CoreRecorded } from "../event/catalog.js"
+import { examine, expectTrue } from "./oracle.contract.js"
+import { bundle, programOf, Running, type Stage } from "./places.contract.js"
+import { openLedger, type PromiseLedger } from "./promise.js"
+import {
+  attach,
+  callsOf,
+  type Fault,
+  hasFired,
+  isTelling,
+  listing,
+  obstacle,
+  type SystemCall,
+  spoiling,
+} from "./system-calls.contract.js"
+
+const seed = Number(process.env.SWEEP_SEED ?? Math.floor(Math.random() * 2 ** 31))
+const share = Number(process.env.SWEEP_SHARE ?? 0.1)
+const why = obstacle()
+const without = why === undefined ? "" : ` (skipped: ${why})`
+
+/** How a step of the program went: what it answered, or the error that it was refused with. */
+interface Told {
+  readonly step: string
+  readonly position?: number
+  readonly damaged?: ReadonlyArray<unknown>
+  readonly types?: ReadonlyArray<string>
+  readonly names?: ReadonlyArray<string>
+  readonly error?: {
+    readonly _tag?: string
+    readonly kind?: string
+    readonly outcome?: string
+    readonly reason?: string
+    readonly message: string
+  }
+}
+
+/**
+ * Does one operation, with or without an idempotency key as it can. `once`: and ends there. `on`:
+ * goes on as a program would, writes, closes, opens again. `again`: tries the same once more, and
+ * tells what events it has made by then.
+ */
+const perform = async (
+  stage: Stage,
+  directory: string,
+  operation: string,
+  mode: string,
+): Promise<void> => {
+  const swept = { idempotencyKey: "swept" }
+  const text = (word: string): string => `${word} `.repeat(40)
+  /** To add an operation: one line here, and one in `sweeps`. */
+  const operations: Readonly<Record<string, (ledger: PromiseLedger) => Promise<unknown>>> = {
+    save: (ledger) => ledger.save("model", text("new"), { ...swept, tags: "fresh" }),
+    batch: (ledger) =>
+      ledger.batch((b) => {
+        const other = b.save("other", text("other"))
+        b.tag({ id: other.id }, "kept")
+        b.save("model", text("derived"), { inputs: [{ id: other.id }] })
+        b.logMetadata({ artifact: "model" }, { n: 2 })
+      }, swept),
+    tag: (ledger) => ledger.tag("model@2", "only", swept),
+    logMetadata: (ledger) => ledger.logMetadata("model@1", { n: 3 }, swept),
+    delete: (ledger) => ledger.delete("model@1", { ...swept, reason: "old" }),
+    load: (ledger) => ledger.load("model@1"),
+    rebuild: (ledger) => ledger.rebuild(),
+    close: (ledger) => ledger.close(),
+  }
+  const act = operations[operation]
+  const open = () => stage.openLedger({ directory, create: operation === "make" })
+  const attempt = async (step: string, run: () => Promise<object>): Promise<void> => {
+    try {
+      stage.tell({ step, ...(await run()) })
+    } catch (thrown) {
+      const { _tag, kind, outcome, reason, message } = thrown as Record<string, unknown>
+      stage.tell({ step, error: { _tag, kind, outcome, reason, message } })
+    }
+  }
+  let ledger = act === undefined ? undefined : await open()
+  if (operation === "close" && mode !== "again")
+    await ledger?.logMetadata({ artifact: "model" }, { n: 4 }, { idempotencyKey: "before" })
+  stage.tell({ step: "ready" })
+  await stage.told()
+  await attempt("act", async () => {
+    ledger ??= await open()
+    await act?.(ledger)
+    return { position: ledger.position, damaged: ledger.trust.damaged }
+  })
+  if (mode === "once") process.exit()
+  if (operation === "make" && ledger === undefined)
+    stage.tell({ step: "left", names: stage.names(directory) })
+  const held = operation === "close" ? undefined : ledger
+  if (mode === "again" && held !== undefined)
+    await attempt("kept", async () => {
+      const types: Array<string> = []
+      for await (const { type, idempotencyKey } of held.replay())
+        if (idempotencyKey === "swept") types.push(type)
+      return { types }
+    })
+  if (mode === "on" && held !== undefined)
+    await attempt("after", async () => {
+      const { position } = await held.save("later", text("later"), { idempotencyKey: "after" })
+      return { position }
+    })
+  if (held !== undefined) await attempt("close", async () => ({ closed: await held.close() }))
+  if (mode === "again") return
+  await attempt("reopen", async () => {
+    const again = await open()
+    const { position, trust } = again
+    await again.close()
+    return { position, damaged: trust.damaged }
+  })
+}
+
+type State = "is not there" | "was closed" | "was killed behind its log" | "was killed before it"
+
+interface Sweep {
+  readonly operation: string
+  readonly state: State
+  /** How many events there are in that state. */
+  readonly before: number
+  /** The types of the events that the operation makes. */
+  readonly made: ReadonlyArray<string>
+}
+
+const on =
+  (state: State, before: number) =>
+  (operation: string, ...made: ReadonlyArray<string>) => ({
+    operation,
+    state,
+    before,
+    made,
+  })
+const onClosed = on("was closed", 5)
+
+const sweeps: ReadonlyArray<Sweep> = [
+  onClosed("save", "version-saved"),
+  onClosed("batch", "version-saved", "tags-added", "version-saved", "metadata-logged"),
+  onClosed("tag", "tags-added"),
+  onClosed("logMetadata", "metadata-logged"),
+  onClosed("delete", "version-deleted"),
+  onClosed("load"),
+  onClosed("rebuild"),
+  onClosed("close", "metadata-logged"),
+  onClosed("open"),
+  on("was killed behind its log", 6)("open"),
+  on("was killed before it", 5)("open"),
+  on("is not there", 0)("make", "ledger-created"),
+]
+
+const directories = ["", "log", "view", "blob", "blob/packs", "blob/index", "lock", "tmp"].map(
+  (name) => join("ledger", name),
+)
+
+const home = realpathSync(mkdtempSync(join(tmpdir(), "daybook-sweep-")))
+afterAll(() => rmSync(home, { recursive: true, force: true }))
+let door = ""
+let count = 0
+
+// Names drawn at random would be others in each run; these are counted.
+const counted = `data:text/javascript,${encodeURIComponent(`
+  import crypto from "node:crypto"
+  import { syncBuiltinESMExports } from "node:module"
+  let count = 0
+  crypto.randomUUID = () => {
+    count += 1
+    return "00000000-0000-4000-8000-" + String(count).padStart(12, "0")
+  }
+  syncBuiltinESMExports()
+`)}`
+
+interface Trial {
+  /** Contains the directory of the ledger. */
+  readonly root: string
+  readonly told: ReadonlyArray<Told>
+  readonly code: number | null
+  readonly trace: string
+}
+
+/** Runs the program over a copy of a ledger, under strace from the moment it is ready. */
+const run = async (
+  { operation, state }: Sweep,
+  mode: string,
+  tracing: (root: string) => ReadonlyArray<string>,
+): Promise<Trial> => {
+  count += 1
+  const root = join(home, `run-${count}`)
+  const file = `${root}.trace`
+  const directory = join(root, "ledger")
+  mkdirSync(root)
+  if (state !== "is not there") cpSync(join(home, state), directory, { recursive: true })
+  const args = programOf(door, perform, directory, operation, mode)
+  const env = { ...process.env, UV_THREADPOOL_SIZE: "1" }
+  const program = new Running(process.execPath, ["--import", counted, ...args], env)
+  const limit = AbortSignal.timeout(30_000)
+  limit.onabort = () => void program.kill()
+  await program.line(0)
+  const tracer = await attach(program.process.pid ?? 0, file, tracing(root))
+  program.say("go")
+  const code = await program.ended
+  const trace = await tracer.ended
+  rmSync(file)
+  if (limit.aborted) throw new Error(`${operation} has hung: ${JSON.stringify(program.lines)}`)
+  limit.onabort = null
+  return { root, told: program.lines.slice(1) as ReadonlyArray<Told>, code, trace }
+}
+
+/** Makes the ledgers that copies are taken of, in their states. */
+const prepare = async (): Promise<void> => {
+  door = bundle(home)
+  const closed: State = "was closed"
+  const ledger = await openLedger(join(home, closed))
+  await ledger.save("model", "first ".repeat(40), { tags: "kept" })
+  await ledger.save("model", "second ".repeat(40))
+  await ledger.defineTag("only", { exclusive: true })
+  await ledger.tag("model@1", "only")
+  await ledger.close()
+  const [save] = sweeps
+  if (save === undefined) throw new Error("nothing is swept")
+  const calls = (await pointsOf(save)).filter(({ fault }) => fault === "KILL")
+  const states: ReadonlyArray<readonly [State, string]> = [
+    ["was killed behind its log", "view"],
+    ["was killed before it", "blob/index"],
+  ]
+  for (const [state, place] of states) {
+    const point = calls.find(({ call }) => call.path.startsWith(`ledger/${place}/`))
+    if (point === undefined) throw new Error(`a save writes nothing in ${place}`)
+    const { root } = await run(save, "once", (at) => spoiling(point.call, "KILL", at, directories))
+    renameSync(join(root, "ledger"), join(home, state))
+  }
+}
+
+/** A write of its own, which can be tried again. */
+const isKeyed = ({ operation, made }: Sweep): boolean =>
+  made.length > 0 && !["close", "make"].includes(operation)
+
+const keyed = (events: ReadonlyArray<CoreRecorded>, key: string) =>
+  events.filter(({ idempotencyKey }) => idempotencyKey === key)
+
+const failureTags = ["LogFailure", "ViewFailure", "BlobFailure"]
+
+/** An error is one of storage, and says which kind of disk it met. */
+const expectTyped = ({ step, error }: Told, fault: Fault): void => {
+  if (error === undefined) return
+  const reasons = ["stopped", fault === "ENOSPC" ? "full" : "io"]
+  expect({ step, ...error }).toMatchObject({
+    _tag: expect.toBeOneOf(failureTags),
+    kind: "unavailable",
+    reason: expect.toBeOneOf(reasons),
+    outcome: expect.toBeOneOf(["none", "unknown", "committed"]),
+  })
+}
+
+/** Holds what was told of a write against its events. */
+const expectTold = (
+  told: Told | undefined,
+  events: ReadonlyArray<CoreRecorded>,
+  made: ReadonlyArray<string>,
+): void => {
+  const answered = told === undefined ? "unknown" : (told.error?.outcome ?? "committed")
+  const found = events.map(({ type }) => type)
+  expectTrue(answered as Outcome, found, made)
+  if (told !== undefined && told.error === undefined)
+    expect(told.position).toBe(events.at(-1)?.position)
+}
+
+/** What holds after every trial. */
+const judge = async ({ root, told, code }: Trial, sweep: Sweep, fault: Fault): Promise<void> => {
+  const { operation, before, made } = sweep
+  const directory = join(root, "ledger")
+  const [act, left, after, reopen] = ["act", "left", "after", "reopen"].map((name) =>
+    told.find(({ step }) => step === name),
+  )
+  expect(code).toBe(fault === "KILL" ? null : 0)
+  for (const one of told) {
+    expectTyped(one, fault)
+    expect(one.damaged ?? []).toEqual([])
+  }
+  // What is no ledger yet is taken away again, or made by who comes next.
+  if (left?.names?.length !== 0) expect(left?.names ?? ["ledger.json"]).toContain("ledger.json")
+  if (operation === "make") await (await openLedger(directory)).close()
+  const events = await examine(directory)
+  expect(events.length).toBeGreaterThanOrEqual(before)
+  const news = events.slice(before)
+  const [later, own] = [keyed(news, "after"), news.filter((one) => one.idempotencyKey !== "after")]
+  // The event of a close came before it; a ledger that could not be made is there by now.
+  if (isKeyed(sweep)) expectTold(act, own, made)
+  else expect(own.map(({ type }) => type)).toEqual(made)
+  expectTold(after, later, ["version-saved"])
+  if (isKeyed(sweep) && ["unknown", "committed"].includes(act?.error?.outcome ?? ""))
+    expect(after?.error).toMatchObject({ reason: "stopped", outcome: "none" })
+  if (fault !== "KILL") expect(reopen).toMatchObject({ position: events.length })
+  await expectOnce(directory, sweep)
+}
+
+/** Tried again, an operation with a key makes what it has made already, or makes it now. */
+const expectOnce = async (directory: string, sweep: Sweep): Promise<void> => {
+  const { operation, made } = sweep
+  const told: Array<Told> = []
+  const tell = (value: unknown): void => void told.push(value as Told)
+  const stage: Stage = { openLedger, tell, told: () => Promise.resolve("go"), names: () => [] }
+  await perform(stage, directory, operation, "again")
+  expect(told.filter(({ error }) => error !== undefined)).toEqual([])
+  const kept = told.find(({ step }) => step === "kept")
+  if (isKeyed(sweep)) expect(kept?.types).toEqual(made)
+}
+
+interface Point {
+  readonly call: SystemCall
+  readonly fault: Fault
+}
+
+const nameOf = ({ call, fault }: Point): string =>
+  `${fault} at ${call.name} ${call.path} ${call.ordinal([call.path])}`
+
+/** Spoils one call and judges what became of it; answers with what was wrong, if anything. */
+const attempt = async (sweep: Sweep, point: Point): Promise<Attempt> => {
+  const { call, fault } = point
+  let told: ReadonlyArray<Told> = []
+  try {
+    const trial = await run(sweep, fault === "KILL" ? "once" : "on", (root) =>
+      spoiling(call, fault, root, directories),
+    )
+    told = trial.told
+    if (fault === "KILL" ? trial.code !== null : !hasFired(trial.trace)) return "not spoilt"
+    await judge(trial, sweep, fault)
+    rmSync(trial.root, { recursive: true })
+    return "as it should be"
+  } catch (error) {
+    const lines = told.map((one) => JSON.stringify(one))
+    return { problem: [nameOf(point), String(error), ...lines].join("\n  ") }
+  }
+}
+
+type Attempt = "not spoilt" | "as it should be" | { readonly problem: string }
+
+/** Two at a time: each waits for the disk, or for the other process, about half of its time. */
+const attemptAll = async (
+  sweep: Sweep,
+  points: ReadonlyArray<Point>,
+): Promise<ReadonlyArray<readonly [Point, Attempt]>> => {
+  const waiting = [...points]
+  const done: Array<readonly [Point, Attempt]> = []
+  const worker = async (): Promise<void> => {
+    for (let point = waiting.pop(); point !== undefined; point = waiting.pop())
+      done.push([point, await attempt(sweep, point)])
+  }
+  await Promise.all([worker(), worker()])
+  return done
+}
+
+const faults: ReadonlyArray<Fault> = ["KILL", "EIO", "ENOSPC"]
+const next = numbers(seed)
+
+/**
+ * Where opening does not keep what is promised so far, and why.
+ *
+ * LevelDB passes over a log of its own that it cannot read, and removes it; it lists a directory
+ * and takes an error for its end; of a table that it cannot read it does not see what is missing.
+ */
+const isKnown = ({ operation }: Sweep, { call, fault }: Point): boolean => {
+  if (!["open", "make"].includes(operation) || fault === "KILL") return false
+  const { name, path, changes } = call
+  if (path === "ledger/log" && name === "getdents64") return true
+  if (/^ledger\/log\/\d+\.(log|ldb)$/.test(path) && !changes) return true
+  // LevelDB has no code for a full disk, and nobody asks the disk.
+  if (path.startsWith("ledger/log/") && fault === "ENOSPC") return true
+  // LevelDB is not closed when the names that it made cannot be synced.
+  if (path === "ledger/log" && ["openat", "fsync"].includes(name)) return true
+  // A recursive mkdir says ENOENT whatever it met.
+  if (["ledger/tmp", "ledger/view"].includes(path) && name === "mkdir") return true
+  // What was begun is not taken away when the marker cannot be synced.
+  return path === "ledger" && ["openat", "fsync"].includes(name)
+}
+
+/** Every call of the operation with every fault that tells anything about it. */
+const pointsOf = async (sweep: Sweep): Promise<ReadonlyArray<Point>> => {
+  const { root, told, trace } = await run(sweep, "once", () => listing)
+  expect(told).toMatchObject([{ step: "act", position: sweep.before + sweep.made.length }])
+  rmSync(root, { recursive: true })
+  const calls = callsOf(trace, root)
+  return faults.flatMap((fault) =>
+    calls.filter((call) => isTelling(call, fault)).map((call) => ({ call, fault })),
+  )
+}
+
+describe.skipIf(why !== undefined)(
+  `system calls, ${share} of them (SWEEP_SEED=${seed})${without}`,
+  () => {
+    beforeAll(prepare)
+
+    it.each(sweeps)(
+      "of $operation on a ledger that $state leave nothing false or lost",
+      { timeout: 3_600_000 },
+      async (sweep) => {
+        const points = (await pointsOf(sweep))
+          .filter(() => next(1_000) < share * 1_000)
+          .filter((point) => !isKnown(sweep, point))
+        const first = await attemptAll(sweep, points)
+        const missed = first.filter(([, end]) => end === "not spoilt").map(([point]) => point)
+        const again = await attemptAll(sweep, missed)
+        const ends = [...first, ...again].map(([, end]) => end)
+        expect(ends.flatMap((end) => (typeof end === "string" ? [] : [end.problem]))).toEqual([])
+        // A call may come in another order now and then, but not twice.
+        const unspoilt = again.filter(([, end]) => end === "not spoilt").map(([point]) => point)
+        expect(unspoilt.map(nameOf)).toEqual([])
+      },
+    )
+  },
+)
