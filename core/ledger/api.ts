@@ -51,7 +51,7 @@ export type Many<D extends Door, A, E = DaybookError> = D extends "effect"
 
 /** What a write answers. */
 export interface Receipt {
-  /** Of its last event; of the head when it made none. */
+  /** Of its last event; when it made none, of the last event before it. */
   readonly position: number
   /** Whether anything changed. */
   readonly changed: boolean

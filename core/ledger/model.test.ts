@@ -50,7 +50,8 @@ const values = fc.dictionary(
   fc.constantFrom(1, -0.5, "s", null, true, new Date(5), [1, { n: "é" }], ""),
   { minKeys: 1, noNullPrototype: true },
 )
-const label = fc.constantFrom("1", "2", "5", "007", "x", "prod")
+// Two of three are also tags.
+const label = fc.constantFrom("1", "5", "007", "x", "prod", "t", "x", "prod", "t")
 const ref: fc.Arbitrary<Ref> = fc.oneof(
   fc
     .tuple(name, fc.constantFrom("", "@latest", "@1", "@2", "@x", "@prod", "@t"))
@@ -114,7 +115,7 @@ const define = does(
   fc.record({
     name: tag,
     meaning: fc.record(
-      { exclusive: fc.boolean(), color: fc.constantFrom("red", "blue") },
+      { exclusive: fc.constantFrom(true, true, false), color: fc.constantFrom("red", "blue") },
       { requiredKeys: [], noNullPrototype: true },
     ),
   }),
@@ -128,6 +129,7 @@ const changes: ReadonlyArray<fc.Arbitrary<Step>> = [
     on,
     fc.record({ keys: fc.uniqueArray(fc.constantFrom(...keys), { minLength: 1 }) }),
   ),
+  define,
   define,
 ]
 const hiding: ReadonlyArray<fc.Arbitrary<Step>> = [

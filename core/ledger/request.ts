@@ -19,7 +19,7 @@ export interface Step {
 }
 
 export interface Reply {
-  /** Of the last event of the request; of the head when it made none. */
+  /** Of the last event of the request; when it made none, of the last event before it. */
   readonly position: number
   /** Whether the request, now or when it first came, made an event that changed something. */
   readonly changed: boolean

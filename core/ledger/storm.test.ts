@@ -140,6 +140,7 @@ const weather = async (
   return aborted
 }
 
+// A smaller storm says no more, and takes long to find.
 const storms = fc.array(storm, { minLength: keys, maxLength: keys })
 
 describe(`a storm of retries (STORM_RUNS=${runs} STORM_SEED=${seed})`, () => {
@@ -148,7 +149,7 @@ describe(`a storm of retries (STORM_RUNS=${runs} STORM_SEED=${seed})`, () => {
     const property = fc.asyncProperty(storms, async (all) => {
       aborted += await weather(() => openLedger({ memory: true }), false, all)
     })
-    await fc.assert(property, { numRuns: runs, seed })
+    await fc.assert(property, { numRuns: runs, seed, endOnFailure: true })
     expect(aborted).toBeGreaterThan(runs * keys)
   })
 
@@ -160,7 +161,7 @@ describe(`a storm of retries (STORM_RUNS=${runs} STORM_SEED=${seed})`, () => {
       const directory = `${home}/${count}`
       await weather(() => openLedger({ directory, durability: "buffered" }), true, all)
     })
-    await fc.assert(property, { numRuns: Math.ceil(runs / 5), seed })
+    await fc.assert(property, { numRuns: Math.ceil(runs / 5), seed, endOnFailure: true })
     expect(count).toBeGreaterThanOrEqual(runs / 5)
   })
 })
