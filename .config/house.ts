@@ -55,7 +55,16 @@ export const rooms: Readonly<Record<string, Room>> = {
   command: { level: 3, may: [...ground, "event", "projection"], types: [draft] },
   query: {
     level: 3,
-    may: [...ground, "event", "projection", eventLog, viewStore, blobStore, "core/view/views.ts"],
+    may: [
+      ...ground,
+      "event",
+      "projection",
+      eventLog,
+      viewStore,
+      blobStore,
+      "core/view/moment.ts",
+      "core/view/views.ts",
+    ],
     types: [draft, registry],
   },
 

@@ -76,6 +76,16 @@ export const batchBytesMax = 16_777_216
 // Commands of one `batch`: they are decided in one go, and block the writer meanwhile.
 export const compositeCountMax = 1_000
 
+// Changes of the views are kept in memory and stored together: rows that change often are then
+// written once. After a kill the next opening folds so many events again (some 50 ms).
+export const heldEventCountMax = 1_024
+// Bytes of the records behind them: their values lie in memory meanwhile.
+export const heldBytesMax = 4_194_304
+// So many times as much may be held while rows are being stored: beyond that, writes wait for it.
+export const heldTimesMax = 4
+// Live rows that stay decoded, in bytes as they are stored; up to twice as many are in memory.
+export const liveRowsBytesMax = 4_194_304
+
 // Contents that one call takes in side by side: enough to share an fsync, few enough for memory.
 export const intakeCountMax = 4
 

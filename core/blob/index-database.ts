@@ -147,7 +147,12 @@ export class IndexDatabase {
   }
 
   batch(operations: ReadonlyArray<Operation>, sync: boolean): Promise<void> {
-    return this.#opened.database.batch([...operations], { sync })
+    // Chained, since an array of operations would be copied one by one: four times the work.
+    const batch = this.#opened.database.batch()
+    for (const operation of operations)
+      if (operation.type === "del") batch.del(operation.key)
+      else batch.put(operation.key, operation.value)
+    return batch.write({ sync })
   }
 
   /** Removes everything. What was there cannot come back, however this ends. */

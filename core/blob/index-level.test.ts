@@ -166,7 +166,9 @@ describe("the index", () => {
   it("is not believed again after a write to it has failed", async () => {
     await use(async (index) => {
       await index.add([chunk("a", 1, 12)], [mark(1)])
-      vi.spyOn(Level.prototype, "batch").mockRejectedValueOnce(diskError("EIO"))
+      vi.spyOn(Level.prototype, "batch").mockImplementationOnce(() => {
+        throw diskError("EIO")
+      })
       await expect(index.add([chunk("b", 1, 50)], [mark(1, 200)])).rejects.toThrow("EIO")
       // Until then it is: what it holds is in memory.
       await index.add([chunk("c", 1, 90)], [mark(1, 300)])

@@ -125,8 +125,7 @@ class Intake {
   }
 }
 
-const hashBytes = Effect.fnUntraced(function* (bytes: Uint8Array) {
-  if (bytes.length <= sliceBytes) return digestOf(bytes)
+const hashSlices = Effect.fnUntraced(function* (bytes: Uint8Array) {
   const hash = hasher()
   for (let start = 0; start < bytes.length; start += sliceBytes) {
     hash.update(bytes.subarray(start, start + sliceBytes))
@@ -136,7 +135,7 @@ const hashBytes = Effect.fnUntraced(function* (bytes: Uint8Array) {
 })
 
 const takeBytes = Effect.fnUntraced(function* (cuts: Cuts, draft: BlobDraft, bytes: Uint8Array) {
-  const digest = yield* hashBytes(bytes)
+  const digest = bytes.length <= sliceBytes ? digestOf(bytes) : yield* hashSlices(bytes)
   const known = draft.blob(digest)
   if (known !== undefined) return yield* Effect.as(draft.commit([], undefined), known)
   const intake = new Intake(draft)

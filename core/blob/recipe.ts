@@ -7,7 +7,7 @@
  * equal. Reads and writes nothing.
  */
 import { crc32 } from "node:zlib"
-import { type Digest, digestOf, fromDigest, hasher, toDigest } from "../model/digest.js"
+import { type Digest, digestOf, fromDigest, hasher, sha256, toDigest } from "../model/digest.js"
 import { isPlainMap, type Plain, pack, unpack } from "../model/msgpack.js"
 import type { BlobStat, ByteRange } from "./blob-store.js"
 import { storedBlocksSize } from "./deflate.js"
@@ -55,7 +55,9 @@ const sentSize = (size: number, storedSize: number): number =>
 /** What the entries add up to; undefined when one of them cannot be. */
 const totalsOf = (entries: Uint8Array) => {
   const view = viewOf(entries)
-  const stored = hasher()
+  // Most blobs are one chunk: hashed in one go, at a quarter of the cost of a running hash.
+  const only = view.length === entryBytes ? view.subarray(40, entryBytes) : undefined
+  const stored = only === undefined ? hasher() : undefined
   let size = 0
   let deflatedSize = 0
   let raw = true
@@ -66,12 +68,13 @@ const totalsOf = (entries: Uint8Array) => {
     const storedDigest = view.subarray(at + 40, at + entryBytes)
     if (storedSize === chunkSize && !storedDigest.equals(view.subarray(at, at + 32)))
       return undefined
-    stored.update(storedDigest)
+    stored?.update(storedDigest)
     size += chunkSize
     deflatedSize += sentSize(chunkSize, storedSize)
     raw &&= storedSize === chunkSize
   }
-  return { size, deflatedSize, raw, storedDigest: toDigest(stored.bytes()) }
+  const hash = stored?.bytes() ?? sha256(only ?? view)
+  return { size, deflatedSize, raw, storedDigest: toDigest(hash) }
 }
 
 const recipeOf = (digest: Digest, crc: number, entries: Uint8Array): Recipe | undefined => {

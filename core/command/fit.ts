@@ -14,7 +14,7 @@ import {
   reasonBytesMax,
   recordBytesMax,
 } from "../limits.js"
-import { pack } from "../model/msgpack.js"
+import { packedLength } from "../model/msgpack.js"
 
 type Saved = CoreEvents["version-saved"]
 
@@ -46,5 +46,5 @@ export const fitsRecord = (data: Saved, subjectCount: number, metadataBytes: num
     restBytesMax
   const around = envelopeBytesMax + subjectCount * subjectBytesMax
   if (bound + around <= recordBytesMax) return true
-  return pack(encodeContent(data)).length + around <= recordBytesMax
+  return packedLength(encodeContent(data)) + around <= recordBytesMax
 }

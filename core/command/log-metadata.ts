@@ -8,7 +8,7 @@ import { targetIds } from "../event/subject.js"
 import { metadataKeyCountMax, targetMetadataBytesMax } from "../limits.js"
 import { members, metadata, parsing, target } from "../model/input.js"
 import type { PlainMetadata } from "../model/metadata.js"
-import { pack } from "../model/msgpack.js"
+import { packedLength } from "../model/msgpack.js"
 import type { ParsedTarget } from "../model/reference.js"
 import { resolveTarget, targetRef } from "../projection/resolve.js"
 import { command, unchanged } from "./command.js"
@@ -39,7 +39,7 @@ export const checkRoom = (
 ): LimitExceeded | undefined => {
   const exceeded = checkKeyCount(before, values)
   if (exceeded !== undefined) return exceeded
-  const actual = pack({ ...before, ...values }).length
+  const actual = packedLength({ ...before, ...values })
   if (actual <= targetMetadataBytesMax) return undefined
   const most = `${targetMetadataBytesMax} bytes of metadata`
   return new LimitExceeded({

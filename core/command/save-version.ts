@@ -12,7 +12,7 @@ import type { ArtifactRef, VersionRef } from "../event/subject.js"
 import { targetIds } from "../event/subject.js"
 import { metadataBytesMax, metadataKeyCountMax } from "../limits.js"
 import type { PlainMetadata } from "../model/metadata.js"
-import { pack } from "../model/msgpack.js"
+import { pack, packedLength } from "../model/msgpack.js"
 import type { Id } from "../model/names.js"
 import type { ParsedReference } from "../model/reference.js"
 import { type ArtifactRow, artifacts } from "../projection/artifacts.js"
@@ -118,7 +118,7 @@ const savedFact = (
   const together = { ...Object.fromEntries(more.slice(0, room)), ...metadata }
   const whole = data(together)
   // What was read off the value fails no save: it is left out where there is no room for it.
-  const bytes = pack(together).length
+  const bytes = packedLength(together)
   const fits = bytes <= metadataBytesMax && fitsRecord(whole, subjects.length, bytes)
   return fact("version-saved", fits ? whole : data(metadata), subjects)
 }

@@ -98,14 +98,26 @@ export const makeCodec = (types: ReadonlyArray<AnyEventType>): Codec => {
     isNewer(event) ? undefined : known.get(event.type)
 
   const encode = (event: Recorded): Uint8Array => {
-    const { data, request, part, subjects, ...envelope } = event
+    const { data, request, part } = event
     const wire = understood(event)?.wire
+    // In the order of the record, so that nothing has to be sorted.
     return pack({
-      ...envelope,
-      request: request === undefined ? undefined : fromDigest(request as Digest),
-      part: part === undefined ? undefined : [part.index, part.count],
-      subjects: subjects.map(encodeSubject),
+      actor: event.actor,
+      causationId: event.causationId,
+      clock: event.clock,
+      correlationId: event.correlationId,
       data: wire === undefined ? (data as Plain) : wire.encode(data as Plain),
+      id: event.id,
+      idempotencyKey: event.idempotencyKey,
+      part: part === undefined ? undefined : [part.index, part.count],
+      position: event.position,
+      reason: event.reason,
+      request: request === undefined ? undefined : fromDigest(request as Digest),
+      revision: event.revision,
+      step: event.step,
+      subjects: event.subjects.map(encodeSubject),
+      time: event.time,
+      type: event.type,
     })
   }
 

@@ -19,7 +19,7 @@ import { parsing, plain, refuse, shaped, text } from "../model/input.js"
 import { NotPlain, type Plain } from "../model/msgpack.js"
 import { receipts } from "../projection/receipts.js"
 import { subjects } from "../projection/subjects.js"
-import type { Draft } from "../view/draft.js"
+import { copying, type Draft } from "../view/draft.js"
 import { freshId } from "./id.js"
 import type { Request, Step } from "./request.js"
 
@@ -145,12 +145,13 @@ class Session {
   /** Decides and records one step; its result, or the refusal of it. */
   step({ command, input, observed }: Step, index: number): { readonly result: Plain } | Refusal {
     const whole = observed === undefined ? input : { ...(input as object), ...observed }
-    const decided = command.decide(whole as never, this.#draft, this.#stamp())
+    const isOwn = this.#court.isOwn(command)
+    const views = isOwn ? copying(this.#draft) : this.#draft
+    const decided = command.decide(whole as never, views, this.#stamp())
     if (isRefusal(decided)) return decided
     const { facts, result } = decided
     const unrecallable = facts.length === 0 || (result !== null && command.recall === undefined)
     const settle = this.#request.key !== undefined && unrecallable
-    const isOwn = this.#court.isOwn(command)
     const problem = isOwn ? checkForeign(this.#court, decided) : undefined
     if (problem !== undefined) return problem
     for (const fact of facts) {

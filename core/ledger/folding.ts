@@ -10,7 +10,7 @@ import type { Recorded } from "../event/event.js"
 import { plain } from "../model/input.js"
 import { type AnyProjection, fold } from "../projection/projection.js"
 import { newerEvent } from "../query/records.js"
-import type { Draft } from "../view/draft.js"
+import { copying, type Draft } from "../view/draft.js"
 
 /** Where a caller's projection stopped, and what its fold threw. */
 export interface Stopped {
@@ -19,12 +19,13 @@ export interface Stopped {
 }
 
 /** Rows of a caller's fold that cannot be stored must show now, not when everyone's are stored. */
-const checkRows = (layer: Draft): void => {
+const takeRows = (layer: Draft): void => {
   for (const [name, rows] of layer.changes)
     for (const [key, changes] of rows) {
       plain(key, `a key of ${name}`)
       for (const { value } of changes) if (value !== undefined) plain(value, `a row of ${name}`)
     }
+  layer.detach()
 }
 
 export class Folding {
@@ -72,7 +73,11 @@ export class Folding {
     const concerns = isCore || Object.hasOwn(projection.on, event.type)
     const newer = concerns ? newerEvent(this.codec, event) : undefined
     if (newer !== undefined) throw newer
-    fold(projection, draft.rows(projection, event.position), event)
+    const rows = draft.rows(projection, event.position)
+    const put: typeof rows.put = (key, row) => rows.put(key, row)
+    const remove: typeof rows.delete = (key) => rows.delete(key)
+    const own = { ...copying(draft).view(projection), put, delete: remove }
+    fold(projection, isCore ? rows : own, event)
   }
 
   /**
@@ -94,7 +99,7 @@ export class Folding {
       const layer = draft.fork()
       try {
         this.#fold(projection, layer, event, isCore)
-        if (!isCore) checkRows(layer)
+        if (!isCore) takeRows(layer)
       } catch (cause) {
         if (isCore) throw cause
         this.stopped.set(projection.name, { position: event.position, cause })

@@ -126,6 +126,17 @@ const sourceOf = (path: string, given: FileSource): Source => {
   )
 }
 
+/** Several at a time, so that their contents share an fsync; one alone needs no further fiber. */
+export const sideBySide = <A, B, E>(
+  all: ReadonlyArray<A>,
+  act: (one: A) => Effect.Effect<B, E>,
+): Effect.Effect<ReadonlyArray<B>, E> => {
+  const [only] = all
+  return only !== undefined && all.length === 1
+    ? Effect.map(act(only), (done) => [done])
+    : Effect.forEach(all, act, { concurrency: intakeCountMax })
+}
+
 const putFile = Effect.fnUntraced(function* (
   blobs: BlobStoreShape,
   { path, source }: Written,
@@ -197,9 +208,7 @@ const storeFiles = Effect.fnUntraced(function* (
   blobs: BlobStoreShape,
   files: ReadonlyArray<Written>,
 ): Effect.fn.Return<Content, Refusal | Failure> {
-  const entries = yield* Effect.forEach(files, (file) => putFile(blobs, file), {
-    concurrency: intakeCountMax,
-  })
+  const entries = yield* sideBySide(files, (file) => putFile(blobs, file))
   const tree = yield* Effect.try({
     try: () => makeTree(entries),
     catch: (cause) =>

@@ -59,7 +59,7 @@ const proveForReading = ({ damaged }: Reading, claim: Claim, found: Found) =>
 
 /** The last event that every view of the ledger's own has seen. */
 const headOf = (views: Views, { core }: Folding): number =>
-  Math.min(...core.map(({ name }) => views.states.get(name)?.position ?? 0))
+  Math.min(...core.map(({ name }) => views.reached(name)))
 
 const stale = (seen: number, head: number): ReadonlyArray<Damage> =>
   seen < head ? [{ text: `the views end before the damage: answers are as of event ${seen}` }] : []
@@ -106,6 +106,8 @@ export const openEngine = Effect.fnUntraced(function* (place: Place, options: Ex
     folding.forget(0)
     return Effect.andThen(store.renew, ready)
   })
+  // Where buffered events were lost, the log has come less far than was noted.
+  if (reading === undefined) store.note(head)
   const sealed = place.tip?.edge.size ?? 0
   const seen = headOf(opened.views, folding)
   const trust: Trust = {
@@ -122,7 +124,7 @@ export const openEngine = Effect.fnUntraced(function* (place: Place, options: Ex
   }
   const edge = reading === undefined ? proven.edge : undefined
   const sealer = new Sealer(
-    { blobs, log, views: store },
+    { blobs, log, views: { persist: Effect.andThen(opened.views.flush, store.persist) } },
     place.writeSeal,
     edge ?? emptyEdge,
     edge === undefined ? 0 : sealed,
@@ -134,8 +136,12 @@ export const openEngine = Effect.fnUntraced(function* (place: Place, options: Ex
   const { views } = opened
   const { lastTime } = proven
   const parts = { log, views, folding, court, lastTime, onAppended: sealer.appended }
+  // Views that could not be stored are folded anew by the next opening.
+  const seal = Effect.suspend(() =>
+    Effect.andThen(Effect.ignore(opened.views.flush), sealer.seal()),
+  )
   // For who only ends the scope; a scope has no way to say that this failed.
-  yield* Effect.addFinalizer(() => Effect.ignore(sealer.seal()))
+  yield* Effect.addFinalizer(() => Effect.ignore(seal))
   const writer = yield* Writer.start(parts)
   const all = allMaterializers(options.materializers ?? [])
   return {
@@ -145,9 +151,10 @@ export const openEngine = Effect.fnUntraced(function* (place: Place, options: Ex
     codec,
     folding,
     writer,
-    head: () => headOf(views, folding),
+    // What can be written has all of them at one position.
+    head: () => (reading === undefined ? views.head : headOf(views, folding)),
     place,
-    seal: Effect.suspend(() => sealer.seal()),
+    seal,
     materializers: all,
     commandsOwn,
     trust,

@@ -17,7 +17,7 @@ import { explaining } from "../query/explain.js"
 import { parsedInput } from "../query/input.js"
 import { checkLimit, type Page } from "../query/page.js"
 import type { Moment } from "../query/query.js"
-import type { TableKey, Tables, ViewOf } from "../view/draft.js"
+import { copying, type TableKey, type Tables, type ViewOf } from "../view/draft.js"
 import type { ReaderApi, View } from "./api.js"
 import type { FileOptions, LoadOptions } from "./call-options.js"
 import { archiveOf, blobsOf, openFile } from "./content.js"
@@ -79,7 +79,9 @@ const projectionView = <T extends Tables>(now: Now, engine: Engine, of: ViewOf<T
     const stopped = engine.folding.stopped.get(name)
     if (stopped !== undefined && stopped.position <= moment.position)
       refuse("projection", `${name} stopped at position ${stopped.position}: fix its fold`)
-    return moment.views.view(of)
+    const rows = moment.views.view(of)
+    // Lists are read from the store, each anew.
+    return { ...copying(moment.views).view(of), list: rows.list }
   })
   const view: View<"effect", T> = {
     get: (key) => Effect.map(opened, (rows) => rows.get(checkKey(key))),

@@ -6,7 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { saveVersion } from "../command/save-version.js"
 import type { DaybookError } from "../errors.js"
-import { compositeCountMax, intakeCountMax } from "../limits.js"
+import { compositeCountMax } from "../limits.js"
 import type { ArtifactVersion, Content } from "../model/artifact.js"
 import { checkCount, checkOptions, readable, refuse } from "../model/input.js"
 import type { Id } from "../model/names.js"
@@ -17,7 +17,8 @@ import { parsedInput } from "../query/input.js"
 import type { SaveOptions, SaveRequest, WriteOptions } from "./call-options.js"
 import { type Engine, momentAt, presentMoment } from "./engine.js"
 import { freshId } from "./id.js"
-import { chooseMaterializer, type Stored, takeIn } from "./intake.js"
+import { chooseMaterializer, type Stored, sideBySide, takeIn } from "./intake.js"
+import { verb } from "./operations.js"
 import type { Step } from "./request.js"
 import { parseSave, requestKeys, type SavePlan } from "./save-options.js"
 import { checkWriteOptions, rehearse, type Session, submit } from "./submit.js"
@@ -90,8 +91,7 @@ export const storeAll = Effect.fnUntraced(function* (
   options: WriteOptions,
 ): Effect.fn.Return<ReadonlyArray<Step>, DaybookError> {
   yield* rehearse(session, isDoubtful ? planned.map(({ rehearsal }) => rehearsal) : [], options)
-  // Side by side, so that their contents share an fsync.
-  return yield* Effect.forEach(planned, ({ store }) => store, { concurrency: intakeCountMax })
+  return yield* sideBySide(planned, ({ store }) => store)
 })
 
 /** The version that a save made or found, as of its reply. */
@@ -102,15 +102,24 @@ export const savedVersion = (engine: Engine, position: number, id: unknown): Art
   return toVersion(views, found.artifact.name, found.version)
 }
 
+const saveOne = Effect.fnUntraced(function* (
+  session: Session,
+  name: string,
+  value: unknown,
+  options: SaveOptions,
+): Effect.fn.Return<ArtifactVersion, DaybookError> {
+  yield* presentMoment(session.engine)
+  const id = freshId(yield* Clock.currentTimeMillis)
+  const planned = yield* planSave(session, { id, name, value, options })
+  const steps = yield* storeAll(session, [planned], planned.isDoubtful, options)
+  const { position, results } = yield* submit(session, steps, options, [id])
+  return savedVersion(session.engine, position, results[0])
+})
+
 export const save = (session: Session) =>
-  Effect.fn("Ledger.save")(function* (name: string, value: unknown, options: SaveOptions = {}) {
-    yield* presentMoment(session.engine)
-    const id = freshId(yield* Clock.currentTimeMillis)
-    const planned = yield* planSave(session, { id, name, value, options })
-    const steps = yield* storeAll(session, [planned], planned.isDoubtful, options)
-    const { position, results } = yield* submit(session, steps, options, [id])
-    return savedVersion(session.engine, position, results[0])
-  })
+  verb("Ledger.save", (name: string, value: unknown, options: SaveOptions = {}) =>
+    saveOne(session, name, value, options),
+  )
 
 const saveCalls = (requests: ReadonlyArray<SaveRequest>, time: number): ReadonlyArray<SaveCall> => {
   if (!Array.isArray(requests)) return refuse("requests", "is not a list")

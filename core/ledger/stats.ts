@@ -10,7 +10,7 @@ import { type Engine, presentMoment } from "./engine.js"
 const projectionStats = ({ folding, views }: Engine): Stats["projections"] =>
   Object.fromEntries(
     [...folding.core, ...folding.own].map(({ name }) => {
-      const lag = views.head - (views.states.get(name)?.position ?? 0)
+      const lag = views.head - views.reached(name)
       const cause = folding.stopped.get(name)?.cause
       return [name, cause === undefined ? { lag } : { lag, stopped: String(cause) }]
     }),

@@ -5,19 +5,19 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { AnyCommand } from "../command/command.js"
-import type { DaybookError, Failure, Refusal } from "../errors.js"
+import { type DaybookError, type Failure, isRefusal, type Refusal } from "../errors.js"
 import type { Context } from "../event/event.js"
 import { idempotencyKeyBytesMax, nameBytesMax, reasonBytesMax } from "../limits.js"
-import { checkOptions, refuse, shaped, text } from "../model/input.js"
+import { checkOptions, parsing, refuse, shaped, text } from "../model/input.js"
 import type { ParsedReference, ParsedTarget } from "../model/reference.js"
 import { strict } from "../model/schema.js"
 import { receipts } from "../projection/receipts.js"
 import { explaining } from "../query/explain.js"
-import { expandReference, expandTarget } from "../query/find.js"
+import { expandReference, expandTarget, mayBePart } from "../query/find.js"
 import { parsedInput } from "../query/input.js"
 import type { Moment } from "../query/query.js"
 import type { WriteOptions } from "./call-options.js"
-import { type Engine, presentMoment, writable } from "./engine.js"
+import { closedError, type Engine, momentAt, presentMoment, writable } from "./engine.js"
 import { type Reply, type Request, requestDigest, type Step } from "./request.js"
 
 /** A ledger as one caller sees it: its events carry a context. */
@@ -124,22 +124,42 @@ const expandStep = Effect.fnUntraced(function* (
   return { ...step, input: { ...(step.input as object), ...expanded } }
 })
 
-/** Parses an input for a command; the refusal of a bad one fails the effect. */
-export const stepOf = (command: AnyCommand, input: unknown): Effect.Effect<Step, Refusal> =>
-  Effect.map(
-    parsedInput(() => ({ parsed: command.parse(input) })),
-    ({ parsed }) => ({ command, input: parsed }),
-  ).pipe(
-    Effect.flatMap((step) =>
-      parsedInput(() => (step.input instanceof Error ? (step.input as never) : step)),
-    ),
-  )
+/** Parses an input for a command, or refuses it. */
+export const parseStep = (command: AnyCommand, input: unknown): Step | Refusal =>
+  parsing(() => {
+    const parsed = command.parse(input)
+    return parsed instanceof Error ? (parsed as never) : { command, input: parsed }
+  })
 
-/** Parts of ids become ids. The input of a caller's own command is its own business. */
-const expandAll = (engine: Engine, moment: Moment, steps: ReadonlyArray<Step>) =>
-  Effect.forEach(steps, (step) =>
-    engine.commandsOwn.includes(step.command) ? Effect.succeed(step) : expandStep(moment, step),
+/** As `parseStep`; a refusal fails the effect. */
+export const stepOf = (command: AnyCommand, input: unknown): Effect.Effect<Step, Refusal> =>
+  parsedInput(() => parseStep(command, input) as Step)
+
+/** Whether a step may name a part of an id. The input of a caller's own command is its business. */
+const mayHavePart = (
+  { commandsOwn }: Engine,
+  moment: Moment,
+  { command, input }: Step,
+): boolean => {
+  if (commandsOwn.includes(command)) return false
+  const { target, inputs = [] } = input as Referring
+  return (
+    (target?.kind === "version" && mayBePart(moment, target.reference)) ||
+    inputs.some(({ reference }) => mayBePart(moment, reference))
   )
+}
+
+/** Parts of ids become ids: hardly any write names one, and then nothing has to be waited for. */
+const expandAll = (
+  engine: Engine,
+  moment: Moment,
+  steps: ReadonlyArray<Step>,
+): Effect.Effect<ReadonlyArray<Step>, Refusal | Failure> =>
+  steps.some((step) => mayHavePart(engine, moment, step))
+    ? Effect.forEach(steps, (step) =>
+        mayHavePart(engine, moment, step) ? expandStep(moment, step) : Effect.succeed(step),
+      )
+    : Effect.succeed(steps)
 
 /** Whether a key came before: then the first answer is given, whatever has come since. */
 const isRetry = (moment: Moment, key: string | undefined): boolean =>
@@ -178,23 +198,32 @@ const requestOf = (steps: ReadonlyArray<Step>, context: Context): Request => ({
 })
 
 /** Hands the steps to the writer as one request and waits. `fresh` are ids drawn for this call. */
-export const submit = Effect.fnUntraced(function* (
+export const submit = (
   session: Session,
   steps: ReadonlyArray<Step>,
   options: WriteOptions,
   fresh: ReadonlyArray<string>,
-): Effect.fn.Return<Reply, Refusal | Failure> {
-  const { engine } = session
-  const moment = yield* presentMoment(engine)
-  yield* writable(engine)
-  const { context, key } = yield* parsedInput(() => parseOptions(session, options))
-  const keyed = yield* parsedInput(() =>
-    key === undefined ? {} : { key: { idempotencyKey: key, digest: requestDigest(steps, fresh) } },
-  )
-  const expanded = isRetry(moment, key) ? steps : yield* expandAll(engine, moment, steps)
-  const explained = explaining(presentMoment(engine))
-  return yield* explained(engine.writer.submit({ ...requestOf(expanded, context), ...keyed }))
-})
+): Effect.Effect<Reply, Refusal | Failure> =>
+  Effect.suspend(() => {
+    const { engine } = session
+    if (engine.isClosed()) return Effect.fail(closedError())
+    const { reading } = engine.place
+    if (reading !== undefined) return Effect.fail(reading.refusal)
+    const parsed = parsing(() => {
+      const { context, key } = parseOptions(session, options)
+      if (key === undefined) return { context, key, keyed: {} }
+      const digest = requestDigest(steps, fresh)
+      return { context, key, keyed: { key: { idempotencyKey: key, digest } } }
+    })
+    if (isRefusal(parsed)) return Effect.fail(parsed)
+    const { context, key, keyed } = parsed
+    const moment = momentAt(engine, engine.head())
+    const expanded = isRetry(moment, key) ? Effect.succeed(steps) : expandAll(engine, moment, steps)
+    const explained = explaining(presentMoment(engine))
+    return Effect.flatMap(expanded, (whole) =>
+      explained(engine.writer.submit({ ...requestOf(whole, context), ...keyed })),
+    )
+  })
 
 /** Checks the options of a write, which may know `more`; throws `InvalidInput`. */
 export const checkWriteOptions = (options: object, more: ReadonlyArray<string> = []): object =>

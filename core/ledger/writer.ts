@@ -1,6 +1,7 @@
 /**
  * The one writer: takes what waits in the inbox, decides it, appends the facts in one durable
- * write, commits the views in one disposable write, replies. Group commit falls out of the shape.
+ * write, shows them to readers, replies; from time to time it has the views stored. Group commit
+ * falls out of the shape.
  *
  * Knows neither what commands mean nor where records and rows stay.
  */
@@ -13,7 +14,13 @@ import * as Queue from "effect/Queue"
 import * as Semaphore from "effect/Semaphore"
 import { type Failure, LedgerClosed, LogFailure, type Refusal, ViewFailure } from "../errors.js"
 import type { Recorded } from "../event/event.js"
-import { batchBytesMax, batchCountMax, batchEventCountMax, inboxCountMax } from "../limits.js"
+import {
+  batchBytesMax,
+  batchCountMax,
+  batchEventCountMax,
+  heldTimesMax,
+  inboxCountMax,
+} from "../limits.js"
 import type { EventLogShape } from "../log/event-log.js"
 import type { Plain } from "../model/msgpack.js"
 import { decodeRecords, knownOnly } from "../query/records.js"
@@ -40,26 +47,34 @@ export class Writer {
   readonly #parts: WriterParts
   readonly #inbox: Queue.Queue<Request>
   readonly #turn = Semaphore.makeUnsafe(1)
+  /** Asks for the views to be stored: once is enough, however often it is asked. */
+  readonly #due: Queue.Queue<void>
   #time: number
+  /** Why nothing can be written until the ledger is opened again, if that is so. */
   #stopped: LogFailure | ViewFailure | undefined
   /** Taken from the inbox, and left for the next round. */
   #held: ReadonlyArray<Request> = []
 
-  constructor(parts: WriterParts, inbox: Queue.Queue<Request>) {
+  constructor(parts: WriterParts, inbox: Queue.Queue<Request>, due: Queue.Queue<void>) {
     this.#parts = parts
     this.#inbox = inbox
+    this.#due = due
     this.#time = parts.lastTime
   }
 
   /** Starts the loop in the current scope; it ends with it, after what it has taken is answered. */
   static readonly start = Effect.fnUntraced(function* (parts: WriterParts) {
     const inbox = yield* Queue.bounded<Request>(inboxCountMax)
-    const writer = new Writer(parts, inbox)
+    const due = yield* Queue.sliding<void>(1)
+    const writer = new Writer(parts, inbox, due)
     const round = Effect.flatMap(writer.#next, (requests) =>
       Effect.uninterruptible(writer.exclusively(writer.#survive(requests))),
     )
     // Runs after the loop has ended: whoever still waits hears that it is over.
     yield* Effect.addFinalizer(() => writer.#end())
+    // Beside the rounds: nobody waits for it, and LevelDB works on a thread of its own.
+    const store = Effect.flatMap(Queue.take(due), () => Effect.uninterruptible(writer.#store))
+    yield* Effect.forkScoped(Effect.forever(store))
     yield* Effect.forkScoped(Effect.forever(round))
     return writer
   })
@@ -73,11 +88,6 @@ export class Writer {
     this.#held = []
     return held.length > 0 ? Effect.succeed(held) : Queue.takeBetween(this.#inbox, 1, batchCountMax)
   })
-
-  /** Why nothing can be written until the ledger is opened again, if that is so. */
-  get stopped(): LogFailure | ViewFailure | undefined {
-    return this.#stopped
-  }
 
   /** Hands a request in and waits for its answer; waits for a place when the inbox is full. */
   submit(request: Request): Effect.Effect<Reply, Refusal | Failure> {
@@ -122,9 +132,7 @@ export class Writer {
     const recordings: Array<Recording> = []
     let bytes = 0
     const { folding, views } = this.#parts
-    const reached = new Map(
-      folding.own.map(({ name }) => [name, views.states.get(name)?.position ?? 0]),
-    )
+    const reached = new Map(folding.own.map(({ name }) => [name, views.reached(name)]))
     const decideOne = (request: Request): Waiting => {
       const layer = draft.fork()
       const moment = this.#moment(head + recordings.length + 1, clock)
@@ -151,7 +159,7 @@ export class Writer {
       if (recordings.length >= batchEventCountMax || bytes >= batchBytesMax) break
       verdicts.push(decideOne(request))
     }
-    return { verdicts, recordings, reached }
+    return { verdicts, recordings, bytes, reached }
   }
 
   readonly #process = Effect.fnUntraced(function* (this: Writer, taken: ReadonlyArray<Request>) {
@@ -160,7 +168,7 @@ export class Writer {
     const head = views.head
     const draft = views.draft()
     const clock = yield* Clock.currentTimeMillis
-    const { verdicts, recordings, reached } = this.#decideAll(taken, draft, head, clock)
+    const { verdicts, recordings, bytes, reached } = this.#decideAll(taken, draft, head, clock)
     const requests = taken.slice(0, verdicts.length)
     this.#held = taken.slice(verdicts.length)
     if (recordings.length > 0) {
@@ -168,20 +176,30 @@ export class Writer {
       const appended = yield* Effect.exit(log.append(head, bodies))
       if (Exit.isFailure(appended)) {
         this.#parts.folding.forget(head)
-        return this.#fail(requests, appended, false)
+        return this.#fail(requests, appended)
       }
       const positions = new Map(reached)
       for (const { name } of this.#parts.folding.core) positions.set(name, head + recordings.length)
-      const stored = yield* Effect.exit(views.commit(draft, positions))
-      if (Exit.isFailure(stored)) return this.#fail(requests, stored, true)
+      views.hold(draft, positions, bytes)
       this.#time = recordings.at(-1)?.event.time ?? this.#time
       yield* this.#parts.onAppended(bodies)
     }
     for (const [index, request] of requests.entries()) {
       const verdict = verdicts[index]
-      if (verdict !== undefined) yield* this.#answer(request, verdict)
+      if (verdict !== undefined) Deferred.doneUnsafe(request.answer, this.#answer(request, verdict))
     }
+    if (views.overdue >= heldTimesMax) yield* this.#store
+    else if (views.overdue > 0) Queue.offerUnsafe(this.#due, undefined)
   })
+
+  /** Stores the views. What they could not keep is in the log: no caller's answer rests on it. */
+  readonly #store = Effect.suspend(() =>
+    Effect.catchCause(this.#parts.views.flush, (cause) =>
+      Effect.sync(() => {
+        this.#stopped = notStored(Cause.squash(cause))
+      }),
+    ),
+  )
 
   readonly #end = Effect.fnUntraced(function* (this: Writer) {
     const waiting = yield* Queue.clear(this.#inbox)
@@ -217,45 +235,33 @@ export class Writer {
     for (const { answer } of requests) Deferred.doneUnsafe(answer, Effect.fail(failure))
   }
 
-  /**
-   * The log or the views failed: everyone in the batch hears it, for any answer may rest on it.
-   * `durable` says whether the events are stored.
-   */
-  #fail(
-    requests: ReadonlyArray<Request>,
-    exit: Exit.Failure<void, LogFailure | ViewFailure>,
-    durable: boolean,
-  ): void {
+  /** The log failed: everyone in the batch hears it, for any answer may rest on it. */
+  #fail(requests: ReadonlyArray<Request>, exit: Exit.Failure<void, LogFailure>): void {
     const error = Exit.findErrorOption(exit)
-    const failure = error._tag === "Some" ? error.value : undefined
-    if (failure === undefined) {
+    if (error._tag === "Some") {
+      // Events that are stored but not folded would be decided against without being seen.
+      if (error.value.outcome !== "none") this.#stopped = error.value
+      this.#failAll(requests, error.value)
+    } else {
       const defect = Cause.squash(exit.cause)
-      if (durable) this.#stopped = committed("io", defect)
       for (const { answer } of requests) Deferred.doneUnsafe(answer, Effect.die(defect))
-      return
     }
-    // Events that are stored but not folded would be decided against without being seen.
-    if (durable || failure.outcome !== "none") this.#stopped = failure
-    this.#failAll(requests, durable ? committed(failure.reason, failure) : failure)
   }
 
-  #answer(request: Request, verdict: Waiting): Effect.Effect<void> {
-    const { answer } = request
+  #answer(request: Request, verdict: Waiting): Effect.Effect<Reply, Refusal | Failure> {
     switch (verdict.kind) {
       case "refused":
-        return Effect.asVoid(Deferred.fail(answer, verdict.refusal))
+        return Effect.fail(verdict.refusal)
       case "failed":
-        return Effect.asVoid(
-          verdict.cause instanceof ViewFailure
-            ? Deferred.fail(answer, verdict.cause)
-            : Deferred.die(answer, verdict.cause),
-        )
+        return verdict.cause instanceof ViewFailure
+          ? Effect.fail(verdict.cause)
+          : Effect.die(verdict.cause)
       case "known":
-        return Effect.asVoid(Deferred.completeWith(answer, this.#recall(request, verdict)))
+        return this.#recall(request, verdict)
       case "decided": {
         // Not the head by now: what came later in this round is not part of the answer.
         const { position, changed, results } = verdict
-        return Effect.asVoid(Deferred.succeed(answer, { position, changed, results }))
+        return Effect.succeed({ position, changed, results })
       }
     }
   }
@@ -281,11 +287,11 @@ export class Writer {
 
 const resultOf = ({ data }: Recorded): Plain => (data as { readonly result: Plain }).result
 
-const committed = (reason: ViewFailure["reason"], cause: unknown): ViewFailure =>
+const notStored = (cause: unknown): ViewFailure =>
   new ViewFailure({
     message: "the events are stored, but the views are not: open the ledger again",
     operation: "commit",
-    reason,
+    reason: cause instanceof ViewFailure ? cause.reason : "io",
     outcome: "committed",
     cause,
   })

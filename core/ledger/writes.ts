@@ -12,7 +12,7 @@ import { restore } from "../command/restore.js"
 import { tag } from "../command/tag.js"
 import { untag } from "../command/untag.js"
 import { type DaybookError, isRefusal } from "../errors.js"
-import { target as parseTarget, refuse } from "../model/input.js"
+import { target as parseTarget, parsing, refuse } from "../model/input.js"
 import type { Metadata } from "../model/metadata.js"
 import type { Target } from "../model/reference.js"
 import type { Tag } from "../model/tag.js"
@@ -25,22 +25,27 @@ import { parsedInput } from "../query/input.js"
 import type { LedgerApi, Receipt } from "./api.js"
 import type { DeleteOptions, TagDefinition, WriteOptions } from "./call-options.js"
 import { type Engine, momentAt, presentMoment } from "./engine.js"
+import { verb } from "./operations.js"
 import type { Reply } from "./request.js"
 import { save, saveAll } from "./saving.js"
-import { checkWriteOptions, type Session, stepOf, submit } from "./submit.js"
+import { checkWriteOptions, parseStep, type Session, stepOf, submit } from "./submit.js"
 
 export const toReceipt = ({ position, changed }: Reply): Receipt => ({ position, changed })
 
-const simple = Effect.fnUntraced(function* (
+const simple = (
   session: Session,
   command: AnyCommand,
   input: { readonly [key: string]: unknown },
   options: WriteOptions,
-): Effect.fn.Return<Receipt, DaybookError> {
-  yield* parsedInput(() => checkWriteOptions(options, ["expect"]))
-  const step = yield* stepOf(command, { ...input, expect: options.expect })
-  return toReceipt(yield* submit(session, [step], options, []))
-})
+): Effect.Effect<Receipt, DaybookError> => {
+  const step = parsing(() => {
+    checkWriteOptions(options, ["expect"])
+    return parseStep(command, { ...input, expect: options.expect })
+  })
+  return isRefusal(step)
+    ? Effect.fail(step)
+    : Effect.map(submit(session, [step], options, []), toReceipt)
+}
 
 /** What `defineTag` may say about a tag. */
 export const tagKeys = ["exclusive", "color", "description", "expect"] as const
@@ -131,21 +136,23 @@ export const makeWrites = (session: Session): Writes => ({
   defineTag: define(session),
   delete: remove(session),
   execute: execute(session),
-  tag: Effect.fn("Ledger.tag")((target: Target, tags: Tags, options: WriteOptions = {}) =>
+  tag: verb("Ledger.tag", (target: Target, tags: Tags, options: WriteOptions = {}) =>
     simple(session, tag, { target, tags }, options),
   ),
-  untag: Effect.fn("Ledger.untag")((target: Target, tags: Tags, options: WriteOptions = {}) =>
+  untag: verb("Ledger.untag", (target: Target, tags: Tags, options: WriteOptions = {}) =>
     simple(session, untag, { target, tags }, options),
   ),
-  logMetadata: Effect.fn("Ledger.logMetadata")(
+  logMetadata: verb(
+    "Ledger.logMetadata",
     (target: Target, values: Metadata, options: WriteOptions = {}) =>
       simple(session, logMetadata, { target, values }, options),
   ),
-  removeMetadata: Effect.fn("Ledger.removeMetadata")(
+  removeMetadata: verb(
+    "Ledger.removeMetadata",
     (target: Target, keys: Tags, options: WriteOptions = {}) =>
       simple(session, removeMetadata, { target, keys }, options),
   ),
-  restore: Effect.fn("Ledger.restore")((target: Target, options: WriteOptions = {}) =>
+  restore: verb("Ledger.restore", (target: Target, options: WriteOptions = {}) =>
     simple(session, restore, { target }, options),
   ),
 })

@@ -27,6 +27,8 @@ const saves = async (ledger: PromiseLedger): Promise<void> => {
     await ledger.saveAll(
       Array.from({ length: 50 }, (_, index) => ({ name: "a", value: `text ${n + index}` })),
     )
+  // A list has the views stored, which otherwise may be behind.
+  await ledger.listVersions({ limit: 1 })
 }
 
 const bytesIn = (directory: string): Readonly<Record<string, string>> =>

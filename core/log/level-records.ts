@@ -22,7 +22,7 @@ const headerBytes = 5
 const hopBytes = 262_144
 const hopCount = 1_000
 
-const keyOf = (position: number): Buffer => {
+export const keyOf = (position: number): Buffer => {
   const key = Buffer.allocUnsafe(8)
   key.writeUInt32BE(Math.floor(position / 2 ** 32), 0)
   key.writeUInt32BE(position % 2 ** 32, 4)
@@ -33,13 +33,13 @@ const keyOf = (position: number): Buffer => {
 const positionOf = (key: Buffer): number =>
   key.length === 8 ? key.readUInt32BE(0) * 2 ** 32 + key.readUInt32BE(4) : Number.NaN
 
-export const putOf = (position: number, body: Uint8Array) => {
-  const key = keyOf(position)
+/** A body as it lies under its key. */
+export const recordOf = (key: Buffer, body: Uint8Array): Buffer => {
   const value = Buffer.allocUnsafe(headerBytes + body.length)
   value.writeUInt8(format, 0)
   value.writeUInt32BE(crc32(body, crc32(key)), 1)
   value.set(body, headerBytes)
-  return { type: "put", key, value } as const
+  return value
 }
 
 /** The body inside a value, without a copy; undefined when it is not what was put at this key. */

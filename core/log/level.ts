@@ -17,7 +17,7 @@ import { writeCause } from "../disk/room.js"
 import { LogFailure, type Outcome, RecordCorrupted } from "../errors.js"
 import { hasCode, storageReason } from "../model/cause.js"
 import { type Durability, EventLog, type EventLogShape } from "./event-log.js"
-import { findHead, getEach, putOf, readRange, type Store } from "./level-records.js"
+import { findHead, getEach, keyOf, readRange, recordOf, type Store } from "./level-records.js"
 import { checkBodies, conflict, lastCovered, stopped } from "./rules.js"
 
 export interface LevelLogOptions {
@@ -139,8 +139,12 @@ const make = Effect.fnUntraced(function* (options: LevelLogOptions) {
 
   const write = (after: number, bodies: ReadonlyArray<Uint8Array>) =>
     change("append", async () => {
-      const puts = bodies.map((body, index) => putOf(after + index + 1, body))
-      await store.batch(puts, { sync })
+      const batch = store.batch()
+      for (const [index, body] of bodies.entries()) {
+        const key = keyOf(after + index + 1)
+        batch.put(key, recordOf(key, body))
+      }
+      await batch.write({ sync })
       head = after + bodies.length
     })
 

@@ -11,7 +11,7 @@ import {
   metadataKeyCountMax,
   metadataValueBytesMax,
 } from "../limits.js"
-import { type Plain, pack } from "./msgpack.js"
+import { type Plain, packedLength } from "./msgpack.js"
 import { memberPath, metadataKeyProblem, textProblem, utf8Bytes } from "./names.js"
 import { reading, unreadable } from "./reading.js"
 
@@ -217,7 +217,7 @@ const encode = (value: unknown, at: string, depth: number, walk: Walk): Plain =>
 const checkSize = (plain: PlainMetadata, at: string): void => {
   let total = 0
   for (const [key, value] of Object.entries(plain)) {
-    const bytes = pack(value).length
+    const bytes = packedLength(value)
     if (bytes > metadataValueBytesMax)
       exceed(memberPath(at, key), "metadataValueBytesMax", metadataValueBytesMax, bytes)
     total += bytes + utf8Bytes(key)
@@ -264,5 +264,10 @@ export const decodeMetadataValue = (plain: Plain): MetadataValue => {
   return decodeMetadata(map)
 }
 
-export const decodeMetadata = (plain: PlainMetadata): Metadata =>
-  Object.fromEntries(Object.entries(plain).map(([key, value]) => [key, decodeMetadataValue(value)]))
+/** Keys come in one order, whether the row was stored or is on its way. */
+export const decodeMetadata = (plain: PlainMetadata): Metadata => {
+  const metadata: Record<string, MetadataValue> = {}
+  for (const key of Object.keys(plain).sort())
+    metadata[key] = decodeMetadataValue(plain[key] ?? null)
+  return metadata
+}

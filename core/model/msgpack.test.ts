@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from "node:util"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { valueDepthMax } from "../limits.js"
-import { checkPlain, NotPlain, type Plain, pack, unpack, unpackAll } from "./msgpack.js"
+import { checkPlain, copyPlain, NotPlain, type Plain, pack, unpack, unpackAll } from "./msgpack.js"
 
 /** Reads one value: maps as lists of pairs, so that the order of keys can be seen. */
 class Decoder {
@@ -334,5 +334,33 @@ describe("values without a frame", () => {
   it("are none in no bytes, and refused when the last is cut short", () => {
     expect(unpackAll(new Uint8Array(0))).toEqual([])
     expect(() => unpackAll(Buffer.concat([pack(1), pack("text").subarray(0, 2)]))).toThrow()
+  })
+})
+
+/** Text that shows the order of members, and bytes whatever class they have. */
+const printed = (value: Plain): string => {
+  if (typeof value === "bigint") return `${value}n`
+  if (typeof value !== "object" || value === null) return JSON.stringify(value)
+  if (value instanceof Uint8Array) return `<${Array.from(value).join(" ")}>`
+  if (Array.isArray(value)) return `[${value.map(printed).join()}]`
+  return `{${Object.entries(value).map(([key, member]) => `${key}:${printed(member ?? null)}`)}}`
+}
+
+describe("a copy", () => {
+  it("is what packing and unpacking gives, members in the same order", () =>
+    fc.assert(
+      fc.property(plain, (value) => {
+        expect(printed(copyPlain(value))).toBe(printed(unpack(pack(value))))
+      }),
+    ))
+
+  it("shares nothing that could be changed, and leaves out what is undefined", () => {
+    const value = { list: [{ a: 1 }], bytes: Uint8Array.of(1), none: undefined }
+    const copy = copyPlain(value)
+    expect(Object.keys(copy)).toEqual(["bytes", "list"])
+    expect(copy.list).not.toBe(value.list)
+    expect(copy.list[0]).not.toBe(value.list[0])
+    expect(copy.bytes).not.toBe(value.bytes)
+    expect(copy.bytes).toEqual(value.bytes)
   })
 })

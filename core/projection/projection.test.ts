@@ -8,6 +8,7 @@ import { describe, expect, it } from "vitest"
 import type { Recorded } from "../event/event.js"
 import { everyEvent, Recorder } from "../event/recorder.contract.js"
 import type { TargetRef, VersionTarget } from "../event/subject.js"
+import { copyPlain } from "../model/msgpack.js"
 import { beginBuild, openViews, switchOver } from "../view/build.js"
 import type { TableKey, Tables } from "../view/draft.js"
 import { layer } from "../view/memory.js"
@@ -124,7 +125,9 @@ const rowsAt = Effect.fnUntraced(function* (
   let count = 0
   for (const table of tables)
     count += (yield* reader.list({ prefix: [table], countMax: 1_000 })).rows.length
-  return { count, get: (key: string) => reader.get(JSON.parse(key) as TableKey<string>) }
+  // A row that is still in memory has its bytes as they were given, not in a Buffer.
+  const get = (key: string) => copyPlain(reader.get(JSON.parse(key) as TableKey<string>) ?? null)
+  return { count, get }
 })
 
 describe("rows in a view store", () => {
@@ -146,7 +149,7 @@ describe("rows in a view store", () => {
             const tables = [...new Set(all.map((key) => String(JSON.parse(key)[0])))]
             const rows = await Effect.runPromise(rowsAt(views, one, position, tables))
             const found = Object.keys(expected).map((key) => [key, rows.get(key)] as const)
-            expect(Object.fromEntries(found)).toEqual(expected)
+            expect(Object.fromEntries(found)).toEqual(copyPlain(expected))
             expect(rows.count).toBe(found.length)
           }
       }),

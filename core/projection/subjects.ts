@@ -12,7 +12,8 @@ export type SubjectTables = {
 
 export const subjects = projection<SubjectTables>()({
   name: "subjects",
-  revision: 2,
+  revision: 3,
+  past: "positions",
   on: {},
   onEvery: (rows, event) => {
     for (const { id } of event.subjects) rows.put(["last", id], event.position)

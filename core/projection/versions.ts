@@ -56,7 +56,12 @@ export type VersionTables = {
 
 type VersionRows = Rows<VersionTables>
 
-export const backwards = (text: string): string => [...text].reverse().join("")
+/** Of an id or a part of one, which are ASCII. */
+export const backwards = (id: string): string => {
+  let reversed = ""
+  for (let index = id.length - 1; index >= 0; index -= 1) reversed += id[index]
+  return reversed
+}
 
 const change = (
   rows: VersionRows,
@@ -75,22 +80,34 @@ const removeMoved = (rows: VersionRows, tags: ReadonlyArray<Tagging>): void => {
       change(rows, tag.from, (row) => ({ ...row, tags: withoutTags(row.tags, [tag]) }))
 }
 
-const savedRow = (event: Recorded<"version-saved", Saved>): VersionRow => {
-  const { artifact, version, created, content, tags, ...rest } = event.data
+/** Members in the order of stored rows, so that nothing has to be sorted when one is packed. */
+const savedRow = ({
+  actor,
+  data,
+  position,
+  time,
+}: Recorded<"version-saved", Saved>): VersionRow => {
+  const { artifact, version, content, description, producer, tags } = data
   const number = labelNumber(version.label)
   return {
-    ...rest,
-    id: version.id,
+    ...(actor === undefined ? {} : { actor }),
     artifactId: artifact.id,
-    ordinal: version.ordinal,
-    label: version.label,
-    ...(number === undefined ? {} : { number }),
     // Trees are lists of flat records: plain as they are.
     content: content as VersionRow["content"],
+    createdAt: time,
+    ...(description === undefined ? {} : { description }),
+    id: version.id,
+    inputs: data.inputs,
+    label: version.label,
+    materializer: data.materializer,
+    metadata: data.metadata,
+    ...(number === undefined ? {} : { number }),
+    ordinal: version.ordinal,
+    position,
+    ...(producer === undefined ? {} : { producer }),
+    saveType: data.saveType,
     tags: tags.map(({ id }) => id),
-    createdAt: event.time,
-    ...(event.actor === undefined ? {} : { actor: event.actor }),
-    position: event.position,
+    type: data.type,
   }
 }
 

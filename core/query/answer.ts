@@ -1,11 +1,12 @@
 /**
  * Rows as answers: ids of tags become names, plain metadata becomes values, times become dates.
+ * An answer shares nothing with the rows, which stay in memory: callers may change what they get.
  */
 
 import type { Artifact, ArtifactVersion, Content } from "../model/artifact.js"
 import type { Digest } from "../model/digest.js"
 import { decodeMetadata } from "../model/metadata.js"
-import type { Plain } from "../model/msgpack.js"
+import { copyPlain } from "../model/msgpack.js"
 import type { Id } from "../model/names.js"
 import type { Tag } from "../model/tag.js"
 import { compareUtf8, type Tree } from "../model/tree.js"
@@ -23,7 +24,7 @@ const toContent = ({ digest, size, count, entries }: VersionRow["content"]): Con
   size,
   count,
   // Rows hold the tree as the event has it, whose entries passed the codec.
-  ...(entries === undefined ? {} : { entries: entries as Plain as unknown as Tree }),
+  ...(entries === undefined ? {} : { entries: copyPlain(entries) as unknown as Tree }),
 })
 
 export const toVersion = (views: ViewReader, name: string, row: VersionRow): ArtifactVersion => {
@@ -43,8 +44,8 @@ export const toVersion = (views: ViewReader, name: string, row: VersionRow): Art
     content,
     tags: tagNames(views, row.tags),
     metadata: decodeMetadata(row.metadata),
-    inputs: row.inputs,
-    ...(row.producer === undefined ? {} : { producer: row.producer }),
+    inputs: copyPlain(row.inputs),
+    ...(row.producer === undefined ? {} : { producer: copyPlain(row.producer) }),
     createdAt: new Date(row.createdAt),
     ...(row.actor === undefined ? {} : { actor: row.actor }),
     position: row.position,

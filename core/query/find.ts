@@ -37,16 +37,22 @@ const idsWith = Effect.fnUntraced(function* (
   return [...new Set(ids)]
 })
 
-/**
- * The reference with a full id in place of a part of one; any other stays as it is. A part of an
- * id is tried only when no artifact has that name.
- */
+/** Whether a reference may be a part of an id: that is tried only when no artifact has the name. */
+export const mayBePart = (
+  { views }: Moment,
+  parsed: ParsedReference,
+): parsed is ParsedReference & { readonly by: "text" } =>
+  parsed.by === "text" &&
+  parsed.text.length >= idPartLengthMin &&
+  isIdPart(parsed.text) &&
+  findArtifact(views, parsed.text) === undefined
+
+/** The reference with a full id in place of a part of one; any other stays as it is. */
 export const expandReference = Effect.fnUntraced(function* (
   moment: Moment,
   parsed: ParsedReference,
 ): Effect.fn.Return<ParsedReference, ViewFailure | AmbiguousReference> {
-  if (parsed.by !== "text" || parsed.text.length < idPartLengthMin) return parsed
-  if (!isIdPart(parsed.text) || findArtifact(moment.views, parsed.text) !== undefined) return parsed
+  if (!mayBePart(moment, parsed)) return parsed
   const ids = yield* idsWith(moment, parsed.text.toUpperCase())
   const [id] = ids
   if (id === undefined) return parsed

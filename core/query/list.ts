@@ -6,7 +6,7 @@ import type { StandardSchemaV1 } from "effect/StandardSchema"
 import type { Refusal } from "../errors.js"
 import { shaped } from "../model/input.js"
 import type { TableKey, Tables, ViewOf } from "../view/draft.js"
-import type { Row } from "../view/views.js"
+import type { Row } from "../view/moment.js"
 import { parsedInput } from "./input.js"
 import {
   checkLimit,

@@ -12,7 +12,7 @@ import { cursorBytesMax, pageSizeDefault, pageSizeMax } from "../limits.js"
 import { digestOf } from "../model/digest.js"
 import { type Plain, pack, unpack } from "../model/msgpack.js"
 import { compareUtf8 } from "../model/tree.js"
-import type { RowPage } from "../view/views.js"
+import type { RowPage } from "../view/moment.js"
 
 export interface Page<A> {
   readonly entries: ReadonlyArray<A>

@@ -8,7 +8,7 @@ import type * as Effect from "effect/Effect"
 import type { Failure, Refusal } from "../errors.js"
 import type { Codec } from "../event/codec.js"
 import type { EventLogShape } from "../log/event-log.js"
-import type { MomentReader } from "../view/views.js"
+import type { MomentReader } from "../view/moment.js"
 
 export interface Moment {
   /** Nothing after it is seen. */

@@ -115,7 +115,7 @@ export const openViews = Effect.fnUntraced(function* (
     const state = current.get(spec.name)
     // A stale view is opened too, so that switching over knows which rows to drop.
     if (state !== undefined) states.set(spec.name, state)
-    const isCurrent = state?.stamp === stampOf(spec) && state.past === (spec.past !== false)
+    const isCurrent = state?.stamp === stampOf(spec) && state.past === (spec.past ?? true)
     if (!isCurrent || state.position > head) stale.push(spec)
   }
   return { views: new Views(store, "current", states), stale }

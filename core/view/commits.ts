@@ -58,7 +58,7 @@ const numberOf = ([key]: StoredRow): number => decodeNumber(decodeKey(key)[1] ??
 export interface Found {
   /** Rows are lost or cannot be read: all of them were given up. */
   readonly discarded: boolean
-  /** The furthest that any view had come, 0 where nothing is known. */
+  /** The furthest that any view or the log was known to have come, 0 where nothing is known. */
   readonly reached: number
   /** Whether the log held all of that durably. */
   readonly durable: boolean
@@ -102,7 +102,7 @@ const look = Effect.fnUntraced(function* (
   if (read._tag === "None" || base === undefined) return { ...nothing, whole: false }
   const whole = numbers.length > 0 && numbers.every((row, at) => numberOf(row) === base.first + at)
   const current = read.value.registry.filter(({ build }) => build === "current")
-  const reached = Math.max(0, ...current.map(({ state }) => state.position))
+  const reached = Math.max(store.noted(), ...current.map(({ state }) => state.position))
   return { base, next: base.first + numbers.length, reached, whole }
 })
 
@@ -112,6 +112,8 @@ class Numbered implements NumberedStore {
   readonly clear: RowStore["clear"]
   readonly beganAnew: boolean
   readonly isDamaged: RowStore["isDamaged"]
+  readonly note: RowStore["note"]
+  readonly noted: RowStore["noted"]
   readonly found: Found
   readonly #store: ViewStoreShape
   #base: Base
@@ -125,6 +127,8 @@ class Numbered implements NumberedStore {
     this.clear = store.clear
     this.beganAnew = store.beganAnew
     this.isDamaged = store.isDamaged
+    this.note = store.note
+    this.noted = store.noted
     this.found = { discarded: !whole, reached, durable: base?.durable === true }
     this.#store = store
     this.#base = base ?? { first: next, durable: false }

@@ -5,7 +5,7 @@
  * A draft keeps every change with its position, not only the last, since every state is kept. A
  * fork is a layer of its own that is merged or dropped whole. Knows neither events nor storage.
  */
-import type { Plain } from "../model/msgpack.js"
+import { copyPlain, type Plain } from "../model/msgpack.js"
 import { encodeKey, type KeyPart } from "./key.js"
 
 /** The rows of a projection by the first part of their key. */
@@ -37,8 +37,12 @@ export interface ViewSpec {
   readonly name: string
   /** From 1. Raised when the meaning of a fold or the form of a row changes. */
   readonly revision: number
-  /** `false`: only the present is kept, for rows that nothing asks about at a past moment. */
-  readonly past?: boolean
+  /**
+   * `false`: only the present is kept, for rows that nothing asks about at a past moment.
+   * `positions`: every row is the position of the event that put it, and none is ever deleted; so
+   * the ladder says what it was, and hardly any closed row is needed.
+   */
+  readonly past?: boolean | "positions"
 }
 
 /** What decisions read: the rows of any projection, the batch's earlier changes included. */
@@ -56,9 +60,61 @@ export interface RowChange {
 /** Reads a stored row by view name and encoded key. */
 export type StoredRead = (view: string, key: string) => Plain | undefined
 
+/** A reader for code of callers', who may change what they get: rows stay in memory, and shared. */
+export const copying = (views: ViewReader): ViewReader => ({
+  view: <T extends Tables>(view: ViewOf<T>): RowReader<T> => {
+    const rows = views.view(view)
+    return { get: (key) => copied(rows.get(key)) }
+  },
+})
+
+const copied = <V extends Plain>(row: V | undefined): V | undefined =>
+  row === undefined ? undefined : copyPlain(row)
+
+type Changes = Map<string, Array<RowChange>>
+
+class Reader<T extends Tables> implements RowReader<T> {
+  readonly #read: StoredRead
+  readonly name: string
+
+  constructor(read: StoredRead, name: string) {
+    this.#read = read
+    this.name = name
+  }
+
+  get<N extends keyof T & string>(key: TableKey<N>): T[N] | undefined {
+    return this.#read(this.name, encodeKey(key)) as T[N] | undefined
+  }
+}
+
+/** A class, since every fold of every event gets one of its own. */
+class Writer<T extends Tables> extends Reader<T> implements Rows<T> {
+  readonly #write: (view: string, key: string, change: RowChange) => void
+  readonly #position: number
+
+  constructor(
+    read: StoredRead,
+    write: (view: string, key: string, change: RowChange) => void,
+    name: string,
+    position: number,
+  ) {
+    super(read, name)
+    this.#write = write
+    this.#position = position
+  }
+
+  put<N extends keyof T & string>(key: TableKey<N>, value: T[N]): void {
+    this.#write(this.name, encodeKey(key), { position: this.#position, value })
+  }
+
+  delete(key: TableKey<keyof T & string>): void {
+    this.#write(this.name, encodeKey(key), { position: this.#position, value: undefined })
+  }
+}
+
 export class Draft implements ViewReader {
   readonly #below: StoredRead
-  readonly #changes = new Map<string, Map<string, Array<RowChange>>>()
+  readonly #changes = new Map<string, Changes>()
 
   constructor(below: StoredRead) {
     this.#below = below
@@ -69,31 +125,35 @@ export class Draft implements ViewReader {
     return this.#changes
   }
 
-  readonly #read = (view: string, key: string): Plain | undefined => {
+  readonly #read: StoredRead = (view, key) => {
     const last = this.#changes.get(view)?.get(key)?.at(-1)
     return last === undefined ? this.#below(view, key) : last.value
   }
 
-  #write(view: string, key: string, change: RowChange): void {
-    const rows = this.#changes.get(view) ?? new Map<string, Array<RowChange>>()
-    this.#changes.set(view, rows)
+  #rowsOf(view: string): Changes {
+    let rows = this.#changes.get(view)
+    if (rows === undefined) {
+      rows = new Map()
+      this.#changes.set(view, rows)
+    }
+    return rows
+  }
+
+  readonly #write = (view: string, key: string, change: RowChange): void => {
+    const rows = this.#rowsOf(view)
     const changes = rows.get(key)
     if (changes === undefined) rows.set(key, [change])
     else if (changes.at(-1)?.position === change.position) changes[changes.length - 1] = change
     else changes.push(change)
   }
 
-  view<T extends Tables>(view: ViewOf<T>): RowReader<T> {
-    return { get: (key) => this.#read(view.name, encodeKey(key)) as T[(typeof key)[0]] | undefined }
+  view<T extends Tables>({ name }: ViewOf<T>): RowReader<T> {
+    return new Reader(this.#read, name)
   }
 
   /** The rows of one view, writable; what is written holds from `position` on. */
-  rows<T extends Tables>(view: ViewOf<T>, position: number): Rows<T> {
-    return {
-      ...this.view(view),
-      put: (key, value) => this.#write(view.name, encodeKey(key), { position, value }),
-      delete: (key) => this.#write(view.name, encodeKey(key), { position, value: undefined }),
-    }
+  rows<T extends Tables>({ name }: ViewOf<T>, position: number): Rows<T> {
+    return new Writer(this.#read, this.#write, name, position)
   }
 
   /** A layer above this draft. */
@@ -101,10 +161,22 @@ export class Draft implements ViewReader {
     return new Draft(this.#read)
   }
 
-  /** Takes over everything that a fork collected. */
+  /** Puts copies in the place of all values: whoever put them may go on changing them. */
+  detach(): void {
+    for (const rows of this.#changes.values())
+      for (const changes of rows.values())
+        for (const [index, { position, value }] of changes.entries())
+          changes[index] = { position, value: copied(value) }
+  }
+
+  /** Takes over everything that a fork collected; the fork is not used any more. */
   merge(fork: Draft): void {
-    for (const [view, rows] of fork.#changes)
-      for (const [key, changes] of rows)
-        for (const change of changes) this.#write(view, key, change)
+    for (const [view, changed] of fork.#changes) {
+      const rows = this.#rowsOf(view)
+      for (const [key, changes] of changed) {
+        if (!rows.has(key)) rows.set(key, changes)
+        else for (const change of changes) this.#write(view, key, change)
+      }
+    }
   }
 }

@@ -17,6 +17,7 @@ import { lockedElsewhere } from "../disk/level-lock.js"
 import { writing } from "../disk/room.js"
 import { ViewFailure } from "../errors.js"
 import { hasCode, storageReason } from "../model/cause.js"
+import { Reached, reachedIn } from "./reached.js"
 import {
   type RowWrite,
   type ScanRange,
@@ -33,9 +34,13 @@ export interface LevelViewOptions {
 
 type Database = Level<string, Uint8Array>
 
+/** No row has it: spaces begin with a letter. */
+const absentKey = "\u0000"
+
 interface Opened {
   readonly database: Database
   readonly guard: LevelGuard
+  readonly reached: Reached
 }
 
 export const failure = (operation: string, outcome: ViewFailure["outcome"], cause: unknown) =>
@@ -59,7 +64,8 @@ export const failure = (operation: string, outcome: ViewFailure["outcome"], caus
 const asDamage = (cause: unknown): unknown =>
   hasCode(cause, "LEVEL_CORRUPTION") ? new Damage("a table", "is damaged", { cause }) : cause
 
-const openThere = async (directory: string): Promise<Opened> => {
+/** `noted`: how far the log had come by a directory that was given up. */
+const openThere = async (directory: string, noted = 0): Promise<Opened> => {
   const guard = await LevelGuard.open(directory)
   // `view` encoding: bytes as they are. Block cache: the hot rows of a large ledger.
   const options = { keyEncoding: "utf8", valueEncoding: "view", cacheSize: 32 * 1024 * 1024 }
@@ -67,7 +73,7 @@ const openThere = async (directory: string): Promise<Opened> => {
   try {
     await database.open()
     guard.begin()
-    return { database, guard }
+    return { database, guard, reached: new Reached(directory, noted) }
   } catch (cause) {
     await database.close()
     guard.close()
@@ -168,14 +174,26 @@ export class LevelViews implements ViewStoreShape {
 
   /** Not held up by damage: what is written to damaged rows is given up with them. */
   #write(writes: ReadonlyArray<RowWrite>, sync: boolean): Effect.Effect<void, ViewFailure> {
-    const batch = writes.map(({ key, value }) =>
-      value === undefined ? { type: "del" as const, key } : { type: "put" as const, key, value },
-    )
     return Effect.tryPromise({
-      try: () => this.#writing(() => this.#opened.database.batch(batch, { sync })),
+      try: () => this.#writing(() => this.#batch(writes, sync)),
       catch: (cause) => this.#failed("commit", "unknown", cause),
     })
   }
+
+  #batch(writes: ReadonlyArray<RowWrite>, sync: boolean): Promise<void> {
+    // Chained, since an array of operations would be copied one by one: four times the work.
+    const batch = this.#opened.database.batch()
+    for (const { key, value } of writes)
+      if (value === undefined) batch.del(key)
+      else batch.put(key, value)
+    // An empty batch is not written at all, so it would make nothing durable.
+    if (sync && writes.length === 0) batch.del(absentKey)
+    return batch.write({ sync })
+  }
+
+  readonly note = (position: number): void => this.#opened.reached.note(position)
+
+  readonly noted = (): number => this.#opened.reached.position
 
   readonly commit: ViewStoreShape["commit"] = (writes) => this.#write(writes, false)
 
@@ -196,21 +214,23 @@ export class LevelViews implements ViewStoreShape {
     Effect.tryPromise({
       try: async () => {
         const { directory, aside } = this.#options
+        const noted = this.noted()
         await this.close()
         if (this.isDamaged() && aside !== undefined) {
           this.#renewed += 1
           await moveAside(directory, `${aside}-${this.#renewed}`)
         } else await emptyOut(directory)
-        this.#opened = await openThere(directory)
+        this.#opened = await openThere(directory, noted)
       },
       catch: (cause) => failure("begin anew", "unknown", cause),
     }),
   )
 
   async close(): Promise<void> {
-    const { database, guard } = this.#opened
+    const { database, guard, reached } = this.#opened
     await database.close()
     guard.close()
+    reached.close()
   }
 }
 
@@ -223,8 +243,9 @@ export const openLevelViews = async (options: LevelViewOptions): Promise<LevelVi
     if (aside === undefined || !(cause instanceof Damage)) throw cause
     const locked = await lockedElsewhere(directory)
     if (locked !== undefined) throw locked
+    const noted = reachedIn(directory)
     await moveAside(directory, aside)
-    return new LevelViews(options, await openThere(directory), true)
+    return new LevelViews(options, await openThere(directory, noted), true)
   }
 }
 

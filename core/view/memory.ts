@@ -33,6 +33,7 @@ const inside = (key: string, { gte, lt }: KeyRange): boolean =>
 
 const make = ({ rows = new Map(), failpoint = () => undefined }: MemoryOptions): ViewStoreShape => {
   let sorted: ReadonlyArray<string> | undefined
+  let noted = 0
   const keys = () => {
     sorted ??= [...rows.keys()].sort(compareUtf8)
     return sorted
@@ -81,6 +82,10 @@ const make = ({ rows = new Map(), failpoint = () => undefined }: MemoryOptions):
     scan: (ranges) => guarded("scan", () => ranges.map(scanOne)),
     commit,
     commitDurably: commit,
+    note: (position) => {
+      noted = position
+    },
+    noted: () => noted,
     clear: (range) =>
       guarded("clear", () => {
         sorted = undefined

@@ -5,12 +5,14 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { isDeepStrictEqual } from "node:util"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { describe, expect, it } from "vitest"
 import { ViewFailure } from "../errors.js"
+import { rungLength } from "../limits.js"
 import { beginBuild, openViews, switchOver } from "./build.js"
-import type { Rows, Tables, ViewOf } from "./draft.js"
+import type { Rows, Tables, ViewOf, ViewSpec } from "./draft.js"
 import { layer as levelLayer } from "./level.js"
 import { layerWith } from "./memory.js"
 import { ViewStore, type ViewStoreShape } from "./view-store.js"
@@ -19,8 +21,11 @@ import type { Views } from "./views.js"
 const words: ViewOf<Tables> = { name: "words" }
 const specs = [{ name: "words", revision: 1 }]
 
-const openWords = Effect.fnUntraced(function* (store: ViewStoreShape) {
-  const { views, stale } = yield* openViews(store, specs)
+const openWords = Effect.fnUntraced(function* (
+  store: ViewStoreShape,
+  declared: ReadonlyArray<ViewSpec> = specs,
+) {
+  const { views, stale } = yield* openViews(store, declared)
   yield* switchOver(views, yield* beginBuild(store, stale))
   return views
 })
@@ -86,6 +91,37 @@ describe("rows with a long past", () => {
         expect(wrong).toEqual([])
       }),
     ))
+
+  it("that are positions are read as of every one, from a sixteenth of the closed rows", () => {
+    const rows = new Map<string, Uint8Array>()
+    return onStore(
+      (_, store) =>
+        Effect.gen(function* () {
+          const spec = { name: "words", revision: 2, past: "positions" } as const
+          const views = yield* openWords(store, [spec])
+          const fold: Fold = (changed, position) => {
+            if (position % 3 === 0) changed.put(["word", "a"], position)
+            if (position % 700 === 0) changed.put(["word", "b"], position)
+          }
+          const last = 6_000
+          for (let from = 1; from <= last; from += 50)
+            yield* commit(views, fold, ...range(from, from + 49))
+          const wrong = range(0, last).filter((position) => {
+            const reader = views.at(position).view(words)
+            const expected = [3, 700].map((step) => position - (position % step) || undefined)
+            return !isDeepStrictEqual(
+              [reader.get(["word", "a"]), reader.get(["word", "b"])],
+              expected,
+            )
+          })
+          expect(wrong).toEqual([])
+          expect(yield* valuesOf(views, 4_203)).toEqual([4_203, 4_200])
+          const closed = [...rows.keys()].filter((key) => key.startsWith("w"))
+          expect(closed).toHaveLength(Math.floor(1_999 / rungLength))
+        }),
+      rows,
+    )
+  })
 
   it("that were deleted and created again, 300 of them, are listed as of each moment", () =>
     onStore((views) =>
@@ -336,18 +372,18 @@ describe("on LevelDB, an old position", () => {
 })
 
 describe("damage", () => {
-  /** A row with a past, one byte of which is changed where it lies in `space`. */
+  /** Views opened over a row with a past, one byte of which is changed where it lies in `space`. */
   const damaged = (space: string, use: (views: Views) => Effect.Effect<void, unknown>) => {
     const rows = new Map<string, Uint8Array>()
     return onStore(
-      (views) =>
+      (views, store) =>
         Effect.gen(function* () {
           yield* commit(views, put("old"), 1)
           yield* commit(views, put("newer"), 2)
           if (space === "g") yield* commit(views, remove, 3)
           for (const [key, row] of rows)
             if (key.startsWith(space)) rows.set(key, Uint8Array.from(row).fill(0, 5, 6))
-          yield* use(views)
+          yield* use(yield* openWords(store))
         }),
       rows,
     )

@@ -8,14 +8,15 @@ import type { Plain } from "../model/msgpack.js"
 import { compareUtf8 } from "../model/tree.js"
 import { decodeKey, type KeyRange, rangeOf, slotPrefix } from "./key.js"
 import { climb, type Ladder } from "./ladder.js"
+import type { RawRead } from "./live.js"
 import type { ViewState } from "./registry.js"
-import { decodeGone, decodeNow, decodeWas } from "./row.js"
-import { goneKey, nowKey, type RawRead, wasKey } from "./settle.js"
+import { decodeGone, decodeNow, decodeWas, type NowRow } from "./row.js"
+import { goneKey, nowKey, type Stored, wasKey } from "./settle.js"
 import { attempt, type RowStore, type StoredRow } from "./view-store.js"
 
 const climbDown = (
   read: RawRead,
-  slot: number,
+  { slot, past }: ViewState,
   key: string,
   start: Ladder,
   position: number,
@@ -24,6 +25,7 @@ const climbDown = (
   for (;;) {
     const step = climb(ladder, position)
     if (step === undefined) return undefined
+    if (step.found && past === "positions") return step.position
     const at = wasKey(slot, key, step.position)
     const row = read(at)
     // The ladder says that the row is there: its absence is damage, never an answer.
@@ -38,33 +40,34 @@ const climbDown = (
  * that nothing after `position` is stored yet.
  */
 export const readAt = (
-  read: RawRead,
+  { live, read }: Stored,
   state: ViewState,
   key: string,
   position: number,
   present: boolean,
 ): Plain | undefined => {
   const at = nowKey(state.slot, key)
-  const row = read(at)
+  const row = live.get(at)
   if (row !== undefined) return resolveNow(read, state, key, row, position)
   if (present || !state.past) return undefined
   const trace = read(goneKey(state.slot, key))
   if (trace !== undefined) return resolveGone(read, state, key, trace, position)
   // A commit that brings the row back may have landed between the two reads.
   const back = read(at)
-  return back === undefined ? undefined : resolveNow(read, state, key, back, position)
+  return back === undefined
+    ? undefined
+    : resolveNow(read, state, key, decodeNow(at, back), position)
 }
 
 const resolveNow = (
   read: RawRead,
   state: ViewState,
   key: string,
-  row: Uint8Array,
+  now: NowRow,
   position: number,
 ): Plain | undefined => {
-  const now = decodeNow(nowKey(state.slot, key), row)
   if (now.from <= position || !state.past) return now.value
-  return climbDown(read, state.slot, key, now.ladder, position)
+  return climbDown(read, state, key, now.ladder, position)
 }
 
 const resolveGone = (
@@ -75,7 +78,7 @@ const resolveGone = (
   position: number,
 ): Plain | undefined => {
   const gone = decodeGone(goneKey(state.slot, key), row)
-  return gone.to <= position ? undefined : climbDown(read, state.slot, key, gone.ladder, position)
+  return gone.to <= position ? undefined : climbDown(read, state, key, gone.ladder, position)
 }
 
 export interface ListOptions {
@@ -129,8 +132,10 @@ export const listAt = Effect.fnUntraced(function* (
   const rows = yield* attempt(() => {
     const alive: Array<ListedRow> = []
     for (const [key, space, row] of page) {
-      const resolve = space === "now" ? resolveNow : resolveGone
-      const value = resolve(store.get, state, key, row, position)
+      const value =
+        space === "now"
+          ? resolveNow(store.get, state, key, decodeNow(nowKey(state.slot, key), row), position)
+          : resolveGone(store.get, state, key, row, position)
       if (value !== undefined) alive.push([key, value])
     }
     return alive

@@ -22,7 +22,7 @@ export interface ViewState {
   /** `name@revision`: rows of another stamp are not read. */
   readonly stamp: string
   readonly slot: number
-  readonly past: boolean
+  readonly past: boolean | "positions"
   /** Every event up to here is folded in. */
   position: number
   rowCount: number
@@ -44,7 +44,7 @@ export const newState = (spec: ViewSpec, slot: number): ViewState => ({
   name: spec.name,
   stamp: stampOf(spec),
   slot,
-  past: spec.past !== false,
+  past: spec.past ?? true,
   position: 0,
   rowCount: 0,
   rowSum: 0,

@@ -6,7 +6,7 @@
  */
 import { crc32 } from "node:zlib"
 import { ViewFailure } from "../errors.js"
-import { type Plain, pack, unpack } from "../model/msgpack.js"
+import { type Plain, packBehind, unpack } from "../model/msgpack.js"
 import { emptyLadder, type Ladder } from "./ladder.js"
 
 /** A live state, from position `from` on. */
@@ -35,10 +35,8 @@ export const rowChecksum = (row: Uint8Array): number =>
   Buffer.from(row.buffer, row.byteOffset, row.byteLength).readUInt32BE(0)
 
 export const encodeRow = (key: string, body: Plain): Uint8Array => {
-  const bytes = pack(body)
-  const row = Buffer.allocUnsafe(checksumBytes + bytes.length)
-  row.set(bytes, checksumBytes)
-  row.writeUInt32BE(crc32(bytes, crc32(key)), 0)
+  const row = packBehind(checksumBytes, body)
+  row.writeUInt32BE(crc32(row.subarray(checksumBytes), crc32(key)), 0)
   return row
 }
 

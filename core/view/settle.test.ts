@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest"
 import { rungLength } from "../limits.js"
 import type { RowChange } from "./draft.js"
 import { encodeKey } from "./key.js"
+import { LiveRows } from "./live.js"
 import { newState, type ViewState } from "./registry.js"
 import { decodeGone, decodeNow, decodeWas, rowChecksum } from "./row.js"
 import { goneKey, nowKey, settle, wasKey } from "./settle.js"
@@ -12,11 +13,12 @@ import { goneKey, nowKey, settle, wasKey } from "./settle.js"
 const key = encodeKey(["t", "a"])
 
 /** A slot that takes one settled change after the other. */
-const slotOf = (past: boolean) => {
+const slotOf = (past: boolean | "positions") => {
   const state: ViewState = newState({ name: "v", revision: 1, past }, 1)
   const rows = new Map<string, Uint8Array>()
   const take = (...changes: ReadonlyArray<RowChange>) => {
-    const writes = settle(state, new Map([[key, changes]]), (at) => rows.get(at))
+    const read = (at: string) => rows.get(at)
+    const { writes } = settle(state, new Map([[key, changes]]), { live: new LiveRows(read), read })
     for (const { key: at, value } of writes)
       if (value === undefined) rows.delete(at)
       else rows.set(at, value)
@@ -98,6 +100,22 @@ describe("settling with a past", () => {
       (from) => decodeWas(was(from), read(was(from))).ladder.count > 0,
     )
     expect(withLadder).toEqual([rungLength, 2 * rungLength])
+  })
+})
+
+describe("settling positions", () => {
+  it("closes only the states that a search steps on", () => {
+    const { rows, take } = slotOf("positions")
+    const count = 2 * rungLength + 2
+    for (let position = 1; position <= count; position += 1) take({ position, value: position })
+    expect([...rows.keys()]).toEqual([now, was(rungLength), was(2 * rungLength)])
+  })
+
+  it("refuses as a defect what the ladder could not say", () => {
+    const { take } = slotOf("positions")
+    take({ position: 5, value: 5 })
+    expect(() => take({ position: 7, value: 6 })).toThrow("is not the position of its event")
+    expect(() => take(remove(8))).toThrow("is not the position of its event")
   })
 })
 

@@ -39,6 +39,13 @@ export interface ViewStoreShape {
   readonly commit: (writes: ReadonlyArray<RowWrite>) => Effect.Effect<void, ViewFailure>
   /** As `commit`; and it and every commit before it survive a power loss. */
   readonly commitDurably: (writes: ReadonlyArray<RowWrite>) => Effect.Effect<void, ViewFailure>
+  /**
+   * Remembers how far the log has come, past the end of the process if not of the power. Beside the
+   * rows, which may lag behind; never fails, since it is evidence and nothing else.
+   */
+  readonly note: (position: number) => void
+  /** What was noted last, before this opening too; 0 when that is not known. */
+  readonly noted: () => number
   /** Deletes every row of the range; after a failure some may be left. */
   readonly clear: (range: KeyRange) => Effect.Effect<void, ViewFailure>
   /** Whether opening gave up rows that were damaged. */

@@ -1,88 +1,56 @@
 /**
- * A set of views that are read and written together: drafts over what is stored, commits with
- * their checkpoints, readers of any moment.
+ * A set of views that are read and written together: drafts, commits with checkpoints, readers.
  *
- * Knows the names and stamps of views, not what their rows mean nor which events made them.
+ * What the log has may be held in memory for a while before it is stored as rows: readers and
+ * drafts see it at once, and a row that changes often is written once. Lists are of stored rows, so
+ * they store first. Knows names and stamps of views, not what rows mean nor which events made them.
  */
 import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
 import { type Outcome, ViewFailure } from "../errors.js"
 import type { Plain } from "../model/msgpack.js"
-import { compareUtf8 } from "../model/tree.js"
-import { Draft, type RowReader, type TableKey, type Tables, type ViewOf } from "./draft.js"
-import { encodeKey, type KeyRange, rangeOf } from "./key.js"
-import { keyParts, type Listed, listAt, readAt } from "./past.js"
+import { Draft, type RowChange, type Tables, type ViewOf } from "./draft.js"
+import { Held } from "./held.js"
+import { encodeKey } from "./key.js"
+import { LiveRows } from "./live.js"
+import { type ListQuery, type MomentReader, type PastReader, pageRange, toPage } from "./moment.js"
+import { type Listed, listAt, readAt } from "./past.js"
 import { type Build, registryWrite, type ViewState } from "./registry.js"
-import { settle } from "./settle.js"
+import { type LiveChange, nowKey, type Stored, settle } from "./settle.js"
 import { attempt, type RowStore, type RowWrite } from "./view-store.js"
 
-export interface ListQuery<N> {
-  /** The table, and the leading parts that all keys of the list share. */
-  readonly prefix: TableKey<N>
-  /** The last part of the prefix may be the beginning of a part. */
-  readonly open?: boolean
-  /** Only keys after this one, in the order of the list; encoded: the `cursor` of a row. */
-  readonly after?: string | undefined
-  readonly reverse?: boolean
-  readonly countMax: number
-}
-
-export interface Row<V> {
-  /** The parts of the key after the table, as text. */
-  readonly key: ReadonlyArray<string>
-  /** The encoded key, for `after`. */
-  readonly cursor: string
-  readonly value: V
-}
-
-export interface RowPage<V> {
-  readonly rows: ReadonlyArray<Row<V>>
-  /** Where to go on; undefined when there is nothing more. The page itself may be short. */
-  readonly resume: string | undefined
-}
-
-/** The rows of one view as of one position. */
-export interface PastReader<T extends Tables> extends RowReader<T> {
-  readonly list: <N extends keyof T & string>(
-    query: ListQuery<N>,
-  ) => Effect.Effect<RowPage<T[N]>, ViewFailure>
-}
-
-/** Every view as of one position. */
-export interface MomentReader {
-  readonly position: number
-  readonly view: <T extends Tables>(view: ViewOf<T>) => PastReader<T>
-}
-
-const pageRange = ({ prefix, open, after, reverse }: ListQuery<string>): KeyRange => {
-  const range = rangeOf(encodeKey(prefix), open)
-  if (after === undefined) return range
-  // A cursor may come from anywhere: it never widens the range.
-  if (reverse)
-    return range.lt !== "" && compareUtf8(range.lt, after) < 0 ? range : { ...range, lt: after }
-  return compareUtf8(after, range.gte) < 0 ? range : { ...range, gte: `${after}\u0000` }
-}
-
 const latest = Number.MAX_SAFE_INTEGER
+
+type Positions = ReadonlyMap<string, number>
+
+const headOf = (states: Iterable<ViewState>): number =>
+  Math.max(0, ...[...states].map(({ position }) => position))
 
 /** Views that are read and committed together. */
 export class Views {
   readonly store: RowStore
   readonly build: Build
   readonly #states: Map<string, ViewState>
+  readonly #stored: Stored & { readonly live: LiveRows }
   /** Every event up to here is in every view that is up to date: readers of it see the present. */
   #head = 0
-  /** Nothing after this can be stored: the head, or that of a commit under way. */
+  /** Nothing after this can be stored as rows: what is, or what a commit under way stores. */
   #reach = 0
   /** Of the last commit; `unknown` also while it is under way: rows may be ahead of `states`. */
   #outcome: Outcome = "none"
   /** The rows are given up, and no others are adopted yet. */
   #forsaken = false
+  /** What is in the log but not stored as rows, and before it what is being stored. */
+  #held = new Held()
+  #leaving = new Held()
+  readonly #one = Semaphore.makeUnsafe(1)
 
   constructor(store: RowStore, build: Build, states: Map<string, ViewState>) {
     this.store = store
     this.build = build
     this.#states = states
-    this.#head = Math.max(0, ...[...states.values()].map(({ position }) => position))
+    this.#stored = { live: new LiveRows(store.get), read: store.get }
+    this.#head = headOf(states.values())
     this.#reach = this.#head
   }
 
@@ -94,15 +62,25 @@ export class Views {
     return this.#head
   }
 
+  /** How far a view has come, what is held included; 0 for one that was not opened. */
+  reached(name: string): number {
+    const held = this.#held.positions.get(name) ?? this.#leaving.positions.get(name)
+    return held ?? this.#states.get(name)?.position ?? 0
+  }
+
   /** Stores the writes by which the views built beside these replace them, and takes them over. */
   adopt(built: Views, writes: ReadonlyArray<RowWrite>): Effect.Effect<void, ViewFailure> {
-    return this.#store(writes, () => {
+    const adopted = this.#store(writes, () => {
       for (const [name, state] of built.#states) this.#states.set(name, state)
       this.#forsaken = false
       // Lower than before where the views had come further than the log that was found.
-      this.#head = Math.max(0, ...[...this.#states.values()].map(({ position }) => position))
+      this.#head = headOf(this.#states.values())
       this.#reach = this.#head
+      // They were built from a log that has what is held.
+      this.#held = new Held()
+      this.#leaving = new Held()
     })
+    return this.#one.withPermit(adopted)
   }
 
   /** Before the rows are given up: until others are adopted, every read fails. */
@@ -119,48 +97,90 @@ export class Views {
     return state
   }
 
-  /** An empty draft over what is stored now. It reads a stored row once, however often asked. */
+  #heldAt(view: string, key: string, position: number): RowChange | undefined {
+    return this.#held.at(view, key, position) ?? this.#leaving.at(view, key, position)
+  }
+
+  readonly #present = (view: string, key: string): Plain | undefined => {
+    const held = this.#heldAt(view, key, latest)
+    if (held !== undefined) return held.value
+    return this.#stored.live.get(nowKey(this.#state(view).slot, key))?.value
+  }
+
+  /** An empty draft over what is stored and held now. */
   draft(): Draft {
-    const known = new Map<string, Plain | undefined>()
-    return new Draft((view, key) => {
-      const at = `${view}\u0000${key}`
-      if (known.has(at)) return known.get(at)
-      const row = readAt(this.store.get, this.#state(view), key, latest, true)
-      known.set(at, row)
-      return row
-    })
+    return new Draft(this.#present)
   }
 
   /**
-   * Stores a draft, and that these views have come as far as `positions` says. All or none. After a
-   * failure whose outcome is unknown every further commit fails: open the views again.
+   * Takes over a draft, and that these views have come as far as `positions` says: everyone sees it
+   * from now on. The log has its events, in records of so many bytes.
    */
-  commit(draft: Draft, positions: ReadonlyMap<string, number>): Effect.Effect<void, ViewFailure> {
+  hold(draft: Draft, positions: Positions, bytes: number): void {
+    const head = Math.max(this.#head, ...positions.values())
+    this.#held.take({ draft, positions, count: head - this.#head, bytes })
+    this.#head = head
+    this.store.note(head)
+  }
+
+  /** How many times over what is held should be stored, beside what is being stored already. */
+  get overdue(): number {
+    return this.#held.fullness
+  }
+
+  /** Stores what is held. After a failure it still is, so that readers see what they saw. */
+  readonly flush: Effect.Effect<void, ViewFailure> = this.#one.withPermit(
+    Effect.suspend(() => {
+      this.#leaving.take(this.#held)
+      this.#held = new Held()
+      const { draft, positions } = this.#leaving
+      if (positions.size === 0) return Effect.void
+      return this.#commit(draft, positions, () => {
+        this.#leaving = new Held()
+      })
+    }),
+  )
+
+  /**
+   * Stores a draft, and that these views have come as far as `positions` says, while nothing is
+   * held. All or none. After a failure whose outcome is unknown every further commit fails: open
+   * the views again.
+   */
+  commit(draft: Draft, positions: Positions): Effect.Effect<void, ViewFailure> {
+    const store = Effect.suspend(() => this.#commit(draft, positions, () => undefined))
+    return Effect.andThen(this.flush, this.#one.withPermit(store))
+  }
+
+  #commit(draft: Draft, positions: Positions, stored: () => void) {
     return Effect.flatMap(
       attempt(() => this.#settle(draft, positions)),
-      ({ writes, states }) =>
+      ({ writes, states, live }) =>
         this.#store(writes, () => {
           for (const state of states) {
             Object.assign(this.#state(state.name), state)
             this.#head = Math.max(this.#head, state.position)
           }
+          for (const { key, before, row } of live) this.#stored.live.set(key, before, row)
+          stored()
         }),
     )
   }
 
-  #settle(draft: Draft, positions: ReadonlyMap<string, number>) {
+  #settle(draft: Draft, positions: Positions) {
     const writes: Array<RowWrite> = []
     const states: Array<ViewState> = []
+    const live: Array<LiveChange> = []
     for (const [name, position] of positions) {
       // A copy: until the rows are stored, their counts are not true.
       const state = { ...this.#state(name), position }
-      const changes = draft.changes.get(name) ?? new Map()
-      for (const write of settle(state, changes, this.store.get)) writes.push(write)
+      const settled = settle(state, draft.changes.get(name) ?? new Map(), this.#stored)
+      for (const write of settled.writes) writes.push(write)
+      for (const row of settled.live) live.push(row)
       writes.push(registryWrite(state, this.build))
       states.push(state)
       this.#reach = Math.max(this.#reach, position)
     }
-    return { writes, states }
+    return { writes, states, live }
   }
 
   /** Cannot be interrupted, since rows would then be stored whose counts are not known here. */
@@ -193,7 +213,11 @@ export class Views {
   }
 
   #get(name: string, key: string, position: number): Plain | undefined {
-    return readAt(this.store.get, this.#state(name), key, position, position >= this.#reach)
+    const state = this.#state(name)
+    const held = this.#heldAt(name, key, state.past ? position : latest)
+    return held === undefined
+      ? readAt(this.#stored, state, key, position, position >= this.#reach)
+      : held.value
   }
 
   readonly #list = Effect.fnUntraced(function* (
@@ -203,6 +227,8 @@ export class Views {
     position: number,
   ): Effect.fn.Return<Listed, ViewFailure> {
     const { reverse = false, countMax } = query
+    // Of what came after the position nothing is needed.
+    if (!this.#state(name).past || position > this.#state(name).position) yield* this.flush
     for (;;) {
       const state = this.#state(name)
       const present = position >= this.#reach
@@ -231,8 +257,3 @@ const forsaken = (): ViewFailure =>
     reason: "damaged",
     outcome: "none",
   })
-
-const toPage = <V>({ rows, resume }: Listed): RowPage<V> => ({
-  rows: rows.map(([cursor, value]) => ({ key: keyParts(cursor), cursor, value: value as V })),
-  resume,
-})
