@@ -77,7 +77,7 @@ export const batchBytesMax = 16_777_216
 export const compositeCountMax = 1_000
 
 // Changes of the views are kept in memory and stored together: rows that change often are then
-// written once. After a kill the next opening folds so many events again (some 50 ms).
+// written once. After a kill the next opening folds so many events again (some 0.2 s).
 export const heldEventCountMax = 1_024
 // Bytes of the records behind them: their values lie in memory meanwhile.
 export const heldBytesMax = 4_194_304

@@ -55,7 +55,7 @@ const sentSize = (size: number, storedSize: number): number =>
 /** What the entries add up to; undefined when one of them cannot be. */
 const totalsOf = (entries: Uint8Array) => {
   const view = viewOf(entries)
-  // Most blobs are one chunk: hashed in one go, at a quarter of the cost of a running hash.
+  // Most blobs are one chunk: hashed in one go, at two thirds of the cost of a running hash.
   const only = view.length === entryBytes ? view.subarray(40, entryBytes) : undefined
   const stored = only === undefined ? hasher() : undefined
   let size = 0

@@ -103,22 +103,22 @@ const remove = async (paths: ReadonlyArray<string>): Promise<void> => {
 }
 
 /**
- * Makes a directory and those above it, durably; answers with those that were not there, uppermost
- * first. One by one: on a read-only disk the recursive `mkdir` of Node says ENOENT.
+ * Makes a directory and those above it, durably; adds to `made` those that were not there,
+ * uppermost first. One by one: on a read-only disk the recursive `mkdir` of Node says ENOENT.
  */
-const makeDirectories = async (directory: string): Promise<ReadonlyArray<string>> => {
+const makeDirectories = async (directory: string, made: Array<string>): Promise<void> => {
   try {
     await mkdir(directory, { mode: directoryMode })
   } catch (cause) {
-    if (hasCode(cause, "EEXIST") && (await stat(directory)).isDirectory()) return []
+    if (hasCode(cause, "EEXIST") && (await stat(directory)).isDirectory()) return
     if (!hasCode(cause, "ENOENT") || dirname(directory) === directory) throw cause
-    const above = await makeDirectories(dirname(directory))
-    return above.length === 0
-      ? Promise.reject(cause)
-      : [...above, ...(await makeDirectories(directory))]
+    const before = made.length
+    await makeDirectories(dirname(directory), made)
+    if (made.length === before) throw cause
+    return makeDirectories(directory, made)
   }
+  made.push(directory)
   await syncDirectory(dirname(directory))
-  return [directory]
 }
 
 /** Another process holds the lock: what lies there is its to finish. */
@@ -133,6 +133,15 @@ const undo = async (directory: string, made: ReadonlyArray<string>): Promise<voi
   for (const path of made.toReversed()) await rmdir(path)
 }
 
+/** The lock is not held yet: directories go that were made here, and only while they are empty. */
+const takeBack = async (directory: string, made: ReadonlyArray<string>): Promise<void> => {
+  const { making } = layoutOf(directory)
+  const names = await entries(directory)
+  if (made.includes(directory) && names.every((name) => name === basename(making)))
+    await rm(making, { force: true })
+  for (const path of made.toReversed()) await rmdir(path)
+}
+
 /**
  * Begins a ledger where there is none: from now on the directory is marked. What is not finished
  * when the scope ends is taken away again; so the lock must be taken behind this.
@@ -141,10 +150,16 @@ export const beginLedger = (directory: string): Effect.Effect<void, LogFailure, 
   Effect.asVoid(
     Effect.acquireRelease(
       attempt(directory, async () => {
-        const made = await makeDirectories(directory)
-        await writeFile(layoutOf(directory).making, "", { mode: fileMode })
-        await syncDirectory(directory)
-        return made
+        const made: Array<string> = []
+        try {
+          await makeDirectories(directory, made)
+          await writeFile(layoutOf(directory).making, "", { mode: fileMode })
+          await syncDirectory(directory)
+          return made
+        } catch (cause) {
+          await takeBack(directory, made).catch(() => undefined)
+          throw cause
+        }
       }),
       (made, exit) =>
         isElsewhere(exit)

@@ -85,6 +85,16 @@ const bringUp = Effect.fnUntraced(function* ({ log, folding, store, head, isRead
   return { opened, folded: yield* follow(log, folding, opened.views) }
 })
 
+const damageOf = (
+  reading: Reading | undefined,
+  found: ReadonlyArray<Damage>,
+): ReadonlyArray<Damage> => {
+  const all = [...(reading?.damaged ?? []), ...found]
+  return all.length > 0 || reading?.refusal.cause === undefined
+    ? all
+    : [{ text: "the log could not be read at first, and is whole by now: open it again" }]
+}
+
 /** The rooms of one ledger, ready to be used. */
 export const openEngine = Effect.fnUntraced(function* (place: Place, options: Extensions) {
   const log = yield* EventLog
@@ -120,7 +130,7 @@ export const openEngine = Effect.fnUntraced(function* (place: Place, options: Ex
     ...(proven.lost === undefined ? {} : { lost: proven.lost }),
     repaired:
       reading === undefined ? repairs(place, { found, stale: opened.stale, folded, head }) : [],
-    damaged: [...(reading?.damaged ?? []), ...proven.damaged, ...stale(seen, head)],
+    damaged: damageOf(reading, [...proven.damaged, ...stale(seen, head)]),
   }
   const edge = reading === undefined ? proven.edge : undefined
   const sealer = new Sealer(

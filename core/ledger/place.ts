@@ -26,6 +26,8 @@ export interface Place {
   readonly tip: Tip | undefined
   /** Of the log's files, before they were opened; absent where they have none. */
   readonly generation?: number | undefined
+  /** The last event that those files say they hold; less cannot be all of them. */
+  readonly end?: number | undefined
   readonly writeSeal: WriteSeal
   /**
    * Brings the packs in another directory up to those here, durably; answers with the bytes that

@@ -158,7 +158,7 @@ export const attach = async (
 }
 
 /** Whether a fault was let in, as the trace tells; of a kill only the program's end does. */
-export const hasFired = (trace: string): boolean => trace.includes("(INJECTED)")
+export const timesFired = (trace: string): number => trace.split("(INJECTED)").length - 1
 
 /** Why system calls cannot be spoilt here; undefined where they can. */
 export const obstacle = (): string | undefined => {

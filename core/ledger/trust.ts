@@ -91,6 +91,11 @@ export const checkFirstRecord = (
   return wrong === undefined ? Effect.void : Effect.fail(wrong)
 }
 
+const checkEnd = ({ tip, end = 0, directory }: Claim, head: number) =>
+  head >= end || head < (tip?.edge.size ?? 0)
+    ? undefined
+    : missing(head + 1, end, `are in the files of the log in ${directory} and cannot be read`)
+
 const checkTip = ({ tip, identity, generation, directory }: Claim, head: number) => {
   if (tip === undefined) return undefined
   const ledger = identity.id
@@ -126,6 +131,8 @@ export interface Claim {
   readonly tip: Tip | undefined
   /** Of the log's files before they were opened; absent where they have none. */
   readonly generation?: number | undefined
+  /** The last event that these files say they hold. */
+  readonly end?: number | undefined
   readonly directory: string
 }
 
@@ -193,7 +200,10 @@ export const checkLog = Effect.fnUntraced(function* (
       to: 1,
     })
   const [created] = yield* decodeRecords(codec, [first])
-  const wrong = checkFirst(created as CoreRecorded, identity, directory) ?? checkTip(claim, head)
+  const wrong =
+    checkFirst(created as CoreRecorded, identity, directory) ??
+    checkTip(claim, head) ??
+    checkEnd(claim, head)
   if (wrong !== undefined) return yield* wrong
   const sealed = tip?.edge ?? emptyEdge
   let lastTime = yield* checkSealed(log, codec, sealed, directory)

@@ -90,7 +90,7 @@ describe("a log with a damaged stretch behind its seal", () => {
       // The views had seen them all.
       expect(await ledger.load(`a@${from}`)).toBe(`text ${from}`)
       expect((await ledger.stats()).versions).toBe(count)
-      const refused = { _tag: "LedgerReadOnly", message: expect.stringContaining(String(from)) }
+      const refused = { _tag: "LedgerReadOnly", message: expect.stringContaining("is damaged") }
       await expect(ledger.save("a", 1)).rejects.toMatchObject(refused)
       await expect(openLedger(directory)).rejects.toMatchObject({ _tag: "LedgerLocked" })
       await ledger.close()

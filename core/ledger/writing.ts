@@ -2,7 +2,7 @@
  * A ledger in a directory, to be written: found or made, locked, its log set aside until it is
  * proven. One that is found damaged is put back as it was, and opened only to be asked.
  */
-import { mkdir, rm, writeFile } from "node:fs/promises"
+import { rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -11,11 +11,13 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Filesystem from "../blob/filesystem.js"
 import { copyPacks as copyPacksTo } from "../blob/pack-copy.js"
+import { Damage } from "../disk/damage.js"
 import { generationOf, namesIn } from "../disk/database.js"
-import { directoryMode, fileMode, isThere, readIfThere, replaceFile } from "../disk/files.js"
+import { fileMode, isThere, makeDirectory, readIfThere, replaceFile } from "../disk/files.js"
 import { type Failure, LogFailure, RecordCorrupted, type Refusal, WrongLedger } from "../errors.js"
 import type { Durability } from "../log/event-log.js"
 import * as LevelLog from "../log/level.js"
+import { endOrDamage } from "../log/level-end.js"
 import { storageReason } from "../model/cause.js"
 import * as LevelViews from "../view/level.js"
 import type { LedgerApi } from "./api.js"
@@ -78,8 +80,7 @@ const checkPieces = Effect.fnUntraced(function* (directory: string) {
 /** Empties what an earlier process left unfinished. */
 const clean = async ({ tmp, view, quarantine, making }: Layout): Promise<void> => {
   for (const path of [tmp, making]) await rm(path, { recursive: true, force: true })
-  for (const path of [tmp, view, quarantine])
-    await mkdir(path, { recursive: true, mode: directoryMode })
+  for (const path of [tmp, view, quarantine]) await makeDirectory(path)
 }
 
 /** The seal, if there is one that adds up; one that does not is kept as evidence. */
@@ -90,6 +91,15 @@ const readTip = async (layout: Layout) => {
   return tip
 }
 
+const damaged = (directory: string, cause: Damage): LogFailure =>
+  new LogFailure({
+    message: `the log in ${directory} is damaged (${cause.message}): restore it from a backup`,
+    operation: "open",
+    reason: "damaged",
+    outcome: "none",
+    cause,
+  })
+
 const prepare = Effect.fnUntraced(function* (options: WritingOptions) {
   const { directory } = options
   const identity = yield* findOrMake(options)
@@ -99,6 +109,8 @@ const prepare = Effect.fnUntraced(function* (options: WritingOptions) {
   yield* attempt(directory, () => beginOpening(layout))
   const tip = yield* attempt(directory, () => readTip(layout))
   const generation = yield* attempt(directory, () => generationOf(layout.log))
+  const end =
+    generation === undefined ? undefined : yield* attempt(directory, () => endOrDamage(layout.log))
   const writeSeal: Place["writeSeal"] = (edge) =>
     Effect.tryPromise({
       try: async () => {
@@ -112,8 +124,10 @@ const prepare = Effect.fnUntraced(function* (options: WritingOptions) {
       catch: sealFailure(layout.tip),
     })
   const copyPacks = (to: string) => copyPacksTo(layout.packs, to)
-  const place: Place = { identity, directory, tip, generation, writeSeal, copyPacks }
-  return { layout, place }
+  const known = { identity, directory, tip, generation, writeSeal, copyPacks }
+  if (end instanceof Damage) return { layout, place: known, damage: damaged(directory, end) }
+  const place: Place = { ...known, end }
+  return { layout, place, damage: undefined }
 })
 
 const storesOf = ({ log, view, blob, quarantine }: Layout, place: Place, durability: Durability) =>
@@ -163,14 +177,14 @@ const allOrNothing = Effect.fnUntraced(function* <A, E>(
 
 const open = Effect.fnUntraced(function* (given: WritingOptions, options: LedgerOptions) {
   const { directory, durability } = given
-  const { layout, place } = yield* prepare(given)
+  const { layout, place, damage } = yield* prepare(given)
   const stores = storesOf(layout, place, durability)
+  const opened = Effect.flatMap(Layer.build(stores), (context) =>
+    Effect.provide(openLedgerAt(place, options), context),
+  )
+  // What is known to be damaged is not opened: LevelDB may even end the process over it.
   const proven = yield* Effect.exit(
-    allOrNothing(
-      Effect.flatMap(Layer.build(stores), (context) =>
-        Effect.provide(openLedgerAt(place, options), context),
-      ),
-    ),
+    damage === undefined ? allOrNothing(opened) : Effect.fail(damage),
   )
   if (Exit.isSuccess(proven)) {
     yield* attempt(directory, () => endOpening(layout))

@@ -30,7 +30,7 @@ export const keyOf = (position: number): Buffer => {
 }
 
 /** NaN, which equals no position, when the key is not one. */
-const positionOf = (key: Buffer): number =>
+export const positionOf = (key: Buffer): number =>
   key.length === 8 ? key.readUInt32BE(0) * 2 ** 32 + key.readUInt32BE(4) : Number.NaN
 
 /** A body as it lies under its key. */

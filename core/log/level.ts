@@ -72,12 +72,15 @@ const openStore = async ({ directory, create }: LevelLogOptions): Promise<Store>
     // the speed of reading and 0.85 of that of unsynced appends.
     compression: true,
   })
-  await store.open().catch(async (cause: unknown) => {
+  try {
+    await store.open()
+    // Opening renames CURRENT and removes the manifest before it; LevelDB syncs neither name.
+    await syncDirectory(directory)
+    return store
+  } catch (cause) {
+    await store.close()
     throw await writeCause(directory, cause)
-  })
-  // Opening renames CURRENT and removes the manifest before it; LevelDB syncs neither name.
-  await syncDirectory(directory)
-  return store
+  }
 }
 
 const openFailure = (directory: string, cause: unknown): LogFailure => {
