@@ -1,7 +1,15 @@
 /**
  * The lock: who holds it, who is told so, and that nothing but its holder's end lets go of it.
  */
-import { cpSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import promises from "node:fs/promises"
 import { createRequire, syncBuiltinESMExports } from "node:module"
 import { join } from "node:path"
@@ -45,6 +53,23 @@ describe("the lock", () => {
     const directory = temporary()
     await expect(holding(directory, Effect.die(new Error("oops")))).rejects.toThrow("oops")
     await expect(holding(directory, Effect.succeed("mine"))).resolves.toBe("mine")
+  })
+
+  it("is taken whatever became of its files, for they hold nothing", async () => {
+    const directory = temporary()
+    const { lock: path } = layoutOf(directory)
+    const take = () => holding(directory, Effect.succeed("mine"))
+    const damages: ReadonlyArray<(name: string) => void> = [
+      (name) => writeFileSync(join(path, name), readFileSync(join(path, name)).fill(7)),
+      (name) => writeFileSync(join(path, name), ""),
+      (name) => rmSync(join(path, name)),
+    ]
+    for (const damage of damages)
+      for (const name of ["CURRENT", "MANIFEST", ".log", "LOCK"]) {
+        await take()
+        for (const one of readdirSync(path)) if (one.includes(name)) damage(one)
+        await expect(take()).resolves.toBe("mine")
+      }
   })
 
   it("is let go, for this process too, though the note of its holder stays", async () => {

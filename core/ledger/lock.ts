@@ -5,9 +5,11 @@
  * the operating system gives back when the process ends, however it ends.
  */
 import { access, constants, realpath, rm, writeFile } from "node:fs/promises"
+import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Level } from "level"
+import { generationOf, lockFile, namesIn } from "../disk/database.js"
 import { fileMode, makeDirectory, readIfThere } from "../disk/files.js"
 import { writeCause } from "../disk/room.js"
 import { LedgerLocked, LogFailure } from "../errors.js"
@@ -79,21 +81,41 @@ const startToleranceMs = 2_000
 const isThisProcess = (owner: Owner): boolean =>
   owner.pid === process.pid && Math.abs(owner.startedAt - startedAt()) < startToleranceMs
 
-const open = async (directory: string): Promise<Level> => {
-  const { lock: path, owner } = layoutOf(directory)
-  try {
-    await makeDirectory(path)
-  } catch (error) {
-    throw await refusal(directory, error)
-  }
-  // Only now: it begins to open by itself, and would make the directory for everyone to read.
+const openDatabase = async (path: string): Promise<Level> => {
   const database = new Level(path)
   try {
     await database.open()
-    await writeFile(owner, `${process.pid}\n${startedAt()}\n`, { mode: fileMode })
     return database
   } catch (error) {
     await database.close().catch(() => undefined)
+    throw error
+  }
+}
+
+/** Nothing is stored there: files of it that are damaged go, but for the one that is locked. */
+const openMended = async (path: string): Promise<Level> => {
+  try {
+    return await openDatabase(path)
+  } catch (error) {
+    const isDamaged = storageReason(error) === "damaged" || (await generationOf(path)) === undefined
+    if (!isDamaged || hasCode(error, "LEVEL_LOCKED")) throw error
+  }
+  for (const name of await namesIn(path))
+    if (name !== lockFile) await rm(join(path, name), { recursive: true, force: true })
+  return await openDatabase(path)
+}
+
+const open = async (directory: string): Promise<Level> => {
+  const { lock: path, owner } = layoutOf(directory)
+  let database: Level | undefined
+  try {
+    await makeDirectory(path)
+    // Only now: it begins to open by itself, and would make the directory for everyone to read.
+    database = await openMended(path)
+    await writeFile(owner, `${process.pid}\n${startedAt()}\n`, { mode: fileMode })
+    return database
+  } catch (error) {
+    await database?.close().catch(() => undefined)
     throw await refusal(directory, error)
   }
 }
