@@ -311,6 +311,22 @@ const found: ReadonlyArray<readonly [string, (session: Session) => Promise<void>
       await session.pair(tagging("a", "t"), tagging("a", "x"))
     },
   ],
+  [
+    "a keyed batch was tried without its key, and what it was refused for had another place",
+    async (session) => {
+      await session.perform(one({ does: "save", name: "a", value: "", tags: ["t"] }))
+      await session.perform({
+        as: "batch",
+        key: "k",
+        steps: [
+          { does: "save", name: "b", value: "", version: "1" },
+          { does: "defineTag", name: "t", meaning: {} },
+          { does: "defineTag", name: "x", meaning: {} },
+          { does: "defineTag", name: "x", meaning: {}, expect: { position: 0 } },
+        ],
+      })
+    },
+  ],
 ]
 
 describe("sessions that were found", () => {

@@ -8,6 +8,7 @@ import type { AnyCommand } from "../command/command.js"
 import { type DaybookError, type Failure, isRefusal, type Refusal } from "../errors.js"
 import type { Context } from "../event/event.js"
 import { idempotencyKeyBytesMax, nameBytesMax, reasonBytesMax } from "../limits.js"
+import { digestOf } from "../model/digest.js"
 import { checkOptions, parsing, refuse, shaped, text } from "../model/input.js"
 import type { ParsedReference, ParsedTarget } from "../model/reference.js"
 import { strict } from "../model/schema.js"
@@ -165,6 +166,9 @@ const expandAll = (
 const isRetry = (moment: Moment, key: string | undefined): boolean =>
   key !== undefined && moment.views.view(receipts).get(["key", key]) !== undefined
 
+/** In place of the digest of a request whose content is not stored yet. */
+const noContent = digestOf(new Uint8Array(0))
+
 /**
  * Refuses what the options or these steps would be refused for, so that nothing is stored for it.
  * What is handed in already is decided before, as it would be. The writer decides all the same.
@@ -182,7 +186,9 @@ export const rehearse = Effect.fnUntraced(function* (
     const moment = yield* presentMoment(engine)
     if (isRetry(moment, key)) return undefined
     const expanded = yield* expandAll(engine, moment, steps)
-    return yield* engine.writer.rehearse(requestOf(expanded, context))
+    // A key may make events of its own, by which what is refused has another place.
+    const keyed = key === undefined ? {} : { key: { idempotencyKey: key, digest: noContent } }
+    return yield* engine.writer.rehearse({ ...requestOf(expanded, context), ...keyed })
   })
   const failing = Effect.flatMap(attempt, (refusal) =>
     refusal === undefined ? Effect.void : Effect.fail(refusal),
