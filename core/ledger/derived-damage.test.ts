@@ -135,7 +135,7 @@ describe("derived files of a closed ledger", () => {
     const before = readdirSync(view)
     const ledger = await opened(directory)
     expect(ledger.trust.repaired).toContain(
-      "rows of the views were lost: all of them were given up",
+      "the views were damaged: they were moved to quarantine/",
     )
     const [aside = ""] = readdirSync(quarantine)
     expect(readdirSync(join(quarantine, aside))).toEqual(before)

@@ -319,7 +319,7 @@ describe("views", () => {
     writeFileSync(log, bytes)
     const ledger = await opened(copy)
     expect(ledger.trust.repaired).toContain(
-      "rows of the views were lost: all of them were given up",
+      "the views were damaged: they were moved to quarantine/",
     )
     expect(ledger.trust.damaged).toEqual([])
     // Had they been believed, a key that is missing would let its save be made a second time.

@@ -81,3 +81,18 @@ describe("a ledger that is only asked", () => {
     expect(seen).toMatchObject({ latest: 20, position: 21 })
   })
 })
+
+describe("a ledger whose views have lost a commit", () => {
+  it("gives all of them up, builds them anew, and says so", async () => {
+    const place = new MemoryPlace(0)
+    for (let n = 1; n <= 5; n += 1) await place.use((ledger) => ledger.save("a", n))
+    const numbers = [...place.rows.keys()].filter((key) => key.startsWith("c\u0000"))
+    expect(numbers.length).toBeGreaterThan(0)
+    for (const number of numbers) place.rows.delete(number)
+    const { repaired, loaded } = await place.use((ledger) =>
+      Effect.map(ledger.load("a"), (loaded) => ({ loaded, repaired: ledger.trust.repaired })),
+    )
+    expect(repaired[0]).toBe("rows of the views were lost: all of them were given up")
+    expect(loaded).toBe(5)
+  })
+})

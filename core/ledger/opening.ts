@@ -129,7 +129,9 @@ export const openEngine = Effect.fnUntraced(function* (place: Place, options: Ex
     readOnly: reading !== undefined,
     ...(proven.lost === undefined ? {} : { lost: proven.lost }),
     repaired:
-      reading === undefined ? repairs(place, { found, stale: opened.stale, folded, head }) : [],
+      reading === undefined
+        ? repairs(place, { found, aside: store.beganAnew, stale: opened.stale, folded, head })
+        : [],
     damaged: damageOf(reading, [...proven.damaged, ...stale(seen, head)]),
   }
   const edge = reading === undefined ? proven.edge : undefined
@@ -173,16 +175,26 @@ export const openEngine = Effect.fnUntraced(function* (place: Place, options: Ex
 
 interface Opening {
   readonly found: Found
+  /** Whether damaged views were moved to the quarantine. */
+  readonly aside: boolean
   readonly stale: ReadonlyArray<ViewSpec>
   readonly folded: number
   readonly head: number
 }
 
-const repairs = (place: Place, { found, stale, folded, head }: Opening): ReadonlyArray<string> => [
+const givenUp = (aside: boolean): string =>
+  aside
+    ? "the views were damaged: they were moved to quarantine/"
+    : "rows of the views were lost: all of them were given up"
+
+const repairs = (
+  place: Place,
+  { found, aside, stale, folded, head }: Opening,
+): ReadonlyArray<string> => [
   ...(place.tip === undefined && head > 1
     ? ["the seal was missing: every event was checked instead"]
     : []),
-  ...(found.discarded ? ["rows of the views were lost: all of them were given up"] : []),
+  ...(found.discarded ? [givenUp(aside)] : []),
   // A ledger that was just made has nothing but its first event: that is no repair.
   ...(head === 1 ? [] : stale.map(({ name }) => `the view ${name} was built from the log`)),
   ...(folded > 0 ? [`${folded} events were folded into the views`] : []),
