@@ -140,11 +140,13 @@ const reopen = async (path: string) => {
 /** The most memory that a process needs which opens the ledger and does this. */
 const memoryOf = (path: string, act: string): number => {
   const script = `
+    import { readFileSync } from "node:fs"
     import { openLedger } from ${JSON.stringify(new URL("../dist/core/index.js", import.meta.url))}
     const ledger = await openLedger({ directory: ${JSON.stringify(path)} })
     ${act}
     await ledger.close()
-    console.log(process.resourceUsage().maxRSS)`
+    // Not resourceUsage(), which begins with what the parent had when it forked.
+    console.log(/VmHWM:\\s+(\\d+)/.exec(readFileSync("/proc/self/status", "utf8"))[1])`
   const { stdout, stderr } = spawnSync(
     process.execPath,
     ["--input-type=module", "--eval", script],
