@@ -32,7 +32,7 @@ export interface EventLogShape {
     bodies: ReadonlyArray<Uint8Array>,
   ) => Effect.Effect<void, LogFailure>
   /**
-   * The records after `after`, in order, at most `countMax` and none beyond the head. Every record
+   * The records after `after`, in order: `countMax` of them, or all up to the head. Every record
    * is checked against its checksum and the sequence for gaps: `RecordCorrupted` names the first
    * stretch that is damaged or missing.
    */
