@@ -3,10 +3,23 @@
  * fail by name, and everything that was acknowledged is there when the obstacle is gone.
  */
 import { execFileSync } from "node:child_process"
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
+import {
+  chmodSync,
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs"
 import { devNull, tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
+import { layoutOf, reserveBytes } from "./layout.js"
 import { bundle, opened, programOf, Running, type Stage, start } from "./places.contract.js"
 import { openLedger } from "./promise.js"
 
@@ -207,6 +220,10 @@ describe("a place where nothing can be made", () => {
       const readOnly = { _tag: "LogFailure", reason: "read-only", outcome: "none" }
       await expect(openLedger(directory)).rejects.toMatchObject(readOnly)
       await expect(openLedger(join(folder, "new"))).rejects.toMatchObject(readOnly)
+      // But it can be read there.
+      const reader = await openLedger({ directory, readOnly: true })
+      expect(await reader.load("a")).toBe(1)
+      await reader.close()
       mount("-o", "remount,rw", folder)
       expect(readdirSync(folder)).toEqual(["ledger"])
       expect(await (await opened(directory)).load("a")).toBe(1)
@@ -306,6 +323,38 @@ describe.each(["content", "events"])(
     it.skipIf(!mayMount)(`where it has 5 MiB${without}`, () => losesNothing(small, what))
   },
 )
+
+/** Leaves no block of a disk free. */
+const stuff = (folder: string): string => {
+  const path = join(folder, "stuffing")
+  const file = openSync(path, "w")
+  for (let bytes = 1_048_576; bytes >= 4_096; )
+    try {
+      if (writeSync(file, Buffer.alloc(bytes)) < bytes) bytes /= 2
+    } catch {
+      bytes /= 2
+    }
+  closeSync(file)
+  return path
+}
+
+describe("a disk without any room", () => {
+  it.skipIf(!mayMount)(`opens by the reserve, which is kept again${without}`, async () => {
+    const folder = disk(8 * 2 ** 20)
+    const directory = join(folder, "ledger")
+    cpSync(await made(), directory, { recursive: true })
+    const stuffing = stuff(folder)
+    const { reserve } = layoutOf(directory)
+    const ledger = await openLedger(directory)
+    expect(existsSync(reserve)).toBe(false)
+    expect(await ledger.load("a")).toBe(1)
+    rmSync(stuffing)
+    await ledger.save("a", 2)
+    await ledger.close()
+    expect(await (await opened(directory)).load("a")).toBe(2)
+    expect(statSync(reserve).size).toBe(reserveBytes)
+  })
+})
 
 /** Opens a ledger, does nothing more with it, and does not close it. */
 const idle = async (stage: Stage, directory: string): Promise<void> => {
