@@ -91,6 +91,10 @@ export const intakeCountMax = 4
 
 // Log records read in one go: large enough to amortise the seek, small enough to stay in cache.
 export const replayPageCount = 1_000
+// What came of so many events, in records of so many bytes, is stored together while a log is
+// folded: rows that change often are written once, and twice as much is in memory.
+export const foldedCountMax = 4_000
+export const foldedBytesMax = 8_388_608
 
 // A seal every so many events bounds what the next opening reads again (about 0.1 s).
 export const sealEventCount = 10_000

@@ -21,6 +21,8 @@ const counting = (name: string, failsAt = 0) =>
     },
   })
 
+type Counting = ReturnType<typeof counting>
+
 const events = [1, 2, 3, 4].map(
   (position): Recorded => ({
     position,
@@ -57,7 +59,7 @@ describe("folding", () => {
   it("lets a defect of the ledger's own folds out", () => {
     const core = counting("core", 3)
     const folding = new Folding(codec, [core], [])
-    expect(() => folding.foldOne(core, empty(), events, 0)).toThrow("no such thing")
+    expect(() => folding.foldTogether([core], empty(), events, 0)).toThrow("no such thing")
     expect(folding.stopped.size).toBe(0)
   })
 
@@ -69,6 +71,24 @@ describe("folding", () => {
     for (const event of events) folding.foldCore(draft, event)
     expect([...draft.changes.keys()]).toEqual(["one", "two"])
     expect(draft.changes.get("one")?.size).toBe(1)
+  })
+
+  it("takes each view on from where it is, and says how far it came", () => {
+    const views = ["one", "two", "three", "own"].map((name) => counting(name))
+    const [one, two, three, own] = views as [Counting, Counting, Counting, Counting]
+    const folding = new Folding(codec, [one, two, three], [own])
+    const draft = empty()
+    const reached = new Map([
+      ["one", 1],
+      ["two", 3],
+      ["three", 1],
+      ["own", 4],
+    ])
+    folding.foldAll(views, draft, events, reached)
+    expect([...reached.values()]).toEqual([4, 4, 4, 4])
+    expect(views.map((view) => draft.view(view).get(["seen"]))).toEqual([3, 1, 3, undefined])
+    const gap = () => folding.foldAll([one], draft, events.slice(2), new Map([["one", 1]]))
+    expect(gap).toThrow("one would miss the events after 1")
   })
 
   it.each<[string, unknown, string]>([
@@ -105,7 +125,7 @@ describe("folding", () => {
     expect(own.foldOne(views("own"), empty(), later, 0)).toBe(1)
     expect(own.stopped.get("own")).toMatchObject({ position: 2, cause: { _tag: "WrongLedger" } })
     const core = views("core")
-    expect(() => new Folding(codec, [core], []).foldOne(core, empty(), later, 0)).toThrow(
+    expect(() => new Folding(codec, [core], []).foldTogether([core], empty(), later, 0)).toThrow(
       expect.objectContaining({ _tag: "WrongLedger", found: "version-saved of revision 2" }),
     )
     const idle = counting("idle")
@@ -113,8 +133,8 @@ describe("folding", () => {
     // Whatever it may be about, a newer release of the ledger recorded it.
     for (const type of ["version-saved", "artifact-renamed"])
       expect(() =>
-        new Folding(codec, [idle], []).foldOne(
-          idle,
+        new Folding(codec, [idle], []).foldTogether(
+          [idle],
           empty(),
           [{ ...later[1], type, position: 1 } as (typeof events)[number]],
           0,

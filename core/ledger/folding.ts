@@ -28,26 +28,48 @@ const takeRows = (layer: Draft): void => {
   layer.detach()
 }
 
+type Interest = (type: string) => ReadonlyArray<AnyProjection>
+
+/** Which of these have a fold for an event type. */
+const interestOf = (projections: ReadonlyArray<AnyProjection>): Interest => {
+  const byType = new Map<string, ReadonlyArray<AnyProjection>>()
+  return (type) => {
+    let list = byType.get(type)
+    if (list === undefined) {
+      list = projections.filter(
+        ({ on, onEvery }) => onEvery !== undefined || Object.hasOwn(on, type),
+      )
+      byType.set(type, list)
+    }
+    return list
+  }
+}
+
+/** The events behind a position that a view has reached. None may be missing between them. */
+const eventsBehind = (
+  events: ReadonlyArray<Recorded>,
+  reached: number,
+  name: string,
+): ReadonlyArray<Recorded> => {
+  const [first] = events
+  if (first === undefined) return events
+  if (first.position > reached + 1)
+    throw new Error(`${name} would miss the events after ${reached}`)
+  return events.slice(reached + 1 - first.position)
+}
+
 export class Folding {
   readonly codec: Codec
   readonly core: ReadonlyArray<AnyProjection>
   readonly own: ReadonlyArray<AnyProjection>
   readonly stopped = new Map<string, Stopped>()
-  readonly #byType = new Map<string, ReadonlyArray<AnyProjection>>()
+  readonly #interested: Interest
 
   constructor(codec: Codec, core: ReadonlyArray<AnyProjection>, own: ReadonlyArray<AnyProjection>) {
     this.codec = codec
     this.core = core
     this.own = own
-  }
-
-  #interested(type: string): ReadonlyArray<AnyProjection> {
-    let list = this.#byType.get(type)
-    if (list === undefined) {
-      list = this.core.filter(({ on, onEvery }) => onEvery !== undefined || Object.hasOwn(on, type))
-      this.#byType.set(type, list)
-    }
-    return list
+    this.#interested = interestOf(core)
   }
 
   /** Folds an event into all views of the ledger's own. */
@@ -68,21 +90,19 @@ export class Folding {
       if (stopped.position > position) this.stopped.delete(name)
   }
 
-  #fold(projection: AnyProjection, draft: Draft, event: Recorded, isCore: boolean): void {
-    // What a newer release records may concern any view of the ledger's own.
-    const concerns = isCore || Object.hasOwn(projection.on, event.type)
+  #foldOwn(projection: AnyProjection, draft: Draft, event: Recorded): void {
+    const concerns = Object.hasOwn(projection.on, event.type)
     const newer = concerns ? newerEvent(this.codec, event) : undefined
     if (newer !== undefined) throw newer
     const rows = draft.rows(projection, event.position)
     const put: typeof rows.put = (key, row) => rows.put(key, row)
     const remove: typeof rows.delete = (key) => rows.delete(key)
-    const own = { ...copying(draft).view(projection), put, delete: remove }
-    fold(projection, isCore ? rows : own, event)
+    fold(projection, { ...copying(draft).view(projection), put, delete: remove }, event)
   }
 
   /**
-   * Folds events into one view, beginning behind the position it has reached; answers with the
-   * position up to which it came.
+   * Folds events into one view of a caller's, beginning behind the position it has reached; answers
+   * with the position up to which it came.
    */
   foldOne(
     projection: AnyProjection,
@@ -90,18 +110,14 @@ export class Folding {
     events: ReadonlyArray<Recorded>,
     reached: number,
   ): number {
-    const isCore = this.core.includes(projection)
     let position = reached
-    for (const event of events) {
-      if (event.position <= position || this.stopped.has(projection.name)) continue
-      if (event.position !== position + 1)
-        throw new Error(`${projection.name} would miss the events after ${position}`)
+    if (this.stopped.has(projection.name)) return position
+    for (const event of eventsBehind(events, reached, projection.name)) {
       const layer = draft.fork()
       try {
-        this.#fold(projection, layer, event, isCore)
-        if (!isCore) takeRows(layer)
+        this.#foldOwn(projection, layer, event)
+        takeRows(layer)
       } catch (cause) {
-        if (isCore) throw cause
         this.stopped.set(projection.name, { position: event.position, cause })
         return position
       }
@@ -109,5 +125,44 @@ export class Folding {
       position = event.position
     }
     return position
+  }
+
+  /** The same for views of the ledger's own that have come equally far, in one pass. */
+  foldTogether(
+    projections: ReadonlyArray<AnyProjection>,
+    draft: Draft,
+    events: ReadonlyArray<Recorded>,
+    reached: number,
+  ): void {
+    const interested = interestOf(projections)
+    for (const event of eventsBehind(events, reached, projections[0]?.name ?? "")) {
+      // What a newer release records may concern any view of the ledger's own.
+      const newer = newerEvent(this.codec, event)
+      if (newer !== undefined) throw newer
+      for (const projection of interested(event.type))
+        fold(projection, draft.rows(projection, event.position), event)
+    }
+  }
+
+  /** Folds events into all of these views, each from where it is, and notes how far each came. */
+  foldAll(
+    projections: ReadonlyArray<AnyProjection>,
+    draft: Draft,
+    events: ReadonlyArray<Recorded>,
+    reached: Map<string, number>,
+  ): void {
+    const end = events.at(-1)?.position ?? 0
+    const abreast = new Map<number, Array<AnyProjection>>()
+    for (const projection of projections) {
+      const from = reached.get(projection.name) ?? 0
+      if (from >= end) continue
+      if (!this.core.includes(projection))
+        reached.set(projection.name, this.foldOne(projection, draft, events, from))
+      else abreast.set(from, [...(abreast.get(from) ?? []), projection])
+    }
+    for (const [from, views] of abreast) {
+      this.foldTogether(views, draft, events, from)
+      for (const { name } of views) reached.set(name, end)
+    }
   }
 }

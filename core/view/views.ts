@@ -117,10 +117,15 @@ export class Views {
    * from now on. The log has its events, in records of so many bytes.
    */
   hold(draft: Draft, positions: Positions, bytes: number): void {
+    this.take(draft, positions, bytes)
+    this.store.note(this.#head)
+  }
+
+  /** As `hold`, of a log that has been read and may go further: that is not noted. */
+  take(draft: Draft, positions: Positions, bytes: number): void {
     const head = Math.max(this.#head, ...positions.values())
     this.#held.take({ draft, positions, count: head - this.#head, bytes })
     this.#head = head
-    this.store.note(head)
   }
 
   /** How many times over what is held should be stored, beside what is being stored already. */
