@@ -41,14 +41,11 @@ export const encodeContent = <Data extends WithContent>(data: Data): Plain => {
   return { ...(data as unknown as PlainMap), content }
 }
 
-/** From the record. */
+/** From the record, whose own copy this is. */
 export const decodeContent = <Data extends WithContent>(plain: Plain): Data => {
-  const data = plain as PlainMap
-  const { digest, entries, ...rest } = data.content as PlainMap
-  const content = {
-    ...rest,
-    digest: toDigest(digest as Uint8Array),
-    ...(entries === undefined ? {} : { entries: decodeTree(entries) }),
-  }
-  return { ...data, content } as unknown as Data
+  const data = plain as Record<string, unknown>
+  const content = data.content as Record<string, unknown>
+  content.digest = toDigest(content.digest as Uint8Array)
+  if (content.entries !== undefined) content.entries = decodeTree(content.entries as Plain)
+  return data as unknown as Data
 }

@@ -83,6 +83,33 @@ describe("the door of promises", () => {
   })
 })
 
+describe("many values", () => {
+  it("come once each and in order, also to who asks before he has got the one before", async () => {
+    const ledger = await opened()
+    for (let n = 0; n < 3; n += 1) await ledger.save("a", n)
+    const events = ledger.replay({})[Symbol.asyncIterator]()
+    const asked = await Promise.all(Array.from({ length: 6 }, () => events.next()))
+    expect(asked.map(({ done, value }) => done || value.position)).toEqual([1, 2, 3, 4, true, true])
+    expect(await events.next()).toEqual({ done: true, value: undefined })
+  })
+
+  it("end for good where they are left, where they fail, and before they have begun", async () => {
+    const ledger = await opened()
+    for (let n = 0; n < 3; n += 1) await ledger.save("a", n)
+    const left = ledger.replay({})[Symbol.asyncIterator]()
+    expect((await left.next()).value).toMatchObject({ position: 1 })
+    const unasked = ledger.replay({})[Symbol.asyncIterator]()
+    const failing = ledger.replay({ upTo: 99 })[Symbol.asyncIterator]()
+    const failed = [failing.next(), failing.next()] as const
+    await expect(failed[0]).rejects.toMatchObject({ _tag: "InvalidInput" })
+    expect(await failed[1]).toEqual({ done: true, value: undefined })
+    for (const events of [left, unasked]) {
+      expect(await events.return?.()).toEqual({ done: true, value: undefined })
+      expect(await events.next()).toEqual({ done: true, value: undefined })
+    }
+  })
+})
+
 describe("a signal", () => {
   it("rejects with its reason, also in the middle of many", async () => {
     const ledger = await opened()

@@ -28,15 +28,75 @@ const settle = <A>(exit: Exit.Exit<A, unknown>, signal: AbortSignal | undefined)
   throw Cause.hasInterruptsOnly(exit.cause) ? closedError() : Cause.squash(exit.cause)
 }
 
-async function* iterate(
-  stream: Stream.Stream<unknown, unknown>,
-  signal: AbortSignal | undefined,
-): AsyncGenerator {
-  try {
-    yield* Stream.toAsyncIterable(stream)
-  } catch (error) {
-    if (signal?.aborted) throw signal.reason
-    throw error
+type Result = IteratorResult<unknown, undefined>
+
+const over: Result = { done: true, value: undefined }
+
+/** The values of a stream. One that has come with others is handed out without running anything. */
+class Values implements AsyncIterableIterator<unknown, undefined> {
+  readonly #chunks: AsyncIterator<ReadonlyArray<unknown>>
+  readonly #signal: AbortSignal | undefined
+  #chunk: ReadonlyArray<unknown> = []
+  #at = 0
+  #isOver = false
+  /** The last call that has to wait; further ones go behind it. */
+  #waiting: Promise<Result> | undefined
+
+  constructor(stream: Stream.Stream<unknown, unknown>, signal: AbortSignal | undefined) {
+    this.#chunks = Stream.toAsyncIterable(Stream.chunks(stream))[Symbol.asyncIterator]()
+    this.#signal = signal
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<Result> {
+    if (this.#waiting === undefined && this.#at < this.#chunk.length)
+      return Promise.resolve(this.#taken())
+    const mine =
+      this.#waiting === undefined ? this.#step() : this.#waiting.then(this.#step, this.#step)
+    this.#waiting = mine
+    const done = () => {
+      if (this.#waiting === mine) this.#waiting = undefined
+    }
+    mine.then(done, done)
+    return mine
+  }
+
+  async return(): Promise<Result> {
+    this.#end()
+    await this.#chunks.return?.()
+    return over
+  }
+
+  #taken(): Result {
+    const value = this.#chunk[this.#at]
+    this.#at += 1
+    return { done: false, value }
+  }
+
+  #end(): void {
+    this.#isOver = true
+    this.#chunk = []
+  }
+
+  readonly #step = async (): Promise<Result> => {
+    if (this.#at < this.#chunk.length) return this.#taken()
+    if (this.#isOver) return over
+    try {
+      const { done, value } = await this.#chunks.next()
+      if (done === true || this.#isOver) {
+        this.#end()
+        return over
+      }
+      this.#chunk = value
+      this.#at = 0
+      return this.#taken()
+    } catch (error) {
+      this.#end()
+      throw this.#signal?.aborted ? this.#signal.reason : error
+    }
   }
 }
 
@@ -51,7 +111,7 @@ const handed = (shared: Shared, answer: unknown): unknown =>
   isOperations(answer) ? promised(shared, answer) : answer
 
 const convert = (shared: Shared, answer: unknown, signal: AbortSignal | undefined): unknown => {
-  if (Stream.isStream(answer)) return iterate(answer as Stream.Stream<unknown, unknown>, signal)
+  if (Stream.isStream(answer)) return new Values(answer as Stream.Stream<unknown, unknown>, signal)
   if (Effect.isEffect(answer))
     return shared
       .run(answer as Effect.Effect<unknown, unknown>)

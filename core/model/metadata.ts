@@ -13,6 +13,7 @@ import {
 } from "../limits.js"
 import { type Plain, packedLength } from "./msgpack.js"
 import { memberPath, metadataKeyProblem, textProblem, utf8Bytes } from "./names.js"
+import { sortedKeys } from "./packing.js"
 import { reading, unreadable } from "./reading.js"
 
 /** A string or a number that means something more; the constructors are `uri`, `path`, … */
@@ -267,7 +268,6 @@ export const decodeMetadataValue = (plain: Plain): MetadataValue => {
 /** Keys come in one order, whether the row was stored or is on its way. */
 export const decodeMetadata = (plain: PlainMetadata): Metadata => {
   const metadata: Record<string, MetadataValue> = {}
-  for (const key of Object.keys(plain).sort())
-    metadata[key] = decodeMetadataValue(plain[key] ?? null)
+  for (const key of sortedKeys(plain)) metadata[key] = decodeMetadataValue(plain[key] ?? null)
   return metadata
 }

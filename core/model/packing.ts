@@ -184,8 +184,8 @@ const writeList = (list: ReadonlyArray<unknown>, depth: number): void => {
 
 const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : 1)
 
-/** Rows and records that were read before have their keys in order already. */
-const sortedKeys = (map: PlainMap): ReadonlyArray<string> => {
+/** By code unit. Rows and records that were read before have their keys in order already. */
+export const sortedKeys = (map: PlainMap): ReadonlyArray<string> => {
   const keys = Object.keys(map)
   for (let index = 1; index < keys.length; index += 1)
     if ((keys[index] ?? "") < (keys[index - 1] ?? "")) return keys.sort(byCodeUnit)

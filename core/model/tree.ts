@@ -145,14 +145,14 @@ const decodeEntry = (plain: Plain, path: string): TreeEntry => {
     throw new Error(`the manifest entry ${path} is not of a known form`)
   const problem = pathProblem(path)
   if (problem !== undefined) throw new Error(`the manifest entry ${path} ${problem}`)
-  return {
-    path: path as RelativePath,
-    kind: name,
-    size,
-    digest: toDigest(sha256),
-    ...(exec === true ? { executable: true as const } : {}),
-    ...(typeof target === "string" ? { target } : {}),
-  }
+  const entry = { path: path as RelativePath, kind: name, size, digest: toDigest(sha256) }
+  return exec !== true && typeof target !== "string"
+    ? entry
+    : {
+        ...entry,
+        ...(exec === true ? { executable: true as const } : {}),
+        ...(typeof target === "string" ? { target } : {}),
+      }
 }
 
 const nameOf = (plain: Plain): Plain | undefined =>

@@ -1,6 +1,7 @@
 /**
  * History and replay: the recorded events, all of them or those about one thing, in order.
  */
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -87,17 +88,22 @@ export const history = (moment: Moment, value: unknown, options: object = {}): E
     }),
   )
 
-/** Every event after `after`, up to and including `upTo`. */
-const everything = (moment: Moment, after: number, upTo: number) =>
+/** Every event after `after`, up to and including `upTo`: the next page is read meanwhile. */
+const everything = (moment: Moment, after: number, upTo: number): Events =>
   Stream.paginate(after, (start: number) =>
     Effect.gen(function* () {
       const countMax = Math.min(replayPageCount, upTo - start)
       if (countMax <= 0) return [[], Option.none<number>()] as const
       const records = yield* readUpTo(moment.log, start, countMax)
-      const events = yield* decodeRecords(moment.codec, records)
-      const end = start + events.length
-      return [events, end < upTo && events.length > 0 ? Option.some(end) : Option.none()] as const
+      const end = start + records.length
+      const isLast = end >= upTo || records.length === 0
+      return [[records], isLast ? Option.none<number>() : Option.some(end)] as const
     }),
+  ).pipe(
+    Stream.buffer({ capacity: 1 }),
+    Stream.mapEffect((records) => decodeRecords(moment.codec, records)),
+    Stream.filter(Arr.isReadonlyArrayNonEmpty),
+    Stream.flattenArray,
   )
 
 const predicate = (query: Parsed): ((event: Recorded) => boolean) => {
