@@ -145,14 +145,18 @@ const decodeEntry = (plain: Plain, path: string): TreeEntry => {
     throw new Error(`the manifest entry ${path} is not of a known form`)
   const problem = pathProblem(path)
   if (problem !== undefined) throw new Error(`the manifest entry ${path} ${problem}`)
-  const entry = { path: path as RelativePath, kind: name, size, digest: toDigest(sha256) }
-  return exec !== true && typeof target !== "string"
-    ? entry
-    : {
-        ...entry,
-        ...(exec === true ? { executable: true as const } : {}),
-        ...(typeof target === "string" ? { target } : {}),
-      }
+  const digest = toDigest(sha256)
+  // Members in the order of rows, so that nothing has to be sorted when one is packed.
+  const entry = { digest, kind: name, path: path as RelativePath, size }
+  if (exec !== true && typeof target !== "string") return entry
+  return {
+    digest,
+    ...(exec === true ? { executable: true as const } : {}),
+    kind: name,
+    path: entry.path,
+    size,
+    ...(typeof target === "string" ? { target } : {}),
+  }
 }
 
 const nameOf = (plain: Plain): Plain | undefined =>

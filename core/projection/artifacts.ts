@@ -5,6 +5,7 @@
  * versions of its artifact. Deleted versions are kept as a set of ordinals, so a save touches one
  * row and the next latest is found without walking the versions.
  */
+import type { CoreEvents } from "../event/catalog.js"
 import type { Recorded } from "../event/event.js"
 import type { Tagging, TargetRef } from "../event/subject.js"
 import type { PlainMetadata } from "../model/metadata.js"
@@ -95,6 +96,32 @@ const removeMoved = (rows: ArtifactRows, tags: ReadonlyArray<Tagging>, event: Re
   }
 }
 
+type Saved = Required<
+  Pick<ArtifactRow, "counter" | "latest" | "surviving" | "updatedAt" | "versions">
+>
+
+/** Members in the order of stored rows, so that nothing has to be sorted when one is packed. */
+const newArtifact = (
+  { data, position, time }: Recorded<"version-saved", CoreEvents["version-saved"]>,
+  { counter, latest, surviving, updatedAt, versions }: Saved,
+): ArtifactRow => {
+  const { id, name, ordinal } = data.artifact
+  return {
+    counter,
+    createdAt: time,
+    id,
+    latest,
+    metadata: {},
+    name,
+    ordinal,
+    position,
+    surviving,
+    tags: [],
+    updatedAt,
+    versions,
+  }
+}
+
 const isArtifact = (target: TargetRef): boolean => target.version === undefined
 
 export const artifacts = projection<ArtifactTables>()({
@@ -110,22 +137,17 @@ export const artifacts = projection<ArtifactTables>()({
         rows.put(["count"], ordinal)
       }
       const before = rows.get(["name", name])
-      rows.put(["name", name], {
-        ...(before ?? {
-          id,
-          name,
-          ordinal,
-          tags: [],
-          metadata: {},
-          createdAt: event.time,
-          position: event.position,
-        }),
+      const saved = {
         counter: Math.max(before?.counter ?? 0, labelNumber(version.label) ?? 0),
-        versions: version.ordinal,
-        surviving: (before?.surviving ?? 0) + 1,
         latest: version.ordinal,
+        surviving: (before?.surviving ?? 0) + 1,
         updatedAt: event.time,
-      })
+        versions: version.ordinal,
+      }
+      rows.put(
+        ["name", name],
+        before === undefined ? newArtifact(event, saved) : { ...before, ...saved },
+      )
     },
     "version-deleted": (rows, event) => {
       const { artifact, version } = event.data.target

@@ -3,14 +3,14 @@
  */
 import { describe, expect, it } from "vitest"
 import { rungLength } from "../limits.js"
-import { climb, emptyLadder, isStep, type Ladder, pushChange } from "./ladder.js"
+import { climb, emptyLadder, isStep, type Ladder, ownLadder, pushChange } from "./ladder.js"
 
 /** Every change of a row, with the ladder that the row carried at that change. */
 const history = (positions: ReadonlyArray<number>): ReadonlyMap<number, Ladder> => {
-  let ladder = emptyLadder
+  const ladder = ownLadder(emptyLadder)
   const entries = positions.map((position) => {
-    ladder = pushChange(ladder, position)
-    return [position, ladder] as const
+    pushChange(ladder, position)
+    return [position, ownLadder(ladder)] as const
   })
   return new Map(entries)
 }

@@ -17,19 +17,35 @@ export interface Ladder {
 
 export const emptyLadder: Ladder = { count: 0, rungs: [] }
 
-const pushRung = (rung: ReadonlyArray<number>, position: number): ReadonlyArray<number> =>
-  rung.length <= rungLength ? [...rung, position] : [...rung.slice(1), position]
+/** A ladder of one's own, which may be pushed. */
+export interface OwnLadder extends Ladder {
+  count: number
+  readonly rungs: Array<Array<number>>
+}
 
-export const pushChange = (ladder: Ladder, position: number): Ladder => {
-  const count = ladder.count + 1
-  const rungs = [...ladder.rungs]
-  rungs[0] = pushRung(rungs[0] ?? [], position)
+export const ownLadder = ({ count, rungs }: Ladder): OwnLadder => ({
+  count,
+  rungs: rungs.map((rung) => rung.slice()),
+})
+
+const pushRung = (rungs: Array<Array<number>>, level: number, position: number): void => {
+  const rung = rungs[level]
+  if (rung === undefined) {
+    rungs[level] = [position]
+    return
+  }
+  if (rung.length > rungLength) rung.shift()
+  rung.push(position)
+}
+
+export const pushChange = (ladder: OwnLadder, position: number): void => {
+  ladder.count += 1
+  pushRung(ladder.rungs, 0, position)
   let stride = rungLength
-  for (let level = 1; count % stride === 0; level += 1) {
-    rungs[level] = pushRung(rungs[level] ?? [], position)
+  for (let level = 1; ladder.count % stride === 0; level += 1) {
+    pushRung(ladder.rungs, level, position)
     stride *= rungLength
   }
-  return { count, rungs }
 }
 
 /** Whether the closed row of this change must carry its ladder. */

@@ -31,8 +31,9 @@ export interface WasRow {
 
 const checksumBytes = 4
 
+/** By hand: it is asked for several times a row, and a view of the bytes would cost more. */
 export const rowChecksum = (row: Uint8Array): number =>
-  Buffer.from(row.buffer, row.byteOffset, row.byteLength).readUInt32BE(0)
+  (((row[0] ?? 0) << 24) | ((row[1] ?? 0) << 16) | ((row[2] ?? 0) << 8) | (row[3] ?? 0)) >>> 0
 
 export const encodeRow = (key: string, body: Plain): Uint8Array => {
   const row = packBehind(checksumBytes, body)

@@ -7,7 +7,7 @@
 
 import type { RowChange } from "./draft.js"
 import { encodeKey, type Key, slotPrefix } from "./key.js"
-import { emptyLadder, isStep, type Ladder, pushChange } from "./ladder.js"
+import { emptyLadder, isStep, type Ladder, ownLadder, pushChange } from "./ladder.js"
 import type { LiveRow, LiveRows, RawRead } from "./live.js"
 import { sumModulus, type ViewState } from "./registry.js"
 import type { NowRow } from "./row.js"
@@ -98,8 +98,10 @@ class Settling implements Settled {
     const goneAt = goneKey(slot, key)
     const trace = stored === undefined && goneCount > 0 ? this.#stored.read(goneAt) : undefined
     let live: NowRow | undefined = stored
-    let ladder: Ladder =
-      live?.ladder ?? (trace === undefined ? emptyLadder : decodeGone(goneAt, trace).ladder)
+    const before =
+      stored?.ladder ?? (trace === undefined ? emptyLadder : decodeGone(goneAt, trace).ladder)
+    // One for all changes: what a closed row carries of it is written before the next one.
+    const ladder = ownLadder(before)
     let goneTo: number | undefined
     const isPosition = this.#state.past === "positions"
     for (const { position, value } of changes) {
@@ -111,7 +113,7 @@ class Settling implements Settled {
         live = undefined
         goneTo = position
       } else {
-        ladder = pushChange(ladder, position)
+        pushChange(ladder, position)
         live = { from: position, ladder, value }
       }
     }
