@@ -44,6 +44,8 @@ type Facing = [
   d.OpenOptions,
   d.Outcome,
   d.ReaderApi<"effect">,
+  d.RecoverOptions,
+  d.Recovery,
   d.Refusal,
   d.View<"effect", Tables>,
 ]
@@ -61,6 +63,7 @@ const own = [
   "layer",
   "layerNoDeps",
   "newIdentity",
+  "recover",
 ]
 
 describe("the door of effects", () => {

@@ -53,6 +53,7 @@ export type {
   Upcast,
 } from "./event/event.js"
 export { eventType } from "./event/event.js"
+export type { LostContent, Note } from "./event/loss.js"
 export type {
   Archive as ArchiveApi,
   BackupReceipt,
@@ -78,7 +79,9 @@ export type {
 } from "./ledger/call-options.js"
 export type { Downloaded, DownloadOptions, Progress } from "./ledger/download.js"
 export type { OpenOptions } from "./ledger/local.js"
-export { openLedger, type PromiseLedger as Ledger } from "./ledger/promise.js"
+export { openLedger, type PromiseLedger as Ledger, recover } from "./ledger/promise.js"
+export type { RecoverOptions } from "./ledger/recover.js"
+export type { Recovered as Recovery } from "./ledger/transfer.js"
 export type { Damage, Trust } from "./ledger/trust.js"
 export type { Durability } from "./log/event-log.js"
 export type {

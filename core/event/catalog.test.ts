@@ -27,6 +27,7 @@ describe("the catalog", () => {
   it("lists every event type of this release once, in the order of the product page", () => {
     expect(catalog.map(({ type }) => type)).toEqual([
       "ledger-created",
+      "ledger-recovered",
       "version-saved",
       "tag-defined",
       "tags-added",
@@ -95,10 +96,16 @@ describe("the schema of a saved version", () => {
 describe("the schemas of the other events", () => {
   const { artifact } = saved
   const target = { artifact, version: saved.version }
+  const none = { lost: [], leftOut: [], altered: [], contentLost: [] }
+  const recovery = { source: testId(1), recoveredAt: 1, ...none }
 
   it.each<[keyof CoreEvents, unknown, string]>([
     ["ledger-created", { ledger: testId(1), format: 1, hash: "md5", chunking: {} }, "data.hash"],
     ["ledger-created", { ledger: testId(1), format: 1, hash: "sha256" }, "data.chunking"],
+    ["ledger-recovered", { ...recovery, source: "churn" }, "data.source"],
+    ["ledger-recovered", { ...recovery, lost: [{ from: 3 }] }, "data.lost[0].to"],
+    ["ledger-recovered", { ...recovery, leftOut: [{ position: 3 }] }, "data.leftOut[0].type"],
+    ["ledger-recovered", { ...recovery, contentLost: [{}] }, "data.contentLost[0].digest"],
     ["tag-defined", { tag: { id: testId(1) }, exclusive: true }, "data.tag.name"],
     ["tag-defined", { tag: { id: testId(1), name: "x" } }, "data.exclusive"],
     ["tags-added", { target: {}, tags: [] }, "data.target.artifact"],

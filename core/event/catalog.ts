@@ -16,6 +16,7 @@ import {
 } from "../model/schema.js"
 import { decodeContent, encodeContent, TreeSchema } from "./content.js"
 import { type EventsOf, eventType, type RecordedOf } from "./event.js"
+import { decodeRecovery, encodeRecovery, printRecovery, RecoverySchema } from "./loss.js"
 import {
   ArtifactPart,
   InputPart,
@@ -45,6 +46,15 @@ const ledgerCreated = eventType({
     chunking: PlainSchema,
   }),
   sentence: ({ ledger }) => `created the ledger ${ledger}`,
+})
+
+/** One after the other where what is to be said does not fit a record. */
+const ledgerRecovered = eventType({
+  type: "ledger-recovered",
+  revision: 1,
+  schema: RecoverySchema,
+  sentence: printRecovery,
+  wire: { encode: encodeRecovery, decode: decodeRecovery },
 })
 
 const versionSaved = eventType({
@@ -172,6 +182,7 @@ const requestSettled = eventType({
 /** Every event type of the ledger's own. */
 export const catalog = [
   ledgerCreated,
+  ledgerRecovered,
   versionSaved,
   tagDefined,
   tagsAdded,

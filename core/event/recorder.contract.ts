@@ -254,11 +254,21 @@ const subjectsOf = (target: TargetRef, tags: ReadonlyArray<Tagging>): ReadonlyAr
   ...tags.flatMap(({ id, from }) => (from === undefined ? [id] : [id, ...targetIds(from)])),
 ]
 
+const recovery = {
+  source: testId(1_000),
+  recoveredAt: 1_709_024_400_000,
+  lost: [{ from: 4, to: 7 }],
+  leftOut: [{ position: 9, type: "tags-added", text: "its version is not there" }],
+  altered: [{ position: 10, type: "version-saved", text: "an input is not there" }],
+  contentLost: [{ digest: digestOf(Uint8Array.of(1)), artifact: "feed", version: "1" }],
+}
+
 /** A history in which every event of the ledger's own happens, by several actors. */
 export const everyEvent = (): ReadonlyArray<Recorded> => {
   const recorder = new Recorder()
   const created = { ledger: testId(0), format: 1, hash: "sha256", chunking: {} } as const
   recorder.record(fact("ledger-created", created, []))
+  recorder.record(fact("ledger-recovered", recovery, []))
   recorder.context = { actor: "ann" }
   const feed = recorder.save("feed", { tags: ["raw"], metadata: { rows: 7, day: new Date(0) } })
   recorder.defineTag("production", { exclusive: true, color: "green", description: "in use" })

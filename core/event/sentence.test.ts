@@ -2,6 +2,7 @@
  * Every event in words, as a person would tell it.
  */
 import { describe, expect, it } from "vitest"
+import { digestOf } from "../model/digest.js"
 import { catalog, fact } from "./catalog.js"
 import { makeCodec } from "./codec.js"
 import type { Recorded } from "./event.js"
@@ -11,11 +12,24 @@ import { formatEvent } from "./sentence.js"
 
 const codec = makeCodec(catalog)
 
+const recovery = {
+  source: testId(8),
+  recoveredAt: 5,
+  lost: [
+    { from: 3, to: 18 },
+    { from: 20, to: 20 },
+  ],
+  leftOut: [{ position: 21, type: "tags-added", text: "its version is lost" }],
+  altered: [],
+  contentLost: [{ digest: digestOf(Uint8Array.of(1)), artifact: "churn", version: "1" }],
+}
+
 /** A story in which every type of event happens. */
 const tell = (): ReadonlyArray<Recorded> => {
   const recorder = new Recorder()
   const ledger = { ledger: testId(9), format: 1, hash: "sha256", chunking: {} } as const
   recorder.record(fact("ledger-created", ledger, []))
+  recorder.record(fact("ledger-recovered", recovery, []))
   recorder.context = { actor: "ann" }
   const first = recorder.save("churn", { content: "12345" })
   recorder.save("churn", { label: "raw", tags: ["a", "b"], content: "" })
@@ -47,6 +61,8 @@ const tell = (): ReadonlyArray<Recorded> => {
 
 const sentences = [
   `someone created the ledger ${testId(9)}`,
+  `someone recovered the ledger ${testId(8)} ` +
+    "(events lost: 17, contents lost: 1, left out: 1, altered: 0)",
   "ann saved version 1 of churn (5 bytes)",
   "ann saved version raw of churn (0 bytes), tagged a, b",
   "ann defined the exclusive tag main",
@@ -111,7 +127,7 @@ describe("an event in words", () => {
   })
 
   it("says no more of a newer revision than of an unknown type", () => {
-    const [event] = new Recorder().events.concat(tell().slice(1, 2))
+    const [event] = new Recorder().events.concat(tell().slice(2, 3))
     const newer = event && { ...event, revision: 2, data: { other: "form" } }
     expect(newer && formatEvent(codec, newer)).toBe("ann recorded version-saved")
   })

@@ -51,7 +51,7 @@ export const blobsOf = (blobs: BlobStoreShape, version: ArtifactVersion): BlobSt
 const readWhole = (bytes: Stream.Stream<Uint8Array, Failure>): Effect.Effect<Buffer, Failure> =>
   Effect.map(Stream.runCollect(bytes), (pieces) => Buffer.concat(pieces))
 
-const readManifest = Effect.fnUntraced(function* (
+export const readManifest = Effect.fnUntraced(function* (
   blobs: BlobStoreShape,
   digest: Digest,
   below: string,

@@ -13,6 +13,8 @@ import { closedError } from "./engine.js"
 import { Ledger } from "./ledger.js"
 import { layer, type OpenOptions } from "./local.js"
 import { isOperations, signalOf } from "./operations.js"
+import * as Recovering from "./recover.js"
+import type { Recovered } from "./transfer.js"
 
 /** A ledger whose operations are promises and async iterables. */
 export interface PromiseLedger extends Omit<LedgerApi<"promise">, "with">, AsyncDisposable {
@@ -170,4 +172,17 @@ export const openLedger = async (options: string | OpenOptions): Promise<Promise
     },
     ledger,
   ) as PromiseLedger
+}
+
+/**
+ * Exports all that is whole of a ledger, damaged or not, into a new one; the first events there say
+ * what was lost. The directory is only read. Rejects with `WrongLedger` where it holds no ledger,
+ * its log is another's, or `into` is not empty.
+ */
+export const recover = async (
+  directory: string,
+  options: Recovering.RecoverOptions,
+): Promise<Recovered> => {
+  const exit = await Effect.runPromiseExit(Recovering.recover(directory, options))
+  return settle(exit, signalOf([options]))
 }

@@ -110,3 +110,27 @@ describe("a survey", () => {
     expect(otherwise).toMatchObject({ _tag: "WrongLedger", expected: printRoot(tip.edge) })
   })
 })
+
+describe("what a survey hands out", () => {
+  it("is all that is left, in order, around what cannot be read as an event", async () => {
+    const records = logOf(1_200)
+    const seen: Array<number> = []
+    // Under the right number, and yet another event.
+    records[30] = records[99] ?? Uint8Array.of()
+    const log = layerWith({ records: without(records, 7, 9) })
+    const claim = { codec, identity, tip: undefined, directory: "/here" }
+    const visited = EventLog.use((events) =>
+      survey({ ...claim, log: events }, 0, (left) =>
+        Effect.sync(() => seen.push(...left.map(({ position }) => position))),
+      ),
+    )
+    const { damaged } = await Effect.runPromise(Effect.provide(visited, log))
+    expect(damaged).toMatchObject([
+      { from: 7, to: 9 },
+      { from: 31, to: 31 },
+    ])
+    const lost = [7, 8, 9, 31]
+    const all = Array.from({ length: 1_200 }, (_, index) => index + 1)
+    expect(seen).toEqual(all.filter((position) => !lost.includes(position)))
+  })
+})

@@ -6,8 +6,9 @@
  */
 import * as Effect from "effect/Effect"
 import { type LogFailure, RecordCorrupted, type WrongLedger } from "../errors.js"
+import type { Recorded } from "../event/event.js"
 import { replayPageCount } from "../limits.js"
-import type { EventLogShape, LogRecord } from "../log/event-log.js"
+import type { LogRecord } from "../log/event-log.js"
 import { appendLeaf, type Edge, emptyEdge, leafHash } from "../proof/merkle.js"
 import { decodeRecords } from "../query/records.js"
 import type { Tip } from "./tip.js"
@@ -44,18 +45,28 @@ const damageOf = ({ from, to }: Stretch, end: number): Damage => {
   return { from, to, text: `${events} missing or damaged, ${where}` }
 }
 
-/** Up to so many records from `after` on, or up to damage, and the damage. */
+/** What could be read of a part of the log, and the damage that it ends at. */
+interface Part {
+  readonly records: ReadonlyArray<LogRecord>
+  readonly events: ReadonlyArray<Recorded>
+  readonly bad: Stretch | undefined
+}
+
+/** Up to so many records from `after` on, or up to damage. */
 const readAround = Effect.fnUntraced(function* (
-  log: EventLogShape,
+  { log, codec }: Pick<Claim, "log" | "codec">,
   after: number,
   count: number,
-): Effect.fn.Return<
-  { readonly records: ReadonlyArray<LogRecord>; readonly bad: Stretch | undefined },
-  LogFailure | RecordCorrupted
-> {
+): Effect.fn.Return<Part, LogFailure | RecordCorrupted> {
   const read = yield* Effect.catchTag(log.read(after, count), "RecordCorrupted", Effect.succeed)
-  if (!(read instanceof RecordCorrupted)) return { records: read, bad: undefined }
-  return { records: yield* log.read(after, read.from - after - 1), bad: read }
+  const isDamaged = read instanceof RecordCorrupted
+  const records = isDamaged ? yield* log.read(after, read.from - after - 1) : read
+  const bad = isDamaged ? read : undefined
+  const decoded = yield* Effect.catch(decodeRecords(codec, records), Effect.succeed)
+  if (!(decoded instanceof RecordCorrupted)) return { records, events: decoded, bad }
+  // Its checksum is right, and it is no event of this place all the same.
+  const whole = records.slice(0, decoded.from - after - 1)
+  return { records: whole, events: yield* decodeRecords(codec, whole), bad: decoded }
 })
 
 class Walk {
@@ -88,19 +99,23 @@ class Walk {
   }
 }
 
-/** `end`: the last event that is known to have been stored, whether it is there or not. */
-export const survey = Effect.fnUntraced(function* (
+/**
+ * `end`: the last event that is known to have been stored, whether it is there or not. `visit` is
+ * given what is left, in order, as it is read.
+ */
+export const survey = Effect.fnUntraced(function* <E = never>(
   claim: Claim,
   end: number,
-): Effect.fn.Return<Surveyed, LogFailure | RecordCorrupted | WrongLedger> {
-  const { log, codec, tip } = claim
+  visit: (events: ReadonlyArray<Recorded>) => Effect.Effect<void, E> = () => Effect.void,
+): Effect.fn.Return<Surveyed, LogFailure | RecordCorrupted | WrongLedger | E> {
+  const { log, tip } = claim
   const head = yield* log.head
   const walk = new Walk(tip)
   while (walk.after < head) {
     const isFirst = walk.after === 0
-    const { records, bad } = yield* readAround(log, walk.after, walk.countUpTo(head))
-    const events = yield* decodeRecords(codec, records)
+    const { records, events, bad } = yield* readAround(claim, walk.after, walk.countUpTo(head))
     if (isFirst && events.length > 0) yield* checkFirstRecord(claim, events[0])
+    yield* visit(events)
     walk.take(records, bad)
     walk.lastTime = events.at(-1)?.time ?? walk.lastTime
     if (!walk.isAtSeal) continue

@@ -1,0 +1,104 @@
+/**
+ * Content on its way out of a damaged ledger: every blob that a version names is read, which
+ * verifies it, and put into another store. What cannot be read is remembered as lost.
+ *
+ * One blob at a time, streamed. Changes nothing where it reads.
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { BlobStoreShape } from "../blob/blob-store.js"
+import { BlobCorrupted, type BlobFailure, type Failure } from "../errors.js"
+import type { CoreEvents } from "../event/catalog.js"
+import type { LostContent } from "../event/loss.js"
+import type { Digest } from "../model/digest.js"
+import { emptyManifestDigest, type TreeEntry } from "../model/tree.js"
+import { readManifest } from "./content.js"
+
+type Saved = CoreEvents["version-saved"]
+
+/** A failure of the store that is read, told from one of the store that is written. */
+class Unreadable {
+  readonly error: BlobFailure | BlobCorrupted
+  constructor(error: BlobFailure | BlobCorrupted) {
+    this.error = error
+  }
+}
+
+const lostReasons: ReadonlyArray<string> = ["damaged", "missing", "io"]
+
+/** Gone, as against out of reach for now. */
+const isLost = (error: BlobFailure | BlobCorrupted): boolean =>
+  error instanceof BlobCorrupted || lostReasons.includes(error.reason)
+
+export class Salvage {
+  /** By digest. */
+  readonly lost = new Map<Digest, LostContent>()
+  readonly #from: Pick<BlobStoreShape, "read">
+  readonly #to: BlobStoreShape
+
+  constructor(from: Pick<BlobStoreShape, "read">, to: BlobStoreShape) {
+    this.#from = from
+    this.#to = to
+  }
+
+  /** Copies the content of a version, as far as it is there. */
+  version(saved: Saved): Effect.Effect<void, Failure> {
+    const { digest, entries } = saved.content
+    return entries === undefined
+      ? this.#manifests(digest, saved)
+      : this.#files(entries as ReadonlyArray<TreeEntry>, saved)
+  }
+
+  readonly #files = Effect.fnUntraced(function* (
+    this: Salvage,
+    entries: ReadonlyArray<TreeEntry>,
+    saved: Saved,
+  ): Effect.fn.Return<void, Failure> {
+    for (const { kind, digest } of entries) if (kind === "file") yield* this.#copy(digest, saved)
+  })
+
+  readonly #manifests = Effect.fnUntraced(function* (
+    this: Salvage,
+    root: Digest,
+    saved: Saved,
+  ): Effect.fn.Return<void, Failure> {
+    const waiting = [root]
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (!(yield* this.#copy(next, saved))) continue
+      const entries = yield* Effect.catchTag(
+        readManifest(this.#to, next, ""),
+        "BlobCorrupted",
+        ({ digest }) => Effect.sync(() => this.#lose(digest as Digest, saved)),
+      )
+      if (entries === undefined) continue
+      yield* this.#files(entries, saved)
+      for (const { kind, digest } of entries)
+        if (kind === "directory" && digest !== emptyManifestDigest) waiting.push(digest)
+    }
+  })
+
+  #lose(digest: Digest, { artifact, version }: Saved): undefined {
+    this.lost.set(digest, { digest, artifact: artifact.name, version: version.label })
+    return undefined
+  }
+
+  /** Whether it is there afterwards. */
+  readonly #copy = Effect.fnUntraced(function* (
+    this: Salvage,
+    digest: Digest,
+    saved: Saved,
+  ): Effect.fn.Return<boolean, Failure> {
+    if (this.lost.has(digest)) return false
+    if ((yield* this.#to.stat(digest)) !== undefined) return true
+    const source = Stream.mapError(this.#from.read(digest), (error) => new Unreadable(error))
+    const put = Effect.catchIf(
+      this.#to.put(source),
+      (failed): failed is Unreadable => failed instanceof Unreadable,
+      ({ error }) => (isLost(error) ? Effect.succeed(undefined) : Effect.fail(error)),
+    )
+    const stat = yield* put
+    if (stat === undefined) this.#lose(digest, saved)
+    else if (stat.digest !== digest) throw new Error(`${digest} was copied as ${stat.digest}`)
+    return stat !== undefined
+  })
+}
