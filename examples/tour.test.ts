@@ -133,6 +133,19 @@ describe("tour", () => {
     await copy.close()
   })
 
+  it("is recovered into a new one", async () => {
+    const path = join(directory, "damaged")
+    const writer = await openLedger(path)
+    await writer.save("penguins", "first")
+    await writer.close()
+    rmSync(join(path, "blob", "packs"), { recursive: true })
+    const { ledger: anew, lists } = await tour.recovered(path, join(directory, "anew"))
+    const { digest } = await anew.get("penguins")
+    expect(digest).toMatch(/^[0-9a-f]{64}$/)
+    expect(lists).toMatchObject([[], [], [], [{ artifact: "penguins", version: "1" }]])
+    await anew.close()
+  })
+
   it("takes a program's own classes, events, commands and projections", async () => {
     const path = join(directory, "ledger")
     const { ledger: own, position } = await extended(path)

@@ -3,7 +3,7 @@
  * the README's code blocks, word for word.
  */
 import { createReadStream } from "node:fs"
-import { ArtifactMissing, InUse, type Ledger, openLedger, VersionExists } from "daybook"
+import { ArtifactMissing, InUse, type Ledger, openLedger, recover, VersionExists } from "daybook"
 
 export const inMemory = async () => {
   // #region memory
@@ -17,6 +17,14 @@ export const backedUp = async (ledger: Ledger, directory: string) => {
   const backup = await ledger.backup(directory) // { position, root, events, bytes }
   // #endregion
   return backup
+}
+
+export const recovered = async (directory: string, into: string) => {
+  // #region recover
+  const { lost, leftOut, altered, contentLost } = await recover(directory, { into })
+  const ledger = await openLedger(into)
+  // #endregion
+  return { ledger, lists: [lost, leftOut, altered, contentLost] }
 }
 
 /** Looks at the ledger of a directory while `work` goes on in it. */

@@ -5,7 +5,11 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { describe, expect, it } from "vitest"
+import { command } from "../command/command.js"
+import { eventType } from "../event/event.js"
+import { projection } from "../projection/projection.js"
 import { layoutOf } from "./layout.js"
 import { opened, temporary } from "./places.contract.js"
 import { openLedger, recover } from "./promise.js"
@@ -65,6 +69,51 @@ describe("a recovered ledger", () => {
   it("of one with nothing in it has nothing but its own events", async () => {
     const { told } = await recovered(await lived(async () => undefined))
     expect(told).toMatchObject({ position: 2, lost: [] })
+  })
+})
+
+const Counted = Schema.Struct({ birds: Schema.Int })
+const counted = (revision: number) =>
+  eventType({
+    type: "birds/counted",
+    revision,
+    schema: Counted,
+    upcasts: { 1: (data) => ({ birds: Number((data as { readonly birds: number }).birds) * 10 }) },
+    sentence: ({ birds }) => `counted ${birds}`,
+  })
+const count = command<number>({
+  name: "birds/count",
+  parse: Number,
+  decide: (birds) => ({
+    facts: [{ type: "birds/counted", data: { birds }, subjects: ["the station Dream"] }],
+    result: null,
+  }),
+})
+const total = projection<{ readonly total: number }, { "birds/counted": typeof Counted.Type }>()({
+  name: "birds/total",
+  revision: 1,
+  on: {
+    "birds/counted": (rows, { data }) =>
+      rows.put(["total"], (rows.get(["total"]) ?? 0) + data.birds),
+  },
+})
+
+describe("events of a program's own", () => {
+  it("come over as they were recorded, and are folded by who knows them", async () => {
+    const directory = place()
+    const own = { commands: [count], projections: [total] }
+    const ledger = await openLedger({ directory, events: [counted(1)], ...own })
+    for (const birds of [3, 4]) await ledger.execute(count, birds)
+    await ledger.close()
+    const { told, ledger: without, into } = await recovered(directory)
+    expect(told).toMatchObject({ leftOut: [], altered: [], position: 4 })
+    expect((await eventsOf(without)).slice(2)).toMatchObject([
+      { type: "birds/counted", revision: 1, data: { birds: 3 }, subjects: [{ previous: 0 }] },
+      { type: "birds/counted", revision: 1, data: { birds: 4 }, subjects: [{ previous: 3 }] },
+    ])
+    await without.close()
+    const anew = await opened({ directory: into, events: [counted(2)], ...own })
+    expect(await anew.view(total).get(["total"])).toBe(70)
   })
 })
 
