@@ -97,19 +97,21 @@ const begin = async (world: World, model: Model): Promise<void> => {
 class Search {
   readonly #world: World
   readonly #events: ReadonlyArray<CoreRecorded>
+  /** The position of the last of them, or of the one before them where there is none. */
+  readonly #head: number
   /** By the place in the log and the calls that are left: ways that were tried in vain. */
   readonly #vain = new Set<string>()
   steps = 0
 
-  constructor(world: World, events: ReadonlyArray<CoreRecorded>) {
+  constructor(world: World, before: number, events: ReadonlyArray<CoreRecorded>) {
     this.#world = world
     this.#events = events
+    this.#head = before + events.length
   }
 
   /** The model after an order that explains everything, if there is one. */
   order(model: Model, records: ReadonlyArray<Record>): Model | undefined {
-    if (records.length === 0)
-      return model.state.position === this.#events.at(-1)?.position ? model : undefined
+    if (records.length === 0) return model.state.position === this.#head ? model : undefined
     // Events are those of the log, so the place in it says which state that is.
     const way = [model.state.position, ...records.map(({ began }) => began)].join()
     if (this.#vain.has(way)) return undefined
@@ -165,7 +167,8 @@ const play = async (home: Home, plans: ReadonlyArray<ReadonlyArray<Deed>>): Prom
     })
     const all = plans.map((plan) => Effect.forEach(plan, one))
     await world.run(model.now, Effect.all(all, { concurrency: "unbounded" }))
-    const search = new Search(world, await world.events(model.now, model.state.position))
+    const before = model.state.position
+    const search = new Search(world, before, await world.events(model.now, before))
     const found = search.order(model, records)
     // The history itself, where no order explains it.
     if (found === undefined) expect(records).toEqual("explained by an order of these calls")
