@@ -2,6 +2,7 @@
  * Evidence: what LevelDB's opening does to a directory can be undone, to the last byte.
  */
 import {
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -16,7 +17,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Level } from "level"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import { isSameEvidence, putBack, setAside } from "./evidence.js"
+import { isSameEvidence, keepFile, putBack, setAside } from "./evidence.js"
 
 let parent = ""
 let directory = ""
@@ -138,5 +139,56 @@ describe("a database that was set aside", () => {
     expect(readdirSync(aside)).toEqual([])
     await expect(setAside(directory, aside)).rejects.toMatchObject({ code: "EEXIST" })
     truncateSync(join(directory, "CURRENT"), 0)
+  })
+})
+
+describe("a damaged file", () => {
+  const kept = () =>
+    Object.fromEntries(
+      readdirSync(aside)
+        .sort()
+        .map((name) => [name, readFileSync(join(aside, name), "utf8")]),
+    )
+
+  it("is kept once, under its name and a number, without a copy", async () => {
+    mkdirSync(aside)
+    const path = join(parent, "tip")
+    writeFileSync(path, "damaged")
+    await keepFile(path, aside)
+    await keepFile(path, aside)
+    expect(kept()).toEqual({ "tip-1": "damaged" })
+    rmSync(path)
+    writeFileSync(path, "damaged again")
+    await keepFile(path, aside)
+    expect(kept()).toEqual({ "tip-1": "damaged", "tip-2": "damaged again" })
+    expect(statSync(join(aside, "tip-2")).nlink).toBe(2)
+  })
+
+  it("is copied where it can have one name only, once for each state of it", async () => {
+    mkdirSync(aside)
+    const path = join(parent, "pack")
+    const refused = Object.assign(new Error("EPERM"), { code: "EPERM" })
+    vi.spyOn(promises, "link").mockRejectedValue(refused)
+    syncBuiltinESMExports()
+    for (const text of ["damaged", "damaged", "damagee", "damagee"]) {
+      writeFileSync(path, text)
+      await keepFile(path, aside)
+    }
+    expect(kept()).toEqual({ "pack-1": "damaged", "pack-2": "damagee" })
+    expect(statSync(join(aside, "pack-1")).nlink).toBe(1)
+  })
+
+  it("that cannot be copied whole is not kept in part", async () => {
+    mkdirSync(aside)
+    const path = join(parent, "pack")
+    writeFileSync(path, "damaged")
+    vi.spyOn(promises, "link").mockRejectedValue(Object.assign(new Error("no"), { code: "EPERM" }))
+    vi.spyOn(promises, "copyFile").mockImplementation((_, to) => {
+      writeFileSync(String(to), "dam")
+      return Promise.reject(Object.assign(new Error("full"), { code: "ENOSPC" }))
+    })
+    syncBuiltinESMExports()
+    await expect(keepFile(path, aside)).rejects.toMatchObject({ code: "ENOSPC" })
+    expect(kept()).toEqual({})
   })
 })

@@ -1,14 +1,26 @@
 /**
- * Evidence: the files of a LevelDB directory, set aside before LevelDB opens it, which would remove
- * what it finds damaged; and put back when that is what it found.
+ * Evidence: files that are damaged, kept before anything can remove or replace them; and the files
+ * of a LevelDB directory, set aside before LevelDB opens it, which would remove what it finds
+ * damaged, and put back when that is what it found.
  *
- * Works on databases that nobody has open. Files are not copied but get a second name.
+ * Files are not copied but get a second name, so nobody may go on writing to them.
  */
-import { constants, copyFile, link, mkdir, rename, rm, stat, unlink } from "node:fs/promises"
-import { join } from "node:path"
+import {
+  constants,
+  copyFile,
+  link,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  unlink,
+} from "node:fs/promises"
+import { basename, join } from "node:path"
 import { hasCode } from "../model/cause.js"
 import { current, lockFile, namesIn } from "./database.js"
-import { directoryMode, syncDirectory } from "./files.js"
+import { directoryMode, syncDirectory, syncFile } from "./files.js"
 
 // File systems without hard links, or with too many of them to a file already.
 const unlinkable = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV"]
@@ -20,6 +32,63 @@ const linkOrCopy = async (from: string, to: string): Promise<void> => {
     if (!unlinkable.some((code) => hasCode(cause, code))) throw cause
     await copyFile(from, to, constants.COPYFILE_FICLONE)
   }
+}
+
+/** What is kept under a name in a directory: `name-1`, `name-2`, and so on. */
+export const keptIn = async (directory: string, name: string): Promise<ReadonlyArray<string>> => {
+  const begin = `${name}-`
+  const isNumber = (text: string) => /^[0-9]+$/.test(text)
+  const names = await readdir(directory)
+  return names.filter((one) => one.startsWith(begin) && isNumber(one.slice(begin.length)))
+}
+
+export const nextKept = (directory: string, name: string, kept: ReadonlyArray<string>): string => {
+  const numbers = kept.map((one) => Number(one.slice(name.length + 1)))
+  return join(directory, `${name}-${Math.max(0, ...numbers) + 1}`)
+}
+
+const compareBytes = 1_048_576
+
+const hasSameBytes = async (one: string, other: string): Promise<boolean> => {
+  const [a, b] = [await open(one, "r"), await open(other, "r")]
+  try {
+    for (let at = 0; ; at += compareBytes) {
+      const [left, right] = [Buffer.alloc(compareBytes), Buffer.alloc(compareBytes)]
+      const { bytesRead } = await a.read(left, 0, compareBytes, at)
+      await b.read(right, 0, compareBytes, at)
+      if (!left.equals(right)) return false
+      if (bytesRead === 0) return true
+    }
+  } finally {
+    await a.close()
+    await b.close()
+  }
+}
+
+const isKeptAs = async (path: string, copy: string): Promise<boolean> => {
+  if (await isSameFile(path, copy)) return true
+  const [one, other] = [await stat(path), await stat(copy)]
+  // Where a file can have one name only, what is kept of it is a copy.
+  return other.nlink === 1 && one.size === other.size && (await hasSameBytes(path, copy))
+}
+
+/**
+ * Keeps a file that is damaged and may be removed or replaced: durably, under its name and a
+ * number, and once, however often it is met.
+ */
+export const keepFile = async (path: string, directory: string): Promise<void> => {
+  const name = basename(path)
+  const kept = await keptIn(directory, name)
+  for (const one of kept) if (await isKeptAs(path, join(directory, one))) return
+  const to = nextKept(directory, name, kept)
+  try {
+    await linkOrCopy(path, to)
+    await syncFile(to)
+  } catch (cause) {
+    await rm(to, { force: true })
+    throw cause
+  }
+  await syncDirectory(directory)
 }
 
 /** Gives every file of a closed database a second name in a new directory. */

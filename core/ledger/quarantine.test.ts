@@ -1,12 +1,12 @@
 /**
  * The quarantine: evidence is there from before the log is opened, is kept once, and never lost.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { beforeEach, describe, expect, it } from "vitest"
 import { type Layout, layoutOf } from "./layout.js"
 import { temporary } from "./places.contract.js"
-import { beginOpening, endOpening, giveUpOpening, keepFile, keepOpening } from "./quarantine.js"
+import { beginOpening, endOpening, giveUpOpening, keepOpening } from "./quarantine.js"
 
 let layout: Layout
 beforeEach(() => {
@@ -78,19 +78,5 @@ describe("a log that is opened", () => {
     await beginOpening(layout)
     expect(seen(layout.log)).toEqual(before)
     expect(seen(join(layout.quarantine, "log-opening"))).toEqual(before)
-  })
-})
-
-describe("a damaged file", () => {
-  it("is kept once, under its name and a number", async () => {
-    writeFileSync(layout.tip, "damaged")
-    await keepFile(layout, layout.tip)
-    await keepFile(layout, layout.tip)
-    expect(seen(layout.quarantine)).toEqual({ "tip-1": "damaged" })
-    rmSync(layout.tip)
-    writeFileSync(layout.tip, "damaged again")
-    await keepFile(layout, layout.tip)
-    expect(seen(layout.quarantine)).toEqual({ "tip-1": "damaged", "tip-2": "damaged again" })
-    expect(statSync(join(layout.quarantine, "tip-2")).nlink).toBe(2)
   })
 })

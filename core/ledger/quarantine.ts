@@ -7,9 +7,9 @@
  * `log-2`, …, once for each state of it. Works under the lock.
  */
 import { randomUUID } from "node:crypto"
-import { link, readdir, rename, rm, stat } from "node:fs/promises"
-import { basename, join } from "node:path"
-import { isSameEvidence, putBack, setAside } from "../disk/evidence.js"
+import { rename, rm } from "node:fs/promises"
+import { join } from "node:path"
+import { isSameEvidence, keptIn, nextKept, putBack, setAside } from "../disk/evidence.js"
 import { isThere, syncDirectory } from "../disk/files.js"
 import type { Layout } from "./layout.js"
 
@@ -42,16 +42,6 @@ export const giveUpOpening = async (layout: Layout): Promise<void> => {
   await remove(layout, openingIn(layout))
 }
 
-const keptIn = async ({ quarantine }: Layout, name: string): Promise<ReadonlyArray<string>> => {
-  const shape = new RegExp(`^${name}-[0-9]+$`)
-  return (await readdir(quarantine)).filter((one) => shape.test(one))
-}
-
-const nextName = (layout: Layout, name: string, kept: ReadonlyArray<string>): string => {
-  const numbers = kept.map((one) => Number(one.slice(name.length + 1)))
-  return join(layout.quarantine, `${name}-${Math.max(0, ...numbers) + 1}`)
-}
-
 /**
  * The log is damaged, and nobody has it open: it is made what it was, and the evidence kept.
  * Answers with where.
@@ -59,24 +49,15 @@ const nextName = (layout: Layout, name: string, kept: ReadonlyArray<string>): st
 export const keepOpening = async (layout: Layout): Promise<string> => {
   const opening = openingIn(layout)
   await putBack(opening, layout.log)
-  const kept = await keptIn(layout, "log")
+  const kept = await keptIn(layout.quarantine, "log")
   for (const name of kept) {
     const path = join(layout.quarantine, name)
     if (!(await isSameEvidence(path, opening))) continue
     await remove(layout, opening)
     return path
   }
-  const path = nextName(layout, "log", kept)
+  const path = nextKept(layout.quarantine, "log", kept)
   await rename(opening, path)
   await syncDirectory(layout.quarantine)
   return path
-}
-
-/** Keeps a file that is damaged and about to be replaced; once, however often it is met. */
-export const keepFile = async (layout: Layout, path: string): Promise<void> => {
-  const name = basename(path)
-  const { ino } = await stat(path)
-  const kept = await keptIn(layout, name)
-  for (const one of kept) if ((await stat(join(layout.quarantine, one))).ino === ino) return
-  await link(path, nextName(layout, name, kept))
 }

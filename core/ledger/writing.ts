@@ -13,6 +13,7 @@ import * as Filesystem from "../blob/filesystem.js"
 import { copyPacks as copyPacksTo } from "../blob/pack-copy.js"
 import { Damage } from "../disk/damage.js"
 import { generationOf, namesIn } from "../disk/database.js"
+import { keepFile } from "../disk/evidence.js"
 import { fileMode, isThere, makeDirectory, readIfThere, replaceFile } from "../disk/files.js"
 import { type Failure, LogFailure, RecordCorrupted, type Refusal, WrongLedger } from "../errors.js"
 import type { Durability } from "../log/event-log.js"
@@ -26,7 +27,7 @@ import { type Layout, layoutOf, reserveBytes } from "./layout.js"
 import { type LedgerOptions, openLedgerAt } from "./ledger.js"
 import { lock } from "./lock.js"
 import type { Place } from "./place.js"
-import { beginOpening, endOpening, giveUpOpening, keepFile, keepOpening } from "./quarantine.js"
+import { beginOpening, endOpening, giveUpOpening, keepOpening } from "./quarantine.js"
 import { openForReading } from "./reading.js"
 import { decodeTip, encodeTip } from "./tip.js"
 
@@ -87,7 +88,7 @@ const clean = async ({ tmp, view, quarantine, making }: Layout): Promise<void> =
 const readTip = async (layout: Layout) => {
   const text = await readIfThere(layout.tip)
   const tip = text === undefined ? undefined : decodeTip(text)
-  if (text !== undefined && tip === undefined) await keepFile(layout, layout.tip)
+  if (text !== undefined && tip === undefined) await keepFile(layout.tip, layout.quarantine)
   return tip
 }
 
