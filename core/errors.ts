@@ -210,9 +210,7 @@ export class LedgerClosed extends Schema.TaggedError<LedgerClosed>()("LedgerClos
   readonly kind = "unavailable" as const
 }
 
-/**
- * The ledger can only be asked: it was opened so, or was found damaged, and the `cause` says where.
- */
+/** The ledger can only be asked: opened so, or found damaged, and the `cause` says where. */
 export class LedgerReadOnly extends Schema.TaggedError<LedgerReadOnly>()("LedgerReadOnly", {
   ...text,
   directory: Schema.String,
@@ -223,19 +221,21 @@ export class LedgerReadOnly extends Schema.TaggedError<LedgerReadOnly>()("Ledger
 
 // corrupt: the operator restores
 
+const stretch = { from: Schema.Number, to: Schema.Number }
+
 /** Events `from` to `to` are damaged or missing. */
 export class RecordCorrupted extends Schema.TaggedError<RecordCorrupted>()("RecordCorrupted", {
   ...text,
-  from: Schema.Number,
-  to: Schema.Number,
+  ...stretch,
 }) {
   readonly kind = "corrupt" as const
 }
 
-/** Content that is damaged or missing; with the version that was read, where one was. */
+/** Content that is damaged or missing; its version and its bytes in `blob/packs/`, where known. */
 export class BlobCorrupted extends Schema.TaggedError<BlobCorrupted>()("BlobCorrupted", {
   ...text,
   digest: Schema.String,
+  where: Schema.optionalKey(Schema.Struct({ pack: Schema.String, ...stretch })),
   artifact: Schema.optionalKey(Schema.String),
   version: Schema.optionalKey(Schema.String),
 }) {

@@ -109,3 +109,5 @@ export const chunkBytesMin = 16_384
 export const chunkBytesAverage = 65_536
 export const chunkBytesMax = 262_144
 export const packBytesMax = 536_870_912
+// Contents that are named with one stretch of damage: a pack that is lost can have held more.
+export const damagedContentCountMax = 1_000

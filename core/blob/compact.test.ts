@@ -2,7 +2,15 @@
  * Giving bytes back: what goes is gone for good, what stays stays byte by byte, and a kill at any
  * step leaves every surviving blob readable.
  */
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -10,6 +18,7 @@ import { afterEach, describe, expect, it, vi } from "vitest"
 import { BlobCorrupted, BlobFailure } from "../errors.js"
 import { digestOf } from "../model/digest.js"
 import type { BlobStoreShape } from "./blob-store.js"
+import type { Finding } from "./damage.js"
 import { rowOfRecipe } from "./index-row.js"
 import { encodeFrame, frameHeaderBytes } from "./pack.js"
 import {
@@ -251,14 +260,81 @@ describe("a removal that is cut short", () => {
     }
   })
 
-  it("by a pack that is missing says so", async () => {
+  it("needs no pack to forget what was lost with one", async () => {
+    await useBlobs(inside(), (blobs) =>
+      Effect.forEach(small, (content) => blobs.put(content), { discard: true }),
+    )
+    rmSync(packFile(inside(), 1))
+    const gone = smallGoes.map((one) => digestOf(one))
+    const left = smallStays.map((one) => digestOf(one)).sort()
     await useBlobs(inside(), (blobs) =>
       Effect.gen(function* () {
-        yield* Effect.forEach(small, (content) => blobs.put(content))
-        rmSync(packFile(inside(), 1))
-        const failure = yield* Effect.flip(blobs.remove(smallGoes.map((one) => digestOf(one))))
-        expect(failure).toMatchObject({ _tag: "BlobFailure", reason: "missing" })
+        yield* blobs.remove(gone)
+        expect(yield* list(blobs)).toEqual(left)
       }),
+    )
+    await useBlobs(inside(), (blobs) => Effect.map(list(blobs), (all) => expect(all).toEqual(left)))
+  })
+})
+
+describe("known damage", () => {
+  it("goes on with the frames that it lies in, and the pack is kept as it was", async () => {
+    const quarantine = join(temporary(), "quarantine")
+    const path = packFile(inside(), 1)
+    const damaged = smallStays[3] ?? shared
+    const digest = digestOf(damaged)
+    await useBlobs(inside(), putAll)
+    flipBit(path, offsetOf(path, damaged) + 10)
+    const bytes = readFileSync(path)
+    await useBlobs(
+      inside(),
+      (blobs) =>
+        Effect.gen(function* () {
+          const before = yield* Effect.flip(read(blobs, damaged))
+          expect(before).toMatchObject({ digest, where: { pack: "00000001.pack" } })
+          yield* blobs.remove(goners)
+          const after = yield* Effect.flip(read(blobs, damaged))
+          expect(after).toMatchObject({ digest, where: { pack: packNames(inside())[0] } })
+        }),
+      { quarantine },
+    )
+    expect(existsSync(path)).toBe(false)
+    expect(readdirSync(quarantine)).toEqual(["00000001.pack-1"])
+    expect(readFileSync(join(quarantine, "00000001.pack-1"))).toEqual(bytes)
+    const found: Array<Finding> = []
+    const onFinding = (finding: Finding) => void found.push(finding)
+    await useBlobs(
+      inside(),
+      (blobs) =>
+        Effect.gen(function* () {
+          expect(found).toMatchObject([{ state: "damaged", digests: [digest] }])
+          yield* blobs.put(damaged)
+          for (const content of staying) expectBytes(yield* read(blobs, content), content)
+        }),
+      { onFinding },
+    )
+  })
+
+  it("beyond the end of a pack does not keep the rest from being removed", async () => {
+    const path = packFile(inside(), 1)
+    await useBlobs(inside(), putAll)
+    const last = offsetOf(path, stays.subarray(899_900))
+    truncateSync(path, last)
+    await useBlobs(inside(), (blobs) =>
+      Effect.gen(function* () {
+        // Which chunks it has is lost with it, so they cannot be told from those that go.
+        const unknown = { _tag: "BlobCorrupted", digest: digestOf(stays) }
+        expect(yield* Effect.flip(read(blobs, stays))).toMatchObject(unknown)
+        expect(yield* Effect.flip(blobs.remove(goners))).toMatchObject(unknown)
+        yield* blobs.put(stays)
+        yield* blobs.remove(goners)
+        for (const content of staying) expectBytes(yield* read(blobs, content), content)
+      }),
+    )
+    await useBlobs(inside(), (blobs) =>
+      Effect.forEach(staying, (content) =>
+        Effect.map(read(blobs, content), (bytes) => expectBytes(bytes, content)),
+      ),
     )
   })
 })

@@ -1,18 +1,21 @@
 /**
  * Giving bytes back: drops the frames of removed blobs by rewriting the packs that hold them.
  *
- * Everything else of such a pack is copied byte by byte, damage included. The copy is complete and
- * durable before the index follows, and the index before the old pack goes; whatever happens in
- * between, every surviving frame lies in a pack with its right name. Needs room for one pack.
+ * Everything else of such a pack is copied byte by byte, damage included; where damage is known,
+ * the pack is kept as evidence. The copy is complete and durable before the index follows, and the
+ * index before the old pack goes; whatever happens in between, every surviving frame lies in a pack
+ * with its right name. Needs room for one pack.
  */
 import { type FileHandle, open, rename, stat, unlink } from "node:fs/promises"
 import { setImmediate as nextTurn } from "node:timers/promises"
 import { fileMode, syncDirectory } from "../disk/files.js"
 import { BlobCorrupted } from "../errors.js"
+import { hasCode } from "../model/cause.js"
 import type { Digest } from "../model/digest.js"
+import { type Finding, stretchOf } from "./damage.js"
 import type { RoleRow } from "./index-level.js"
-import type { BlobRow, Place, Row } from "./index-row.js"
-import { frameHeaderBytes, packHeader, packHeaderBytes } from "./pack.js"
+import type { BlobRow, Mark, Place, Row } from "./index-row.js"
+import { headerCheck, packHeader, packHeaderBytes } from "./pack.js"
 import { packPath, readAt, unfinishedPath, writeAt } from "./pack-files.js"
 import { damagedRow, loadRecipe, type PackStore, recipeInRow } from "./pack-store.js"
 import { nameOf } from "./pack-writer.js"
@@ -30,10 +33,11 @@ interface Gap {
   readonly end: number
 }
 
-const gapOf = ({ offset, storedSize }: Place): Gap => ({
-  start: offset,
-  end: offset + frameHeaderBytes + storedSize,
-})
+/** What a pack of `size` bytes has of a frame. */
+const gapOf = (place: Place, size: number): Gap => {
+  const { from, to } = stretchOf(place)
+  return { start: Math.min(from, size), end: Math.min(to, size) }
+}
 
 /** Calls `see` with the name of each chunk of a blob. Reads the recipe of long blobs only. */
 const eachChunk = async (store: PackStore, row: BlobRow, see: (name: string) => void) => {
@@ -69,9 +73,12 @@ const markGoing = async (store: PackStore, rows: ReadonlyArray<BlobRow>): Promis
     }
 }
 
+type Places = ReadonlyMap<Row, Place>
+
 /** What becomes of one pack. */
 interface Plan {
   readonly pack: number
+  /** 0 where the pack is lost: then the index alone forgets. */
   readonly size: number
   /** By offset. */
   readonly gaps: ReadonlyArray<Gap>
@@ -79,20 +86,29 @@ interface Plan {
   readonly left: number
 }
 
+const sizeOf = async (path: string): Promise<number> => {
+  try {
+    return (await stat(path)).size
+  } catch (cause) {
+    if (hasCode(cause, "ENOENT")) return 0
+    throw cause
+  }
+}
+
 /** The emptiest first: on a full disk each one makes room for the next. */
 const makePlans = async (directory: string, goers: ReadonlyArray<RoleRow>) => {
-  const gapsOf = new Map<number, Array<Gap>>()
+  const rowsOf = new Map<number, Array<Row>>()
   for (const { row } of goers) {
-    const gaps = gapsOf.get(row.pack) ?? []
-    gapsOf.set(row.pack, gaps)
-    gaps.push(gapOf(row))
+    const rows = rowsOf.get(row.pack) ?? []
+    rowsOf.set(row.pack, rows)
+    rows.push(row)
   }
   const plans: Array<Plan> = []
-  for (const [pack, gaps] of gapsOf) {
-    const { size } = await stat(packPath(directory, pack))
+  for (const [pack, rows] of rowsOf) {
+    const size = await sizeOf(packPath(directory, pack))
+    const gaps = rows.map((row) => gapOf(row, size)).sort((a, b) => a.start - b.start)
     const gone = gaps.reduce((sum, { start, end }) => sum + end - start, 0)
-    gaps.sort((a, b) => a.start - b.start)
-    plans.push({ pack, size, gaps, left: size - packHeaderBytes - gone })
+    plans.push({ pack, size, gaps, left: Math.max(0, size - packHeaderBytes - gone) })
   }
   return plans.sort((a, b) => a.left - b.left)
 }
@@ -106,9 +122,14 @@ const copyStretch = async (from: FileHandle, to: FileHandle, stretch: Gap, targe
   }
 }
 
-const copyKept = async ({ size, gaps }: Plan, from: FileHandle, to: FileHandle) => {
+const copyKept = async (
+  { size, gaps }: Plan,
+  header: Uint8Array,
+  from: FileHandle,
+  to: FileHandle,
+) => {
   // A pack of its own: the header is not copied.
-  await writeAt(to, 0, [packHeader()])
+  await writeAt(to, 0, [header])
   let start = packHeaderBytes
   let target = packHeaderBytes
   for (const gap of [...gaps, { start: size, end: size }]) {
@@ -118,14 +139,18 @@ const copyKept = async ({ size, gaps }: Plan, from: FileHandle, to: FileHandle) 
   }
 }
 
-/** Rewrites a pack without its gaps, under a name that is no pack's until all is durable. */
-const writeSuccessor = async (directory: string, plan: Plan, pack: number): Promise<void> => {
+/**
+ * Rewrites a pack without its gaps, under a name that is no pack's until all is durable; answers
+ * with the check of its header.
+ */
+const writeSuccessor = async (directory: string, plan: Plan, pack: number): Promise<number> => {
+  const header = packHeader()
   const path = unfinishedPath(directory, pack)
   const from = await open(packPath(directory, plan.pack), "r")
   try {
     const to = await open(path, "wx", fileMode)
     try {
-      await copyKept(plan, from, to)
+      await copyKept(plan, header, from, to)
       // Also where puts are not synced: the only other copy goes next.
       await to.sync()
     } finally {
@@ -133,6 +158,7 @@ const writeSuccessor = async (directory: string, plan: Plan, pack: number): Prom
     }
     await rename(path, packPath(directory, pack))
     await syncDirectory(directory)
+    return headerCheck(header)
   } catch (cause) {
     await unlink(path).catch(() => undefined)
     throw cause
@@ -142,7 +168,12 @@ const writeSuccessor = async (directory: string, plan: Plan, pack: number): Prom
 }
 
 /** Where the frames of a pack lie once its gaps are closed. */
-const placesIn = (pack: number, { gaps }: Plan, rows: ReadonlyArray<Row>) => {
+const placesIn = (
+  pack: number,
+  { gaps }: Plan,
+  rows: ReadonlyArray<Row>,
+  isGoing: (row: Row) => boolean,
+) => {
   const places = new Map<Row, Place>()
   const sorted = [...rows].sort((a, b) => a.offset - b.offset)
   let closed = 0
@@ -152,10 +183,30 @@ const placesIn = (pack: number, { gaps }: Plan, rows: ReadonlyArray<Row>) => {
       closed += gap.end - gap.start
       next += 1
     }
-    if (gaps[next]?.start !== row.offset)
+    if (!isGoing(row))
       places.set(row, { pack, offset: row.offset - closed, storedSize: row.storedSize })
   }
   return places
+}
+
+/** Damage that frames lie in goes with them to the new pack; the old one is evidence of all. */
+const followDamage = async (
+  { damage, record }: PackStore,
+  pack: number,
+  places: ReadonlyMap<Row, Place>,
+) => {
+  if (!damage.isIn(pack)) return
+  const moved = [...places].flatMap(
+    ([row, place]): ReadonlyArray<Finding> =>
+      damage.covers(row) ? [{ ...stretchOf(place), state: "damaged", digests: [row.digest] }] : [],
+  )
+  damage.change((finding) => (finding.pack === pack ? [] : [finding]))
+  for (const finding of moved) {
+    damage.add(finding)
+    record.follow(finding.pack)
+  }
+  // On a disk that is full the removal goes on: it makes room.
+  await record.save().catch(() => undefined)
 }
 
 const rewritePack = async (
@@ -163,23 +214,33 @@ const rewritePack = async (
   directory: string,
   plan: Plan,
   rows: ReadonlyArray<RoleRow>,
-  whole: boolean,
+  mark: Mark | undefined,
 ) => {
-  const { index, reader, writer } = store
-  const successor = plan.left > 0 ? writer.nextPack() : undefined
-  if (successor !== undefined) await writeSuccessor(directory, plan, successor)
-  const places = placesIn(
-    successor ?? 0,
-    plan,
-    rows.map(({ row }) => row),
-  )
-  const end = packHeaderBytes + plan.left
-  const mark = successor === undefined ? [] : [{ pack: successor, end, whole, ahead: false }]
-  await writer.exclusively(() =>
-    index.rewrite({ pack: plan.pack, rows, placeOf: (row) => places.get(row), marks: mark }),
-  )
-  await reader.drop(plan.pack)
-  await unlink(packPath(directory, plan.pack))
+  const { index, reader, writer, damage, record, going } = store
+  const { pack, size, left } = plan
+  const isGoing = (row: Row) => going.has(nameOf(row))
+  const rewrite = (some: ReadonlyArray<RoleRow>, marks: ReadonlyArray<Mark>, places: Places) =>
+    writer.exclusively(() =>
+      index.rewrite({ pack, rows: some, placeOf: (row) => places.get(row), marks }),
+    )
+  if (size === 0) {
+    const goers = rows.filter(({ row }) => isGoing(row))
+    return await rewrite(goers, mark === undefined ? [] : [mark], new Map())
+  }
+  if (damage.isIn(pack)) await record.keep(pack)
+  const successor = left > 0 ? writer.nextPack() : undefined
+  const header = successor === undefined ? 0 : await writeSuccessor(directory, plan, successor)
+  const own = rows.map(({ row }) => row)
+  const places: Places =
+    successor === undefined ? new Map() : placesIn(successor, plan, own, isGoing)
+  const end = packHeaderBytes + left
+  const whole = mark?.whole === true && !damage.isIn(pack)
+  const marks =
+    successor === undefined ? [] : [{ pack: successor, header, end, whole, ahead: false }]
+  await rewrite(rows, marks, places)
+  await followDamage(store, pack, places)
+  await reader.drop(pack)
+  await unlink(packPath(directory, pack))
   await syncDirectory(directory)
 }
 
@@ -190,7 +251,7 @@ const rewritePacks = async (store: PackStore, directory: string, plans: Readonly
     const rows = await store.index.select(({ pack }) => some.has(pack))
     for (const [pack, plan] of some) {
       const own = rows.filter(({ row }) => row.pack === pack)
-      await rewritePack(store, directory, plan, own, marks.get(pack)?.whole ?? false)
+      await rewritePack(store, directory, plan, own, marks.get(pack))
     }
   }
 }
@@ -215,7 +276,7 @@ export const removeBlobs = async (
   directory: string,
   digests: ReadonlyArray<Digest>,
 ): Promise<void> => {
-  const { index, writer, going, damaged } = store
+  const { index, writer, going } = store
   if ((await findRows(store, digests)).length === 0) return
   try {
     // Puts go on in a later pack; what they store again from now on is not removed.
@@ -227,7 +288,6 @@ export const removeBlobs = async (
     )
     const goers = await index.select((row) => row.pack < before && going.has(nameOf(row)))
     await rewritePacks(store, directory, await makePlans(directory, goers))
-    for (const name of going) damaged.delete(name)
   } finally {
     going.clear()
   }

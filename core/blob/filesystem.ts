@@ -19,6 +19,9 @@ import { packBytesMax as packBytesMaxDefault } from "../limits.js"
 import { type BlobStat, BlobStore, type BlobStoreShape, type Chunking } from "./blob-store.js"
 import { fastcdc } from "./chunk.js"
 import { removeBlobs } from "./compact.js"
+import { type Finding, PackDamage, wording } from "./damage.js"
+import { readDamage } from "./damage-file.js"
+import { DamageRecord, located } from "./damage-record.js"
 import { openIndex } from "./index-level.js"
 import { takeIn } from "./intake.js"
 import { beginDraft } from "./pack-draft.js"
@@ -27,12 +30,13 @@ import {
   damagedRow,
   findRecipe,
   findRow,
+  forgetMended,
   loadChunks,
   type PackSource,
   type PackStore,
 } from "./pack-store.js"
 import { openPackWriter } from "./pack-writer.js"
-import { type Finding, recover } from "./recover.js"
+import { recover } from "./recover.js"
 import { blobFailure, storageError } from "./rules.js"
 import { sendBlob } from "./send.js"
 
@@ -43,7 +47,9 @@ export interface FilesystemOptions {
   readonly durable: boolean
   /** Bytes of a pack, beyond which a new one is begun. */
   readonly packBytesMax?: number
-  /** Told of bytes that opening found to be no whole frame. Without it, damage is logged. */
+  /** Where damaged packs are kept as evidence; nowhere without it. */
+  readonly quarantine?: string
+  /** Told of all damage that is known when the store is open. Without it, damage is logged. */
   readonly onFinding?: (finding: Finding) => void
 }
 
@@ -53,29 +59,46 @@ interface Opened {
   readonly findings: ReadonlyArray<Finding>
 }
 
+/** Never rejects: where even this cannot be looked at, the read that noticed it says why. */
+const locatedOr = (packs: string, finding: Finding): Promise<Finding> =>
+  located(packs, finding).catch(() => finding)
+
 const openStore = async (options: FilesystemOptions): Promise<Opened> => {
-  const { directory, durable, packBytesMax = packBytesMaxDefault } = options
+  const { directory, durable, quarantine, packBytesMax = packBytesMaxDefault } = options
   const packs = join(directory, "packs")
   await mkdir(packs, { recursive: true, mode: directoryMode })
   const index = await openIndex(join(directory, "index"))
   try {
-    const { packs: files, last, findings } = await recover(packs, index)
-    const nextPack = (files.at(-1)?.pack ?? 0) + 1
+    const damage = new PackDamage(await readDamage(directory))
+    const record = new DamageRecord({ directory, packs, quarantine, damage })
+    const { last, nextPack, findings } = await recover(packs, index, damage)
+    for (const finding of findings) damage.add(finding)
     const resumed = last !== undefined && last.size < packBytesMax ? last : undefined
     const written = { directory: packs, index, durable, packBytesMax, last: resumed, nextPack }
     const writer = openPackWriter(written)
     const reader = openPackReader(packs)
-    const sets = { damaged: new Set<string>(), going: new Set<string>() }
-    return { store: { index, reader, writer, ...sets, leases: new Map() }, packs, findings }
+    const notice = async (finding: Finding) => {
+      const found = await locatedOr(packs, finding)
+      await record.take([found], () => writer.roll())
+      return found
+    }
+    const source = { index, reader, damage, notice }
+    await forgetMended(source)
+    // Nothing is written to these packs yet, and to damaged ones nothing will be.
+    await record.take([], () => Promise.resolve())
+    const store = { ...source, writer, record, going: new Set<string>(), leases: new Map() }
+    const torn = findings.filter(({ state }) => state === "torn")
+    return { store, packs, findings: [...torn, ...damage.findings] }
   } catch (cause) {
     await index.close()
     throw cause
   }
 }
 
-const closeStore = async ({ writer, reader, index }: PackStore): Promise<void> => {
+const closeStore = async ({ writer, record, reader, index }: PackStore): Promise<void> => {
   try {
     await writer.close()
+    await record.settled()
     await reader.close()
   } finally {
     await index.close()
@@ -83,9 +106,10 @@ const closeStore = async ({ writer, reader, index }: PackStore): Promise<void> =
 }
 
 /** A torn tail is what a crash leaves: nothing in it was ever acknowledged as durable. */
-const warn = ({ pack, from, to, state, digest }: Finding): Effect.Effect<void> => {
-  const named = digest === undefined ? "" : `: chunk ${digest}`
-  const text = `pack ${pack} is ${state} from ${from} to ${to}${named}`
+const warn = (finding: Finding): Effect.Effect<void> => {
+  const { state, digests } = finding
+  const named = digests.length === 0 ? "" : `, and with it ${digests.join(", ")}`
+  const text = `${wording(finding)}${named}`
   return state === "torn" ? Effect.logDebug(text) : Effect.logWarning(text)
 }
 

@@ -36,7 +36,13 @@ const blob = (text: string, pack: number, offset: number): BlobRow => {
   return { ...rowOfRecipe(recipe), pack, offset, storedSize: 9 }
 }
 
-const mark = (pack: number, end = 100) => ({ pack, end, whole: true, ahead: false })
+const mark = (pack: number, end = 100) => ({
+  pack,
+  header: 7,
+  end,
+  whole: true,
+  ahead: false,
+})
 
 const use = async <A>(run: (index: BlobIndex) => Promise<A>): Promise<A> => {
   const index = await openIndex(join(directory(), "index"))

@@ -58,8 +58,15 @@ export interface BlobIndex {
   /** Every frame that is wanted. Goes through the whole index. */
   readonly select: (wanted: (row: Row) => boolean) => Promise<ReadonlyArray<RoleRow>>
   readonly marks: () => Promise<ReadonlyMap<number, Mark>>
-  /** Adds frames in pack order, and moves marks, in one write. The first row of a digest stays. */
-  readonly add: (rows: ReadonlyArray<Row>, marks: ReadonlyArray<Mark>) => Promise<void>
+  /**
+   * Adds frames in pack order, and moves marks, in one write. The first row of a digest stays; but
+   * a fresh frame, which is stored because none there was relied on, comes first from now on.
+   */
+  readonly add: (
+    rows: ReadonlyArray<Row>,
+    marks: ReadonlyArray<Mark>,
+    fresh?: boolean,
+  ) => Promise<void>
   /** Follows a pack into its successor, in one synced write. */
   readonly rewrite: (rewriting: Rewriting) => Promise<void>
   readonly clear: () => Promise<void>
@@ -100,6 +107,7 @@ const addRows = async (
   { database, numbers }: Opened,
   rows: ReadonlyArray<Row>,
   marks: ReadonlyArray<Mark>,
+  fresh = false,
 ) => {
   const { operations: numbering, sync } = numbers.take()
   const operations: Array<Operation> = [...numbering]
@@ -108,8 +116,10 @@ const addRows = async (
     const key = rowKey(row.kind, row.digest)
     const name = key.toString("latin1")
     const first = getRow(database, key)
-    const isFirst = first === undefined || first === "damaged" || samePlace(first, row)
-    operations.push(put(isFirst && !added.has(name) ? key : copyKey(row), encodeRow(row)))
+    const other = first === "damaged" || (first && samePlace(first, row)) ? undefined : first
+    const isFirst = (other === undefined || fresh) && !added.has(name)
+    if (isFirst && other !== undefined) operations.push(put(copyKey(other), encodeRow(other)))
+    operations.push(put(isFirst ? key : copyKey(row), encodeRow(row)))
     added.add(name)
   }
   operations.push(...marks.map(putMark))
@@ -228,7 +238,7 @@ const indexIn = async (directory: string, database: IndexDatabase): Promise<Blob
     },
     select: (wanted) => selectRows(database, wanted),
     marks: () => readMarks(database),
-    add: (rows, marks) => trust.write(() => addRows(opened, rows, marks)),
+    add: (rows, marks, fresh) => trust.write(() => addRows(opened, rows, marks, fresh)),
     rewrite: (rewriting) => trust.write(() => rewriteRows(opened, rewriting)),
     clear,
     close: () => database.close(),

@@ -140,13 +140,13 @@ describe("marks", () => {
   it("come back from their bytes, and no damage passes", () =>
     fc.assert(
       fc.property(
-        u32,
+        fc.tuple(u32, u32),
         u48,
         fc.boolean(),
         fc.boolean(),
         fc.nat(),
-        (pack, end, whole, ahead, bit) => {
-          const mark = { pack, end, whole, ahead }
+        ([pack, header], end, whole, ahead, bit) => {
+          const mark = { pack, header, end, whole, ahead }
           const value = encodeMark(mark)
           expect(decodeMark(markKey(pack), value)).toEqual(mark)
           const at = (bit >> 3) % value.length

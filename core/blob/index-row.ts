@@ -54,6 +54,8 @@ export type Row = ChunkRow | BlobRow
 /** How far a pack is indexed. */
 export interface Mark {
   readonly pack: number
+  /** The CRC-32 in the pack's header: tells it from another pack of that number. */
+  readonly header: number
   /** Frames before this offset are in the index. */
   readonly end: number
   /** Whether nothing but frames lies before `end`: only then may the pack be appended to. */
@@ -171,12 +173,13 @@ export const decodeRow = (key: Uint8Array, value: Buffer): Row | undefined => {
 /** The key under which a copy's row is sealed. */
 export const keyOfCopy = (key: Uint8Array): Uint8Array => key.subarray(1, 34)
 
-const markBytes = 11
+const markBytes = 15
 
 export const encodeMark = (mark: Mark): Buffer => {
   const value = Buffer.allocUnsafe(markBytes)
   value.writeUIntBE(mark.end, 4, 6)
   value[10] = (mark.whole ? 1 : 0) | (mark.ahead ? 2 : 0)
+  value.writeUInt32BE(mark.header, 11)
   return sealed(markKey(mark.pack), value)
 }
 
@@ -185,6 +188,7 @@ export const decodeMark = (key: Buffer, value: Buffer): Mark | undefined => {
   const flags = value[10] ?? 0
   return {
     pack: key.readUInt32BE(1),
+    header: value.readUInt32BE(11),
     end: value.readUIntBE(4, 6),
     whole: (flags & 1) !== 0,
     ahead: (flags & 2) !== 0,

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { Digest } from "../model/digest.js"
 import { removeBlobs } from "./compact.js"
+import { stretchOf } from "./damage.js"
 import type { BlobDraft } from "./intake.js"
 import type { Frame } from "./pack.js"
 import { beginDraft } from "./pack-draft.js"
@@ -94,12 +95,15 @@ describe("what a draft knows", () => {
     const single = await putFrames(c)
     const draft: BlobDraft = beginDraft(store)
     expect(draft.blob(digest)).toBeDefined()
-    store.damaged.add(`chunk${a.digest}`)
+    const row = store.index.chunk(a.digest)
+    if (row === undefined) throw new Error("the chunk is not in the index")
+    store.damage.add({ ...stretchOf(row), state: "damaged", digests: [] })
     expect(draft.chunk(a.digest)).toBeUndefined()
-    // It may have the damaged chunk: only its recipe would say.
+    expect(draft.chunk(b.digest)).toBeDefined()
     expect(draft.blob(digest)).toBeUndefined()
     expect(draft.blob(single)).toBeDefined()
-    store.damaged.clear()
+    store.damage.change(() => [])
+    expect(draft.blob(digest)).toBeDefined()
     store.going.add(`chunk${b.digest}`)
     store.going.add(`recipe${single}`)
     expect(draft.chunk(b.digest)).toBeUndefined()

@@ -8,12 +8,12 @@
 import * as Effect from "effect/Effect"
 import type { BlobFailure } from "../errors.js"
 import type { Digest } from "../model/digest.js"
-import { rowOfRecipe } from "./index-row.js"
+import { type BlobRow, rowOfRecipe } from "./index-row.js"
 import type { BlobDraft } from "./intake.js"
 import { encodeFrame, type Frame, type FrameKind } from "./pack.js"
-import type { PackStore } from "./pack-store.js"
+import { believedChunk, type PackStore, recipeInRow } from "./pack-store.js"
 import { type Claim, type Handed, nameOf, type Unplaced } from "./pack-writer.js"
-import { recipeFrame } from "./recipe.js"
+import { chunksOf, recipeFrame } from "./recipe.js"
 
 const chunkRow = ({ digest, storedSize, storedDigest }: Frame): Unplaced => ({
   kind: "chunk",
@@ -25,7 +25,6 @@ const chunkRow = ({ digest, storedSize, storedDigest }: Frame): Unplaced => ({
 class PackDraft implements BlobDraft {
   readonly #store: PackStore
   readonly #leased: Array<string> = []
-  readonly #mended: Array<string> = []
   #needs: Array<Claim> = []
 
   constructor(store: PackStore) {
@@ -33,30 +32,19 @@ class PackDraft implements BlobDraft {
   }
 
   readonly blob: BlobDraft["blob"] = (digest) => {
-    const { index, going, damaged } = this.#store
     const claim = this.#claimOn("recipe", digest)
     if (claim?.row.kind === "recipe") return claim.row.stat
-    const name = nameOf({ kind: "recipe", digest })
-    if (going.has(name) || damaged.has(name)) return undefined
-    const row = quietly(() => index.blob(digest))
-    if (row === undefined || row === "damaged") return undefined
-    // Which chunks a long blob has is not known here: with any damage about, they are looked at.
-    const isWhole =
-      damaged.size === 0 || (row.count <= 1 && !damaged.has(nameOf({ kind: "chunk", digest })))
-    return isWhole ? row.stat : undefined
+    const row = this.#believedBlob(digest)
+    return row !== undefined && this.#hasItsChunks(row) ? row.stat : undefined
   }
 
   readonly chunk: BlobDraft["chunk"] = (digest) => {
-    const { index, going, damaged, leases } = this.#store
+    const { going, leases } = this.#store
     const claim = this.#claimOn("chunk", digest)
     if (claim?.row.kind === "chunk") return claim.row
     const name = nameOf({ kind: "chunk", digest })
     if (going.has(name)) return undefined
-    if (damaged.has(name)) {
-      this.#mended.push(name)
-      return undefined
-    }
-    const row = quietly(() => index.chunk(digest))
+    const row = quietly(() => believedChunk(this.#store, digest))
     if (row === undefined) return undefined
     leases.set(name, (leases.get(name) ?? 0) + 1)
     this.#leased.push(name)
@@ -80,12 +68,9 @@ class PackDraft implements BlobDraft {
           const frame = recipeFrame(recipe)
           const { storedSize } = frame
           this.#hand(handed, frame, { ...rowOfRecipe(recipe), storedSize })
-          this.#mended.push(nameOf({ kind: "recipe", digest: recipe.stat.digest }))
         }
         if (handed.length === 0 && this.#waiting().length === 0) return Effect.void
-        return Effect.map(this.#write(handed, true), () => {
-          for (const name of this.#mended) this.#store.damaged.delete(name)
-        })
+        return this.#write(handed, true)
       }),
     )
 
@@ -112,10 +97,31 @@ class PackDraft implements BlobDraft {
   }
 
   /** Asked again: another put may have stored a chunk while this one compressed it. */
-  #isKnown({ kind, digest }: Unplaced): boolean {
-    return kind === "chunk"
-      ? this.chunk(digest) !== undefined
-      : this.#claimOn(kind, digest) !== undefined
+  #isKnown(row: Unplaced): boolean {
+    if (row.kind === "chunk") return this.chunk(row.digest) !== undefined
+    if (this.#claimOn(row.kind, row.digest) !== undefined) return true
+    // Put since its chunks were not known to be whole: they are by now, and it is as it should be.
+    return this.#believedBlob(row.digest)?.stat.storedDigest === row.stat.storedDigest
+  }
+
+  #believedBlob(digest: Digest): BlobRow | undefined {
+    const { index, going, damage } = this.#store
+    if (going.has(nameOf({ kind: "recipe", digest }))) return undefined
+    const row = quietly(() => index.blob(digest))
+    return row === undefined || row === "damaged" || damage.covers(row) ? undefined : row
+  }
+
+  /** Which chunks a long blob has is not known here: with any damage about, they are looked at. */
+  #hasItsChunks(row: BlobRow): boolean {
+    if (this.#store.damage.isEmpty) return true
+    const recipe = recipeInRow(row)
+    return (
+      recipe !== undefined &&
+      chunksOf(recipe, 0, recipe.count).every(
+        ({ digest, storedDigest }) =>
+          quietly(() => believedChunk(this.#store, digest))?.storedDigest === storedDigest,
+      )
+    )
   }
 
   #waiting(): Array<Claim> {

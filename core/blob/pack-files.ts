@@ -10,8 +10,9 @@ import { join } from "node:path"
 const nameShape = /^([0-9]{8,})\.pack$/
 
 /** Packs are numbered from 1, with eight digits or more. */
-export const packPath = (directory: string, pack: number): string =>
-  join(directory, `${String(pack).padStart(8, "0")}.pack`)
+export const packName = (pack: number): string => `${String(pack).padStart(8, "0")}.pack`
+
+export const packPath = (directory: string, pack: number): string => join(directory, packName(pack))
 
 /** A pack that is still being written: not one yet, and removed on the next opening. */
 export const unfinishedPath = (directory: string, pack: number): string =>

@@ -2,7 +2,15 @@
  * Looking digests up in packs: every damage is named, costs its own blob only, and is made good by
  * another copy or a new put.
  */
-import { readFileSync, renameSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import { constants, crc32, deflateRawSync } from "node:zlib"
 import * as Effect from "effect/Effect"
@@ -11,6 +19,7 @@ import { describe, expect, it } from "vitest"
 import { BlobCorrupted } from "../errors.js"
 import { digestOf } from "../model/digest.js"
 import type { BlobStoreShape } from "./blob-store.js"
+import type { Finding } from "./damage.js"
 import { rowOfRecipe } from "./index-row.js"
 import { encodeFrame, type Frame, frameHeaderBytes } from "./pack.js"
 import { findRecipe, loadChunks } from "./pack-store.js"
@@ -22,6 +31,7 @@ import {
   offsetOf,
   openParts,
   packFile,
+  packNames,
   recipeOf,
   temporaryDirectory,
   useBlobs,
@@ -170,13 +180,154 @@ describe("damaged bytes", () => {
   })
 })
 
+describe("damage that a read came upon", () => {
+  const quarantine = () => join(directory(), "quarantine")
+  const path = () => packFile(directory(), 1)
+  const found: Array<Finding> = []
+  const opening = () => {
+    found.length = 0
+    return { quarantine: quarantine(), onFinding: (finding: Finding) => void found.push(finding) }
+  }
+  const at = () => offsetOf(path(), small) - frameHeaderBytes
+  const place = () => ({ from: at(), to: at() + frameHeaderBytes + small.length })
+
+  it("is named with its bytes, kept with its pack, and known to the next opening", async () => {
+    await use(putAll)
+    const stretch = place()
+    flipBit(path(), stretch.from + 100)
+    const bytes = readFileSync(path())
+    await useBlobs(
+      directory(),
+      (blobs) =>
+        Effect.gen(function* () {
+          yield* blobs.put(noise(500, 7))
+          const failure = yield* Effect.flip(Stream.runDrain(blobs.read(digestOf(small))))
+          expect(failure).toMatchObject({
+            digest: digestOf(small),
+            where: { pack: "00000001.pack", ...stretch },
+          })
+          const { from, to } = stretch
+          expect(failure.message).toContain(`00000001.pack is damaged from ${from} to ${to}`)
+          yield* blobs.put(noise(500, 8))
+          yield* expectDamage(blobs, small)
+        }),
+      opening(),
+    )
+    // What is kept has two names, so nothing is written to it any more.
+    expect(packNames(directory())).toEqual(["00000001.pack", "00000002.pack"])
+    expect(readdirSync(quarantine())).toEqual(["00000001.pack-1"])
+    const kept = readFileSync(join(quarantine(), "00000001.pack-1"))
+    expect(kept.subarray(0, bytes.length)).toEqual(bytes)
+    const finding = { pack: 1, ...stretch, state: "damaged", digests: [digestOf(small)] }
+    await useBlobs(
+      directory(),
+      (blobs) =>
+        Effect.gen(function* () {
+          expect(found).toEqual([finding])
+          yield* blobs.put(small)
+          for (const content of [small, large, other]) yield* expectWhole(blobs, content)
+        }),
+      opening(),
+    )
+    expect(readFileSync(join(quarantine(), "00000001.pack-1"))).toEqual(kept)
+    expect(readFileSync(path())).toEqual(kept)
+    await useBlobs(
+      directory(),
+      (blobs) =>
+        Effect.gen(function* () {
+          // The bytes are damaged still, and nothing is lost with them any more.
+          expect(found).toEqual([{ ...finding, digests: [] }])
+          for (const content of [small, large, other]) yield* blobs.put(content)
+        }),
+      opening(),
+    )
+    expect(packNames(directory())).toEqual(["00000001.pack", "00000002.pack"])
+    expect(readdirSync(quarantine())).toHaveLength(1)
+  })
+
+  it("is no failure of the read where it cannot be kept, nor of the opening", async () => {
+    await use(putAll)
+    const stretch = place()
+    flipBit(path(), stretch.from + 100)
+    writeFileSync(quarantine(), "no directory")
+    const use2 = () =>
+      useBlobs(
+        directory(),
+        (blobs) =>
+          Effect.gen(function* () {
+            yield* expectDamage(blobs, small)
+            yield* expectWhole(blobs, other)
+          }),
+        opening(),
+      )
+    await use2()
+    expect(readdirSync(directory())).not.toContain("damaged")
+    dropIndex(directory())
+    await use2()
+    expect(found).toMatchObject([{ pack: 1, ...stretch, state: "damaged" }])
+  })
+
+  it("is the loss of a pack when that is gone: the rest is read, all can be put", async () => {
+    await use(putAll)
+    const third = noise(3_000, 9)
+    const paths = [1, 2].map((pack) => packFile(directory(), pack))
+    await useBlobs(directory(), (blobs) => blobs.put(third), { packBytesMax: 1_000 })
+    const size = statSync(path()).size
+    rmSync(path())
+    const digests = [small, large, other].map((content) => digestOf(content)).sort()
+    for (const again of [false, true]) {
+      if (again) dropIndex(directory())
+      await useBlobs(
+        directory(),
+        (blobs) =>
+          Effect.gen(function* () {
+            expect(found).toEqual([{ pack: 1, from: 0, to: size, state: "missing", digests }])
+            yield* expectWhole(blobs, third)
+            const failure = yield* Effect.flip(Stream.runDrain(blobs.read(digestOf(small))))
+            expect(failure.message).toContain("00000001.pack is missing")
+          }),
+        opening(),
+      )
+    }
+    await useBlobs(directory(), putAll, opening())
+    expect(paths.map((one) => existsSync(one))).toEqual([false, true])
+    await useBlobs(
+      directory(),
+      (blobs) =>
+        Effect.gen(function* () {
+          expect(found).toMatchObject([{ pack: 1, state: "missing", digests: [] }])
+          for (const content of [small, large, other, third]) yield* expectWhole(blobs, content)
+        }),
+      opening(),
+    )
+  })
+
+  it("is forgotten when the file is put back, whose content is there at once", async () => {
+    await use(putAll)
+    const bytes = readFileSync(path())
+    rmSync(path())
+    await useBlobs(directory(), (blobs) => blobs.put(noise(100, 10)), opening())
+    writeFileSync(path(), bytes)
+    await useBlobs(
+      directory(),
+      (blobs) =>
+        Effect.gen(function* () {
+          expect(found).toEqual([])
+          for (const content of [small, large, other]) yield* expectWhole(blobs, content)
+        }),
+      opening(),
+    )
+    expect(readdirSync(directory()).sort()).toEqual(["index", "packs", "quarantine"])
+  })
+})
+
 const handed = (row: Unplaced, frame: Frame): Handed => ({
   claim: { row, state: "waiting" },
   bytes: encodeFrame(frame),
 })
 
 describe("copies of a frame", () => {
-  it("take the place of a damaged first one, in pack order", async () => {
+  it("take the place of a damaged first one, which is the newest, in pack order", async () => {
     const frames = [frameOf(small), frameOf(other)]
     const store = await openParts(directory())
     const rows = frames.map((frame) => handed({ ...frame, kind: "chunk" }, frame))
@@ -185,17 +336,36 @@ describe("copies of a frame", () => {
     const load = () => loadChunks(store)(recipe, chunksOf(recipe, 0, 2))
     const path = packFile(directory(), 1)
     const bytes = readFileSync(path)
-    for (let copy = 0; copy < 3; copy += 1) {
+    const frameBytes = frameHeaderBytes + small.length
+    const between = frameBytes + frameHeaderBytes + other.length
+    const known: Array<number> = []
+    for (const copy of [2, 0, 1]) {
       const found = await load()
       expect(found.map(({ digest }) => digest)).toEqual([digestOf(small), digestOf(other)])
-      bytes.fill(0, bytes.indexOf(small), bytes.indexOf(small) + 10)
+      expect(store.damage.findings.map(({ from }) => from).sort()).toEqual([...known].sort())
+      const at = 28 + copy * between
+      known.push(at)
+      bytes.fill(0, at + frameHeaderBytes, at + frameHeaderBytes + 10)
       writeFileSync(path, bytes)
       // What was read ahead would still be whole.
       await store.reader.drop(1)
     }
-    expect([...store.damaged]).toEqual([])
-    await expect(load()).rejects.toBeInstanceOf(BlobCorrupted)
-    expect([...store.damaged]).toEqual([`chunk${digestOf(small)}`])
+    const [, from = 0] = known
+    const where = {
+      pack: "00000001.pack",
+      from: 28 + 2 * between,
+      to: 28 + 2 * between + frameBytes,
+    }
+    const failure = { _tag: "BlobCorrupted", digest: recipe.stat.digest, where }
+    await expect(load()).rejects.toMatchObject(failure)
+    expect(store.damage.findings).toHaveLength(3)
+    expect(store.damage.findings[0]).toEqual({
+      pack: 1,
+      from,
+      to: from + frameBytes,
+      state: "damaged",
+      digests: [recipe.stat.digest],
+    })
     await store.close()
   })
 })

@@ -2,20 +2,21 @@
  * The parts of the file system driver, and how a digest is looked up in them.
  *
  * A digest has one first frame and sometimes copies of it; a damaged first one gives way to the
- * next that is whole. What was found damaged in all copies is remembered, so that a put of the same
- * bytes stores them again. Writes nothing.
+ * next that is whole. What is found damaged is noticed, so that a put of the same bytes stores them
+ * again. Writes nothing.
  */
 import * as Effect from "effect/Effect"
 import type { BlobCorrupted, BlobFailure } from "../errors.js"
 import type { Digest } from "../model/digest.js"
 import type { BlobStat } from "./blob-store.js"
+import { type Finding, type PackDamage, type Stretch, stretchOf, wording } from "./damage.js"
+import type { DamageRecord } from "./damage-record.js"
 import type { BlobIndex } from "./index-level.js"
-import { type BlobRow, type Place, type Row, samePlace } from "./index-row.js"
+import { type BlobRow, type ChunkRow, type Place, type Row, samePlace } from "./index-row.js"
 import type { Frame, FrameKind } from "./pack.js"
 import type { PackReader } from "./pack-reader.js"
 import type { PackWriter } from "./pack-writer.js"
-import { nameOf } from "./pack-writer.js"
-import { type Recipe, type RecipeChunk, readRecipe } from "./recipe.js"
+import { chunksOf, type Recipe, type RecipeChunk, readRecipe } from "./recipe.js"
 import { absent, blobFailure, corrupted, storageError } from "./rules.js"
 import type { LoadChunks } from "./send.js"
 
@@ -23,12 +24,14 @@ import type { LoadChunks } from "./send.js"
 export interface PackSource {
   readonly index: BlobIndex
   readonly reader: PackReader
-  /** Names of frames without a whole copy. */
-  readonly damaged: Set<string>
+  readonly damage: PackDamage
+  /** Told of damage that a read came upon; answers, when it is on record, with what it is. */
+  readonly notice: (finding: Finding) => Promise<Finding>
 }
 
 export interface PackStore extends PackSource {
   readonly writer: PackWriter
+  readonly record: DamageRecord
   /** Names of frames that are being removed: no longer known. */
   readonly going: Set<string>
   /** Names of frames that puts under way rely on, with their number. */
@@ -60,31 +63,58 @@ const firstRow = (index: BlobIndex, kind: FrameKind, digest: Digest): Row | unde
   return row === "damaged" ? undefined : row
 }
 
-/** Goes through the places that the index names until one is right, or all were tried. */
+/** What came of a search; without the frame, the first place that the index names, if any does. */
+interface Search<A> {
+  readonly found: A | undefined
+  readonly where: Stretch | undefined
+  readonly lost: Finding | undefined
+}
+
+/**
+ * Goes through the places that the index names until one is right, or all were tried. What lies
+ * there and is no whole frame is noticed; `blob` is the content that is lost with it.
+ */
 const findFrame = async <A>(
-  { index, reader }: PackSource,
-  kind: FrameKind,
-  digest: Digest,
+  { index, reader, notice }: PackSource,
+  { kind, digest }: Pick<Row, "kind" | "digest">,
+  blob: Digest,
   accept: (frame: Frame) => A | undefined,
-): Promise<A | undefined> => {
+): Promise<Search<A>> => {
   const tried: Array<Place> = []
-  const isNew = (row: Row) => !tried.some((place) => samePlace(place, row))
+  const broken: Array<Place> = []
+  const isIn = (places: ReadonlyArray<Place>, row: Row) =>
+    places.some((place) => samePlace(place, row))
   for (;;) {
     // Looked up again after each failure: a removal may have moved the frame meanwhile.
     const first = firstRow(index, kind, digest)
     const next =
-      first !== undefined && isNew(first)
+      first !== undefined && !isIn(tried, first)
         ? first
-        : (await index.copies(kind, digest)).find((row) => isNew(row))
-    if (next === undefined) return undefined
-    const [frame] = await reader.frames([next])
+        : (await index.copies(kind, digest)).find((row) => !isIn(tried, row))
+    const [frame] = next === undefined ? [] : await reader.frames([next])
     const found = frame === undefined ? undefined : accept(frame)
-    if (found !== undefined) return found
-    tried.push(next)
+    if (next !== undefined && found === undefined) {
+      tried.push(next)
+      if (frame === undefined) broken.push(next)
+      continue
+    }
+    const rows = first === undefined ? [] : [first, ...(await index.copies(kind, digest))]
+    const digests = found === undefined ? [blob] : []
+    const places = rows.filter((row) => isIn(broken, row)).map(stretchOf)
+    const lost: Array<Finding> = []
+    for (const place of places) lost.push(await notice({ ...place, state: "damaged", digests }))
+    return { found, where: places[0], lost: lost[0] }
   }
 }
 
+/** `what` of the blob was not found. */
+const notFound = (blob: Digest, what: string, { where, lost }: Search<unknown>): BlobCorrupted =>
+  lost === undefined
+    ? corrupted(blob, `lacks ${what}`)
+    : corrupted(blob, `lost ${what}, since ${wording(lost)}`, undefined, where)
+
 const directCountMax = 4
+const pageCount = 1_000
 
 const isOf = (chunk: RecipeChunk, frame: Frame | undefined): frame is Frame =>
   frame?.kind === "chunk" &&
@@ -93,11 +123,20 @@ const isOf = (chunk: RecipeChunk, frame: Frame | undefined): frame is Frame =>
   frame.storedSize === chunk.storedSize &&
   frame.storedDigest === chunk.storedDigest
 
+const findChunk = async (store: PackSource, blob: Digest, chunk: RecipeChunk): Promise<Frame> => {
+  const wanted = { kind: "chunk", digest: chunk.digest } as const
+  const search = await findFrame(store, wanted, blob, (frame) =>
+    isOf(chunk, frame) ? frame : undefined,
+  )
+  if (search.found !== undefined) return search.found
+  throw notFound(blob, `its chunk ${chunk.digest}`, search)
+}
+
 /** Loads chunks: one look-up and few reads for all, then one by one those that were not right. */
 export const loadChunks =
   (store: PackSource): LoadChunks =>
   async ({ stat: { digest } }, chunks) => {
-    const { index, reader, damaged } = store
+    const { index, reader } = store
     const digests = chunks.map((chunk) => chunk.digest)
     // A trip to the index's thread costs as much as looking a few up.
     const rows =
@@ -109,15 +148,7 @@ export const loadChunks =
     let at = 0
     for (const [position, chunk] of chunks.entries()) {
       const loaded = rows[position] === undefined ? undefined : found[at++]
-      const frame = isOf(chunk, loaded)
-        ? loaded
-        : await findFrame(store, "chunk", chunk.digest, (copy) =>
-            isOf(chunk, copy) ? copy : undefined,
-          )
-      if (frame === undefined) {
-        damaged.add(nameOf({ kind: "chunk", digest: chunk.digest }))
-        throw corrupted(digest, `has the chunk ${chunk.digest} damaged or missing`)
-      }
+      const frame = isOf(chunk, loaded) ? loaded : await findChunk(store, digest, chunk)
       frames.push(frame)
     }
     return frames
@@ -127,13 +158,12 @@ export const loadChunks =
 export const loadRecipe = async (store: PackSource, { digest, stat }: BlobRow): Promise<Recipe> => {
   const isSame = (other: BlobStat) =>
     other.digest === digest && other.size === stat.size && other.storedDigest === stat.storedDigest
-  const recipe = await findFrame(store, "recipe", digest, (frame) => {
+  const search = await findFrame(store, { kind: "recipe", digest }, digest, (frame) => {
     const read = frame.kind === "recipe" ? readRecipe(frame.stored) : undefined
     return read !== undefined && isSame(read.stat) ? read : undefined
   })
-  if (recipe !== undefined) return recipe
-  store.damaged.add(nameOf({ kind: "recipe", digest }))
-  throw corrupted(digest, "has a damaged recipe")
+  if (search.found !== undefined) return search.found
+  throw notFound(digest, "its recipe", search)
 }
 
 /** The recipe in a row, where there is room for it. */
@@ -143,9 +173,43 @@ export const recipeInRow = ({ stat, count, entries }: BlobRow): Recipe | undefin
 /** The recipe of a blob that must be there. */
 export const findRecipe = (store: PackSource, digest: Digest): Effect.Effect<Recipe, Failure> =>
   Effect.flatMap(findRow(store, digest), (row): Effect.Effect<Recipe, Failure> => {
-    if (row === undefined) return Effect.fail(absent(digest))
+    if (row === undefined) return Effect.fail(absent(digest, store.damage.of(digest)))
     const recipe = recipeInRow(row)
     return recipe === undefined
       ? Effect.tryPromise({ try: () => loadRecipe(store, row), catch: storageError("read") })
       : Effect.succeed(recipe)
   })
+
+/** Whether a frame of these bytes is there and not known to be damaged. */
+export const believedChunk = (
+  { index, damage }: Pick<PackSource, "index" | "damage">,
+  digest: Digest,
+): ChunkRow | undefined => {
+  const row = index.chunk(digest)
+  return row === undefined || damage.covers(row) ? undefined : row
+}
+
+/** Whether all that a content needs is in the index and not known to be damaged. */
+const isThere = async (source: PackSource, digest: Digest): Promise<boolean> => {
+  const row = source.index.blob(digest)
+  if (row === undefined) return believedChunk(source, digest) !== undefined
+  if (row === "damaged" || source.damage.covers(row)) return false
+  const recipe = recipeInRow(row) ?? (await loadRecipe(source, row))
+  for (let from = 0; from < recipe.count; from += pageCount)
+    for (const chunk of chunksOf(recipe, from, Math.min(from + pageCount, recipe.count)))
+      if (believedChunk(source, chunk.digest)?.storedDigest !== chunk.storedDigest) return false
+  return true
+}
+
+/** Content that was put again is no longer named with the damage that it was lost with. */
+export const forgetMended = async (source: PackSource): Promise<void> => {
+  const { damage } = source
+  const mended = new Set<Digest>()
+  for (const digest of new Set(damage.findings.flatMap(({ digests }) => digests)))
+    if (await isThere(source, digest).catch(() => false)) mended.add(digest)
+  damage.change((finding) => {
+    const digests = finding.digests.filter((digest) => !mended.has(digest))
+    if (digests.length === finding.digests.length) return [finding]
+    return finding.state === "replaced" && digests.length === 0 ? [] : [{ ...finding, digests }]
+  })
+}

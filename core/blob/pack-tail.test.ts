@@ -10,7 +10,10 @@ import { diskError, fileHandles, temporaryDirectory } from "./packs.contract.js"
 
 const directory = temporaryDirectory()
 const path = () => packPath(directory(), 1)
-const begin = (size?: number) => openTail({ directory: directory(), pack: 1, size, durable: true })
+const begin = (size?: number) => {
+  const last = size === undefined ? undefined : { size, header: 7 }
+  return openTail({ directory: directory(), pack: 1, last, durable: true })
+}
 
 afterEach(() => vi.restoreAllMocks())
 

@@ -6,7 +6,7 @@
  */
 import { type FileHandle, open, unlink } from "node:fs/promises"
 import { fileMode, syncDirectory } from "../disk/files.js"
-import { packHeader, packHeaderBytes } from "./pack.js"
+import { headerCheck, packHeader, packHeaderBytes } from "./pack.js"
 import { packPath, writeAt } from "./pack-files.js"
 
 // Held back at most, so that few writes carry many frames.
@@ -15,13 +15,15 @@ const gatherBytesMax = 4_194_304
 export interface PackTailOptions {
   readonly directory: string
   readonly pack: number
-  /** Of a pack that is there already and ends with a whole frame; without it, one is made. */
-  readonly size: number | undefined
+  /** A pack that is there already and ends with a whole frame; without it, one is made. */
+  readonly last: { readonly size: number; readonly header: number } | undefined
   readonly durable: boolean
 }
 
 export class PackTail {
   readonly pack: number
+  /** The CRC-32 in the header of the pack. */
+  readonly header: number
   readonly #path: string
   readonly #handle: FileHandle
   #end: number
@@ -30,9 +32,14 @@ export class PackTail {
   #synced: number
   #gathered: Array<Uint8Array> = []
 
-  constructor(pack: number, path: string, handle: FileHandle, end: number) {
+  constructor(
+    { directory, pack }: PackTailOptions,
+    handle: FileHandle,
+    { size: end, header }: { readonly size: number; readonly header: number },
+  ) {
     this.pack = pack
-    this.#path = path
+    this.header = header
+    this.#path = packPath(directory, pack)
     this.#handle = handle
     this.#end = end
     this.#kept = end
@@ -94,13 +101,15 @@ export class PackTail {
 
 /** Goes on with a pack, or makes one. Rejects with the error of the disk. */
 export const openTail = async (options: PackTailOptions): Promise<PackTail> => {
-  const { directory, pack, size, durable } = options
+  const { directory, pack, last, durable } = options
   const path = packPath(directory, pack)
-  const handle = await open(path, size === undefined ? "wx" : "r+", fileMode)
-  const tail = new PackTail(pack, path, handle, size ?? packHeaderBytes)
-  if (size !== undefined) return tail
+  const handle = await open(path, last === undefined ? "wx" : "r+", fileMode)
+  if (last !== undefined) return new PackTail(options, handle, last)
+  const header = packHeader()
+  const begun = { size: packHeaderBytes, header: headerCheck(header) }
+  const tail = new PackTail(options, handle, begun)
   try {
-    await writeAt(handle, 0, [packHeader()])
+    await writeAt(handle, 0, [header])
     if (durable) await syncDirectory(directory)
     return tail
   } catch (cause) {

@@ -11,7 +11,7 @@ import { syncDirectory } from "../disk/files.js"
 import { writeCause } from "../disk/room.js"
 import type { BlobFailure } from "../errors.js"
 import type { BlobIndex } from "./index-level.js"
-import type { Row } from "./index-row.js"
+import type { Mark, Row } from "./index-row.js"
 import { packHeaderBytes } from "./pack.js"
 import { openTail, PackTail } from "./pack-tail.js"
 import { blobFailure, stopped } from "./rules.js"
@@ -58,13 +58,21 @@ export interface PackWriter {
   readonly close: () => Promise<void>
 }
 
+/** A pack that can be appended to. */
+export interface LastPack {
+  readonly pack: number
+  readonly size: number
+  /** The CRC-32 in its header. */
+  readonly header: number
+}
+
 export interface PackWriterOptions {
   readonly directory: string
   readonly index: BlobIndex
   readonly durable: boolean
   readonly packBytesMax: number
   /** The pack to go on with, if the last one is whole. */
-  readonly last: { readonly pack: number; readonly size: number } | undefined
+  readonly last: LastPack | undefined
   readonly nextPack: number
 }
 
@@ -75,6 +83,14 @@ interface Entry {
   readonly task?: () => Promise<void>
   readonly settle: (failure: BlobFailure | undefined) => void
 }
+
+const markOf = ({ pack, header }: PackTail, end: number, ahead: boolean): Mark => ({
+  pack,
+  header,
+  end,
+  whole: true,
+  ahead,
+})
 
 const failureIn = (claims: Iterable<Claim>): BlobFailure | undefined => {
   for (const { state } of claims) if (typeof state !== "string") return state
@@ -210,7 +226,7 @@ class Writer implements PackWriter {
     const last = this.#last
     this.#last = undefined
     const pack = last?.pack ?? this.nextPack()
-    return openTail({ directory, durable, pack, size: last?.size })
+    return openTail({ directory, durable, pack, last })
   }
 
   async #write(): Promise<void> {
@@ -226,7 +242,7 @@ class Writer implements PackWriter {
     try {
       if (durable) await tail.sync()
       const rows = this.#placed.map(({ row }) => row)
-      await index.add(rows, [{ pack: tail.pack, end: tail.end, whole: true, ahead: !durable }])
+      await index.add(rows, [markOf(tail, tail.end, !durable)], true)
       tail.keep()
       for (const { claim } of this.#placed) this.#end(claim, "stored")
       this.#placed = []
@@ -265,7 +281,7 @@ class Writer implements PackWriter {
     try {
       if (!(await tail.sync())) return
       await syncDirectory(directory)
-      await index.add([], [{ pack: tail.pack, end: tail.kept, whole: true, ahead: false }])
+      await index.add([], [markOf(tail, tail.kept, false)])
     } catch (cause) {
       // The mark still says that rows may be ahead, so the next opening looks at their frames.
       this.#unsettled = cause

@@ -8,8 +8,8 @@
  */
 import { randomBytes } from "node:crypto"
 import { crc32 } from "node:zlib"
-import { type Digest, fromDigest, hasher, toDigest } from "../model/digest.js"
-import type { Form } from "./deflate.js"
+import { type Digest, digestOf, fromDigest, hasher, toDigest } from "../model/digest.js"
+import { type Form, rawBytes } from "./deflate.js"
 
 export const packFormat = 1
 export const packHeaderBytes = 28
@@ -65,6 +65,12 @@ export const readPackFormat = (bytes: Uint8Array): number | undefined => {
     ? header.readUInt32BE(4)
     : undefined
 }
+
+/** The CRC-32 in a header, whether it is right or not; 0 where there is none. */
+export const headerCheck = (header: Uint8Array): number =>
+  header.length < packHeaderBytes
+    ? 0
+    : Buffer.from(header.buffer, header.byteOffset, packHeaderBytes).readUInt32BE(24)
 
 /** A frame as it lies in a pack. */
 export const encodeFrame = (frame: Frame): Buffer => {
@@ -130,8 +136,16 @@ export const readAhead = (read: ReadPack): ReadPack => {
 }
 
 export type Scanned =
-  /** A frame whose header and stored bytes are whole. */
-  | { readonly type: "frame"; readonly offset: number; readonly header: FrameHeader }
+  /**
+   * A frame whose header and stored bytes are whole. `doubted`: behind damage, where it may be part
+   * of somebody's content. A chunk was inflated and compared then; a recipe is to be.
+   */
+  | {
+      readonly type: "frame"
+      readonly offset: number
+      readonly header: FrameHeader
+      readonly doubted: boolean
+    }
   /** Bytes between frames that are none. `header` when only the stored bytes are wrong. */
   | {
       readonly type: "damage"
@@ -158,6 +172,19 @@ const isWhole = async (read: ReadPack, offset: number, header: FrameHeader): Pro
   return toDigest(hash.bytes()) === header.storedDigest
 }
 
+/** Whether a chunk is what its header says, down to the bytes that it is named by. */
+const isGenuineChunk = async (read: ReadPack, offset: number, header: FrameHeader) => {
+  const { form, storedSize, size, digest, crc32: crc } = header
+  const stored = await read(offset + frameHeaderBytes, storedSize)
+  const raw = stored.length === storedSize ? rawBytes({ form, stored }, size, crc) : undefined
+  return raw !== undefined && crc32(raw) === crc && digestOf(raw) === digest
+}
+
+/** Whether a frame may be believed that lies behind damage. */
+const mayBelieve = async (read: ReadPack, offset: number, header: FrameHeader) =>
+  (await isWhole(read, offset, header)) &&
+  (header.kind === "recipe" || (await isGenuineChunk(read, offset, header)))
+
 /** The next place from `from` on where a whole frame begins, or `size`. */
 const findFrame = async (read: ReadPack, from: number, size: number): Promise<number> => {
   for (let at = from; at + frameHeaderBytes < size; ) {
@@ -169,7 +196,7 @@ const findFrame = async (read: ReadPack, from: number, size: number): Promise<nu
     else {
       const header = readFrameHeader(await read(at + found, frameHeaderBytes))
       const fits = header && at + found + frameHeaderBytes + header.storedSize <= size
-      if (fits && (await isWhole(read, at + found, header))) return at + found
+      if (fits && (await mayBelieve(read, at + found, header))) return at + found
       at += found + 1
     }
   }
@@ -198,7 +225,8 @@ const isTorn = async (read: ReadPack, from: number, size: number): Promise<boole
 /**
  * Goes through the frames of a pack of `size` bytes, from `from`, checking the stored bytes of
  * each. Damage costs only the frames it lies in: the scan goes on at the next whole frame. `read`
- * is asked for at most a window, whatever the bytes say, and should be one of `readAhead`.
+ * is asked for at most a window or a chunk, whatever the bytes say, and should be one of
+ * `readAhead`.
  */
 export async function* scanPack(
   read: ReadPack,
@@ -207,20 +235,25 @@ export async function* scanPack(
 ): AsyncGenerator<Scanned, void> {
   let at = from
   let end = from
+  // As far as the content of a frame can reach whose header is damaged.
+  let doubtedTo = from
   while (at < size) {
     const header = readFrameHeader(await read(at, Math.min(frameHeaderBytes, size - at)))
-    if (header === undefined) {
+    const next = header === undefined ? at : at + frameHeaderBytes + header.storedSize
+    const doubted = at < doubtedTo
+    const isFrame = header !== undefined && (!doubted || (await mayBelieve(read, at, header)))
+    if (!isFrame) {
+      doubtedTo = Math.max(doubtedTo, at + frameHeaderBytes + frameChunkBytesMax)
       const resumed = await findFrame(read, at + 1, size)
       if (resumed === size) break
       yield { type: "damage", from: at, to: resumed }
       at = resumed
       continue
     }
-    const next = at + frameHeaderBytes + header.storedSize
     // Nothing follows an unfinished frame: what looks like frames in it is somebody's content.
     if (next > size) break
-    if (await isWhole(read, at, header)) {
-      yield { type: "frame", offset: at, header }
+    if (doubted || (await isWhole(read, at, header))) {
+      yield { type: "frame", offset: at, header, doubted }
       end = next
     } else yield { type: "damage", from: at, to: next, header }
     at = next

@@ -22,6 +22,8 @@ import { afterEach, beforeEach } from "vitest"
 import { digestOf } from "../model/digest.js"
 import { BlobStore, type BlobStoreShape } from "./blob-store.js"
 import { defaultChunking } from "./chunk.js"
+import { type Finding, PackDamage } from "./damage.js"
+import { DamageRecord } from "./damage-record.js"
 import { layer } from "./filesystem.js"
 import { openIndex } from "./index-level.js"
 import type { Frame } from "./pack.js"
@@ -30,7 +32,6 @@ import { openPackReader } from "./pack-reader.js"
 import type { PackStore } from "./pack-store.js"
 import { openPackWriter } from "./pack-writer.js"
 import { type Recipe, recipeDraft } from "./recipe.js"
-import type { Finding } from "./recover.js"
 
 /** A directory for each test of the file, removed after it. */
 export const temporaryDirectory = (): (() => string) => {
@@ -48,6 +49,7 @@ const ignored = () => undefined
 export interface Opening {
   readonly durable?: boolean
   readonly packBytesMax?: number
+  readonly quarantine?: string
   readonly onFinding?: (finding: Finding) => void
 }
 
@@ -55,10 +57,10 @@ export interface Opening {
 export const useBlobs = <A, E>(
   directory: string,
   run: (blobs: BlobStoreShape) => Effect.Effect<A, E>,
-  { durable = true, packBytesMax = 1e9, onFinding = ignored }: Opening = {},
+  { durable = true, packBytesMax = 1e9, onFinding = ignored, ...rest }: Opening = {},
 ): Promise<A> => {
   const chunking = defaultChunking
-  const opened = layer({ directory, chunking, durable, packBytesMax, onFinding })
+  const opened = layer({ directory, chunking, durable, packBytesMax, onFinding, ...rest })
   return Effect.runPromise(Effect.provide(Effect.flatMap(BlobStore, run), opened))
 }
 
@@ -79,7 +81,14 @@ export const openParts = async (
     await reader.close()
     await index.close()
   }
-  return { index, reader, writer, damaged: new Set(), going: new Set(), leases: new Map(), close }
+  const damage = new PackDamage([])
+  const record = new DamageRecord({ directory, packs, quarantine: undefined, damage })
+  const notice = async (finding: Finding) => {
+    await record.take([finding], () => writer.roll())
+    return finding
+  }
+  const sets = { going: new Set<string>(), leases: new Map<string, number>() }
+  return { index, reader, writer, damage, record, notice, ...sets, close }
 }
 
 /** A chunk's frame, raw. */

@@ -100,6 +100,61 @@ describe("blobs that are only read", () => {
   })
 })
 
+describe("damage", () => {
+  const lost = (name: string) => ({ _tag: "BlobCorrupted", digest: digestOf(text(name)) })
+
+  it("is told as its owner would, known or not, and nothing is put on record", async () => {
+    await put("a")
+    await write(({ flush }) => flush)
+    const path = packPath(join(directory, "packs"), 1)
+    const bytes = readFileSync(path)
+    rmSync(path)
+    const missing = { pack: 1, from: 0, to: bytes.length, state: "missing" }
+    for (const isOnRecord of [false, true]) {
+      if (isOnRecord) await write(() => Effect.void)
+      const before = readdirSync(directory).sort()
+      await read((reading) =>
+        Effect.gen(function* () {
+          expect(reading.findings).toEqual([{ ...missing, digests: [digestOf(text("a"))] }])
+          const failure = yield* Effect.flip(all(reading.blobs.read(digestOf(text("a")))))
+          expect(failure).toMatchObject(lost("a"))
+          expect(failure.message).toContain("00000001.pack is missing")
+          yield* reading.renew
+          const again = yield* Effect.flip(all(reading.blobs.read(digestOf(text("a")))))
+          expect(again).toMatchObject(lost("a"))
+        }),
+      )
+      expect(readdirSync(directory).sort()).toEqual(before)
+      expect(before.includes("damaged")).toBe(isOnRecord)
+    }
+    writeFileSync(path, bytes)
+    await read((reading) =>
+      Effect.gen(function* () {
+        expect(reading.findings).toEqual([])
+        yield* expectThere(reading, "a")
+      }),
+    )
+  })
+
+  it("that a read comes upon is named, and other content is read", async () => {
+    await put("a", "b")
+    const path = packPath(join(directory, "packs"), 1)
+    const bytes = readFileSync(path)
+    bytes[200] = (bytes[200] ?? 0) ^ 1
+    writeFileSync(path, bytes)
+    const before = packsAsTheyAre()
+    await read((reading) =>
+      Effect.gen(function* () {
+        const failure = yield* Effect.flip(all(reading.blobs.read(digestOf(text("a")))))
+        expect(failure).toMatchObject({ ...lost("a"), where: { pack: "00000001.pack", from: 28 } })
+        yield* expectThere(reading, "b")
+      }),
+    )
+    expect(packsAsTheyAre()).toEqual(before)
+    expect(readdirSync(directory).sort()).toEqual(["index", "packs"])
+  })
+})
+
 describe("a pack that is being written", () => {
   it("ends where its whole frames end, and goes on when the next one is whole", async () => {
     await put("a")

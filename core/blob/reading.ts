@@ -11,10 +11,14 @@ import { borrow } from "../disk/borrow.js"
 import { BlobFailure } from "../errors.js"
 import { storageReason } from "../model/cause.js"
 import type { BlobStoreShape } from "./blob-store.js"
+import { type Finding, PackDamage } from "./damage.js"
+import { readDamage } from "./damage-file.js"
+import { located } from "./damage-record.js"
 import { readingOf } from "./filesystem.js"
 import { type BlobIndex, openIndex } from "./index-level.js"
 import { openPackReader } from "./pack-reader.js"
-import { type Finding, recover } from "./recover.js"
+import { forgetMended } from "./pack-store.js"
+import { recover } from "./recover.js"
 import { blobFailure } from "./rules.js"
 
 export interface ReadingOptions {
@@ -28,7 +32,7 @@ export interface BlobReading {
   readonly blobs: BlobStoreShape
   /** From now on what was put meanwhile can be read. */
   readonly renew: Effect.Effect<void, BlobFailure>
-  /** Bytes of packs that are no whole frames. */
+  /** All damage of packs that is known. */
   readonly findings: ReadonlyArray<Finding>
 }
 
@@ -49,15 +53,39 @@ const copyIndex = async ({ directory, temporary }: ReadingOptions): Promise<Blob
   return { ...opened, close }
 }
 
-const openStore = async (options: ReadingOptions) => {
+/** Tells what it finds, and takes nothing on record. */
+const openOnce = async (options: ReadingOptions) => {
   const packs = join(options.directory, "packs")
   const index = await copyIndex(options)
   try {
-    const { findings } = await recover(packs, index, "reader")
-    return { packs, index, findings, reader: openPackReader(packs), damaged: new Set<string>() }
+    const damage = new PackDamage(await readDamage(options.directory))
+    const { findings } = await recover(packs, index, damage, "reader")
+    for (const finding of findings) damage.add(finding)
+    const notice = async (finding: Finding) => {
+      const found = await located(packs, finding).catch(() => finding)
+      damage.add(found)
+      return found
+    }
+    return { packs, index, damage, notice, reader: openPackReader(packs), findings }
   } catch (cause) {
     await index.close()
     throw cause
+  }
+}
+
+/** The owner may have rewritten packs after their index was copied: then a newer copy knows. */
+const openStore = async (options: ReadingOptions) => {
+  let seen = ""
+  for (;;) {
+    const store = await openOnce(options)
+    const isGone = ({ state }: Finding) => state === "missing" || state === "replaced"
+    const lost = JSON.stringify(store.findings.filter(isGone))
+    if (lost === "[]" || lost === seen) {
+      await forgetMended(store)
+      return store
+    }
+    seen = lost
+    await store.index.close()
   }
 }
 
@@ -91,8 +119,8 @@ export const openReading = Effect.fnUntraced(function* (
     flush: Effect.void,
   }
   const renew = Effect.tryPromise({
-    try: async () => void (await recover(store.packs, store.index, "reader")),
+    try: async () => void (await recover(store.packs, store.index, store.damage, "follower")),
     catch: (cause) => blobFailure("read", cause),
   })
-  return { blobs, renew: Effect.uninterruptible(renew), findings: store.findings }
+  return { blobs, renew: Effect.uninterruptible(renew), findings: store.damage.findings }
 })

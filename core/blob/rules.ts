@@ -8,6 +8,8 @@ import { BlobCorrupted, BlobFailure, type Outcome } from "../errors.js"
 import { storageReason } from "../model/cause.js"
 import type { Digest } from "../model/digest.js"
 import type { ByteRange } from "./blob-store.js"
+import { type Finding, type Stretch, wording } from "./damage.js"
+import { packName } from "./pack-files.js"
 
 const nextSteps: Readonly<Record<BlobFailure["reason"], string>> = {
   full: "make room on the disk and try again",
@@ -46,9 +48,19 @@ export const corrupted = (
   digest: Digest,
   found: string,
   step = "restore it from a backup",
-): BlobCorrupted => new BlobCorrupted({ message: `blob ${digest} ${found}: ${step}`, digest })
+  where?: Stretch,
+): BlobCorrupted => {
+  const message = `blob ${digest} ${found}: ${step}`
+  if (where === undefined) return new BlobCorrupted({ message, digest })
+  const { pack, from, to } = where
+  return new BlobCorrupted({ message, digest, where: { pack: packName(pack), from, to } })
+}
 
-export const absent = (digest: Digest): BlobCorrupted => corrupted(digest, "is not in the store")
+/** `damage`: that with which it was lost. */
+export const absent = (digest: Digest, damage?: Finding): BlobCorrupted =>
+  damage === undefined
+    ? corrupted(digest, "is not in the store")
+    : corrupted(digest, `is lost, since ${wording(damage)}`, undefined, damage)
 
 /** What a promise of a driver may have been rejected with, as the port's errors. */
 export const storageError =

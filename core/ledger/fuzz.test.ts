@@ -166,7 +166,8 @@ const formats: ReadonlyArray<Format> = [
     samples: () =>
       [0, 1, 7].map((pack) => {
         const key = IndexRow.markKey(pack)
-        const mark = { pack, end: pack * 2 ** 40, whole: pack === 1, ahead: pack === 7 }
+        const flags = { whole: pack === 1, ahead: pack === 7 }
+        const mark = { pack, header: pack, end: pack * 2 ** 40, ...flags }
         return {
           bytes: IndexRow.encodeMark(mark),
           read: (bytes) => IndexRow.decodeMark(key, Buffer.from(bytes)),
