@@ -82,7 +82,7 @@ export type { OpenOptions } from "./ledger/local.js"
 export { openLedger, type PromiseLedger as Ledger, recover } from "./ledger/promise.js"
 export type { RecoverOptions } from "./ledger/recover.js"
 export type { Recovered as Recovery } from "./ledger/transfer.js"
-export type { Damage, Trust } from "./ledger/trust.js"
+export type { ContentDamage, Damage, Trust } from "./ledger/trust.js"
 export type { Durability } from "./log/event-log.js"
 export type {
   AnyMaterializer,

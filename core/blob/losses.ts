@@ -83,9 +83,11 @@ export const findLosses = async (
   let isStale = false
   for (const mark of marks.values()) {
     const loss = await lossOf(directory, files.get(mark.pack), mark)
-    if (loss === undefined || damage.knows(loss)) continue
+    if (loss === undefined) continue
+    isStale ||= loss.state === "replaced"
+    if (damage.knows(loss)) continue
     // What no fsync covered may be lost with the power: it was not promised.
-    isStale ||= mark.ahead || loss.state === "replaced"
+    isStale ||= mark.ahead
     if (!mark.ahead) findings.push({ ...loss, digests: await blobsIn(index, loss) })
   }
   return { findings, isStale }

@@ -32,9 +32,10 @@ const named =
   ({ name, version }: ArtifactVersion) =>
   <E>(error: E): E | BlobCorrupted => {
     if (!(error instanceof BlobCorrupted) || error.version !== undefined) return error
-    const { message, digest } = error
-    const whole = `version ${version} of ${name}: ${message}`
-    return new BlobCorrupted({ message: whole, digest, artifact: name, version })
+    const { digest, where } = error
+    const message = `version ${version} of ${name}: ${error.message}`
+    const lay = where === undefined ? {} : { where }
+    return new BlobCorrupted({ message, digest, ...lay, artifact: name, version })
   }
 
 /** The blobs of a version: what is damaged in them is named with it. */

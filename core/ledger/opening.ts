@@ -133,6 +133,7 @@ export const openEngine = Effect.fnUntraced(function* (place: Place, options: Ex
         ? repairs(place, { found, aside: store.beganAnew, stale: opened.stale, folded, head })
         : [],
     damaged: damageOf(reading, [...proven.damaged, ...stale(seen, head)]),
+    damagedContent: place.damagedContent ?? [],
   }
   const edge = reading === undefined ? proven.edge : undefined
   const sealer = new Sealer(
@@ -155,7 +156,6 @@ export const openEngine = Effect.fnUntraced(function* (place: Place, options: Ex
   // For who only ends the scope; a scope has no way to say that this failed.
   yield* Effect.addFinalizer(() => Effect.ignore(seal))
   const writer = yield* Writer.start(parts)
-  const all = allMaterializers(options.materializers ?? [])
   return {
     log,
     views,
@@ -167,7 +167,7 @@ export const openEngine = Effect.fnUntraced(function* (place: Place, options: Ex
     head: () => (reading === undefined ? views.head : headOf(views, folding)),
     place,
     seal,
-    materializers: all,
+    materializers: allMaterializers(options.materializers ?? []),
     commandsOwn,
     trust,
   } satisfies Omit<Engine, "isClosed">

@@ -7,7 +7,7 @@ import type { BlobFailure, LedgerReadOnly, LogFailure } from "../errors.js"
 import type { Identity } from "./identity.js"
 import type { WriteSeal } from "./seal.js"
 import type { Tip } from "./tip.js"
-import type { Damage } from "./trust.js"
+import type { ContentDamage, Damage } from "./trust.js"
 
 /** How a ledger is opened that can only be asked. */
 export interface Reading {
@@ -34,6 +34,8 @@ export interface Place {
    * were copied. Absent where content does not lie in packs.
    */
   readonly copyPacks?: (to: string) => Effect.Effect<number, BlobFailure>
+  /** What is known to be damaged of content. */
+  readonly damagedContent?: ReadonlyArray<ContentDamage>
   /** Absent where it may be written. */
   readonly reading?: Reading
 }

@@ -26,7 +26,7 @@ import { layoutOf } from "./layout.js"
 import { type LedgerOptions, openLedgerAt } from "./ledger.js"
 import type { Place } from "./place.js"
 import { decodeTip } from "./tip.js"
-import type { Damage } from "./trust.js"
+import { contentDamage, type Damage } from "./trust.js"
 
 export interface ReadingOptions {
   /** Of the ledger. */
@@ -82,6 +82,7 @@ export const openForReading = Effect.fnUntraced(function* (
     tip: tip === undefined ? undefined : decodeTip(tip),
     writeSeal: () => Effect.void,
     copyPacks: (to) => copyPacks(layout.packs, to),
+    damagedContent: contentDamage(blobs.findings),
     reading: {
       refusal: refusalOf(given),
       damaged: isRepaired ? repaired : [],

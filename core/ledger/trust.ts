@@ -6,6 +6,8 @@
  */
 import { isDeepStrictEqual } from "node:util"
 import * as Effect from "effect/Effect"
+import { type Finding, wording } from "../blob/damage.js"
+import { packName } from "../blob/pack-files.js"
 import { type LogFailure, RecordCorrupted, WrongLedger } from "../errors.js"
 import type { CoreRecorded } from "../event/catalog.js"
 import type { Codec } from "../event/codec.js"
@@ -30,6 +32,27 @@ export interface Damage {
   readonly text: string
 }
 
+/** Bytes of a pack that are not as they were stored. */
+export interface ContentDamage {
+  /** A file of `blob/packs/`. */
+  readonly pack: string
+  /** Bytes of it, half-open. */
+  readonly from: number
+  readonly to: number
+  /** Content that is lost with them, or may be, as far as it is known. */
+  readonly digests: ReadonlyArray<Digest>
+  /** One sentence. */
+  readonly text: string
+}
+
+export const contentDamage = (findings: ReadonlyArray<Finding>): ReadonlyArray<ContentDamage> =>
+  findings
+    .filter(({ state }) => state !== "torn")
+    .map((finding) => {
+      const { pack, from, to, digests } = finding
+      return { pack: packName(pack), from, to, digests, text: wording(finding) }
+    })
+
 /** What opening proved, and what it put right. */
 export interface Trust {
   readonly ledger: Id
@@ -51,6 +74,11 @@ export interface Trust {
   readonly repaired: ReadonlyArray<string>
   /** What opening found damaged: nothing, or the ledger is read only. */
   readonly damaged: ReadonlyArray<Damage>
+  /**
+   * What is known to be damaged of content: found now, by an earlier opening or by a read before.
+   * Reads of it fail by name, everything else works; what is saved again is there again.
+   */
+  readonly damagedContent: ReadonlyArray<ContentDamage>
 }
 
 export interface Checked {

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import type { Finding } from "../blob/damage.js"
 import * as Filesystem from "../blob/filesystem.js"
 import { copyPacks as copyPacksTo } from "../blob/pack-copy.js"
 import { Damage } from "../disk/damage.js"
@@ -30,6 +31,7 @@ import type { Place } from "./place.js"
 import { beginOpening, endOpening, giveUpOpening, keepOpening } from "./quarantine.js"
 import { openForReading } from "./reading.js"
 import { decodeTip, encodeTip } from "./tip.js"
+import { contentDamage } from "./trust.js"
 
 export interface WritingOptions {
   readonly directory: string
@@ -131,7 +133,12 @@ const prepare = Effect.fnUntraced(function* (options: WritingOptions) {
   return { layout, place, damage: undefined }
 })
 
-const storesOf = ({ log, view, blob, quarantine }: Layout, place: Place, durability: Durability) =>
+const storesOf = (
+  { log, view, blob, quarantine }: Layout,
+  place: Place,
+  durability: Durability,
+  onFinding: (finding: Finding) => void,
+) =>
   Layer.mergeAll(
     LevelLog.layer({ directory: log, durability, create: false }),
     LevelViews.layer({
@@ -142,6 +149,8 @@ const storesOf = ({ log, view, blob, quarantine }: Layout, place: Place, durabil
       directory: blob,
       chunking: place.identity.chunking,
       durable: durability === "synced",
+      quarantine,
+      onFinding,
     }),
   )
 
@@ -179,10 +188,12 @@ const allOrNothing = Effect.fnUntraced(function* <A, E>(
 const open = Effect.fnUntraced(function* (given: WritingOptions, options: LedgerOptions) {
   const { directory, durability } = given
   const { layout, place, damage } = yield* prepare(given)
-  const stores = storesOf(layout, place, durability)
-  const opened = Effect.flatMap(Layer.build(stores), (context) =>
-    Effect.provide(openLedgerAt(place, options), context),
-  )
+  const findings: Array<Finding> = []
+  const stores = storesOf(layout, place, durability, (finding) => void findings.push(finding))
+  const opened = Effect.flatMap(Layer.build(stores), (context) => {
+    const known = { ...place, damagedContent: contentDamage(findings) }
+    return Effect.provide(openLedgerAt(known, options), context)
+  })
   // What is known to be damaged is not opened: LevelDB may even end the process over it.
   const proven = yield* Effect.exit(
     damage === undefined ? allOrNothing(opened) : Effect.fail(damage),
