@@ -112,10 +112,11 @@ const copyEvents = Effect.fnUntraced(function* (
 
 const fill = Effect.fnUntraced(function* (source: Source, directory: string, isNew: boolean) {
   const { place, log } = source
-  const { packs, tip, tmp } = layoutOf(directory)
+  const layout = layoutOf(directory)
+  const { tip, tmp } = layout
   // First: what these events name is in the packs by now.
   const head = yield* log.head
-  const bytes = yield* place.copyPacks?.(packs) ?? Effect.succeed(0)
+  const bytes = yield* place.copyPacks?.(layout) ?? Effect.succeed(0)
   const { begun, edge, generation } = yield* copyEvents(source, directory, head, isNew)
   const seal = encodeTip({ ledger: place.identity.id, edge, generation })
   yield* attempt(directory, () => replaceFile(tip, seal, tmp))

@@ -223,6 +223,22 @@ describe("a lost pack", () => {
   })
 })
 
+it("a backup that is made again keeps what its original has lost", async () => {
+  const directory = await made()
+  const copy = join(directory, "..", "backup")
+  const ledger = await opened(directory)
+  await ledger.backup(copy)
+  await ledger.close()
+  rmSync(packOf(directory))
+  const damaged = await opened(directory)
+  await expectLost(damaged, "a")
+  await damaged.save("f", contentOf("f"))
+  await damaged.backup(copy)
+  const backup = await opened(copy)
+  expect(backup.trust).toMatchObject({ damaged: [], damagedContent: [] })
+  await expectWhole(backup, [...names, "f"])
+})
+
 it("a torn tail is no damage, and is never appended to", async () => {
   const directory = await made()
   appendFileSync(packOf(directory), readFileSync(packOf(directory)).subarray(28, 600))

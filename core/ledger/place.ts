@@ -5,6 +5,7 @@
 import type * as Effect from "effect/Effect"
 import type { BlobFailure, LedgerReadOnly, LogFailure } from "../errors.js"
 import type { Identity } from "./identity.js"
+import type { Layout } from "./layout.js"
 import type { WriteSeal } from "./seal.js"
 import type { Tip } from "./tip.js"
 import type { ContentDamage, Damage } from "./trust.js"
@@ -30,10 +31,10 @@ export interface Place {
   readonly end?: number | undefined
   readonly writeSeal: WriteSeal
   /**
-   * Brings the packs in another directory up to those here, durably; answers with the bytes that
-   * were copied. Absent where content does not lie in packs.
+   * Brings the packs of another ledger directory up to those here, durably; answers with the bytes
+   * that were copied. Absent where content does not lie in packs.
    */
-  readonly copyPacks?: (to: string) => Effect.Effect<number, BlobFailure>
+  readonly copyPacks?: (to: Layout) => Effect.Effect<number, BlobFailure>
   /** What is known to be damaged of content. */
   readonly damagedContent?: ReadonlyArray<ContentDamage>
   /** Absent where it may be written. */

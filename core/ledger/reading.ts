@@ -81,7 +81,7 @@ export const openForReading = Effect.fnUntraced(function* (
     directory,
     tip: tip === undefined ? undefined : decodeTip(tip),
     writeSeal: () => Effect.void,
-    copyPacks: (to) => copyPacks(layout.packs, to),
+    copyPacks: ({ packs: to, quarantine }) => copyPacks({ from: layout.packs, to, quarantine }),
     damagedContent: contentDamage(blobs.findings),
     reading: {
       refusal: refusalOf(given),

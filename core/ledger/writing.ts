@@ -126,7 +126,8 @@ const prepare = Effect.fnUntraced(function* (options: WritingOptions) {
       },
       catch: sealFailure(layout.tip),
     })
-  const copyPacks = (to: string) => copyPacksTo(layout.packs, to)
+  const copyPacks: Place["copyPacks"] = ({ packs: to, quarantine }) =>
+    copyPacksTo({ from: layout.packs, to, quarantine })
   const known = { identity, directory, tip, generation, writeSeal, copyPacks }
   if (end instanceof Damage) return { layout, place: known, damage: damaged(directory, end) }
   const place: Place = { ...known, end }
