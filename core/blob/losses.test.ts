@@ -35,7 +35,7 @@ const many = [3, 4, 5, 6, 7, 8].map((seed) => frameOf(noise(300, seed)))
 const [small, large] = [recipeOf(few), recipeOf(many)]
 
 const losses = async (damage = new PackDamage([])) =>
-  findLosses(packs(), index, await listPacks(packs()), await index.marks(), damage)
+  findLosses(index, await listPacks(packs()), (await index.marks()).values(), damage)
 
 describe("a loss", () => {
   it("is named with the blobs that have a recipe in it, or one of few chunks", async () => {

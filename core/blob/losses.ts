@@ -2,7 +2,7 @@
  * What packs have lost since they were indexed, and which known damage is there no longer: the
  * packs held against the marks of their index, and against what is on record.
  *
- * Looks at names, sizes, headers and damaged stretches, never at whole packs. Changes no file.
+ * Looks at sizes and damaged stretches, never at whole packs. Changes no file.
  */
 import { open } from "node:fs/promises"
 import type { Digest } from "../model/digest.js"
@@ -10,7 +10,6 @@ import { type Finding, type PackDamage, type Stretch, stretchOf } from "./damage
 import type { BlobIndex } from "./index-level.js"
 import type { Mark } from "./index-row.js"
 import {
-  headerCheck,
   packFormat,
   packHeaderBytes,
   type ReadPack,
@@ -23,7 +22,7 @@ import { chunksOf } from "./recipe.js"
 
 export interface Losses {
   readonly findings: ReadonlyArray<Finding>
-  /** Whether the index names frames that were never promised, or are of another pack. */
+  /** Whether the index names frames that were never promised. */
   readonly isStale: boolean
 }
 
@@ -35,9 +34,6 @@ const reading = async <A>(path: string, run: (read: ReadPack) => Promise<A>): Pr
     await handle.close()
   }
 }
-
-const headerOf = (directory: string, { pack, size }: PackFile): Promise<Uint8Array> =>
-  reading(packPath(directory, pack), (read) => read(0, Math.min(size, packHeaderBytes)))
 
 /** The blobs that lose something with a stretch. Goes through the whole index. */
 const blobsIn = async (index: BlobIndex, { pack, from }: Stretch) => {
@@ -58,39 +54,42 @@ const blobsIn = async (index: BlobIndex, { pack, from }: Stretch) => {
   return [...digests]
 }
 
-const lossOf = async (
-  directory: string,
-  file: PackFile | undefined,
-  { pack, end, header }: Mark,
-): Promise<Omit<Finding, "digests"> | undefined> => {
-  if (file === undefined) return { pack, from: 0, to: end, state: "missing" }
-  const found = await headerOf(directory, file)
-  const isOther = readPackFormat(found) === packFormat && headerCheck(found) !== header
-  if (isOther) return { pack, from: 0, to: end, state: "replaced" }
-  return file.size < end ? { pack, from: file.size, to: end, state: "missing" } : undefined
+const lossOf = (size: number | undefined, { pack, end }: Mark): Stretch | undefined => {
+  if (size === undefined) return { pack, from: 0, to: end }
+  return size < end ? { pack, from: size, to: end } : undefined
 }
 
 /** What was indexed, and is there no more. Of what is known already nothing is said. */
 export const findLosses = async (
-  directory: string,
   index: BlobIndex,
   packs: ReadonlyArray<PackFile>,
-  marks: ReadonlyMap<number, Mark>,
+  marks: Iterable<Mark>,
   damage: PackDamage,
 ): Promise<Losses> => {
-  const files = new Map(packs.map((file) => [file.pack, file]))
+  const sizes = new Map(packs.map(({ pack, size }) => [pack, size]))
   const findings: Array<Finding> = []
   let isStale = false
-  for (const mark of marks.values()) {
-    const loss = await lossOf(directory, files.get(mark.pack), mark)
-    if (loss === undefined) continue
-    isStale ||= loss.state === "replaced"
-    if (damage.knows(loss)) continue
+  for (const mark of marks) {
+    const loss = lossOf(sizes.get(mark.pack), mark)
+    if (loss === undefined || damage.knows({ ...loss, state: "missing" })) continue
     // What no fsync covered may be lost with the power: it was not promised.
-    isStale ||= mark.ahead
-    if (!mark.ahead) findings.push({ ...loss, digests: await blobsIn(index, loss) })
+    if (mark.ahead) isStale = true
+    else findings.push({ ...loss, state: "missing", digests: await blobsIn(index, loss) })
   }
   return { findings, isStale }
+}
+
+/** What was indexed of packs in whose place others lie. */
+export const findReplaced = async (
+  index: BlobIndex,
+  marks: Iterable<Mark>,
+): Promise<ReadonlyArray<Finding>> => {
+  const findings: Array<Finding> = []
+  for (const { pack, end } of marks) {
+    const loss = { pack, from: 0, to: end }
+    findings.push({ ...loss, state: "replaced", digests: await blobsIn(index, loss) })
+  }
+  return findings
 }
 
 const isWhole = async (read: ReadPack, { from, to }: Stretch): Promise<boolean> => {

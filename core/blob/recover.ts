@@ -9,7 +9,7 @@ import { BlobFailure } from "../errors.js"
 import { type Finding, PackDamage } from "./damage.js"
 import type { BlobIndex } from "./index-level.js"
 import type { Mark } from "./index-row.js"
-import { findLosses, forgetHealed } from "./losses.js"
+import { findLosses, findReplaced, forgetHealed } from "./losses.js"
 import { listPacks, type PackFile, removeUnfinished } from "./pack-files.js"
 import type { LastPack } from "./pack-writer.js"
 import { Recovery, type Role } from "./recovery.js"
@@ -58,11 +58,14 @@ class Opening {
     const marks = await orDamaged(() => this.#marks())
     const losses = marks && (await orDamaged(() => this.#losses(marks)))
     const isStale = losses === undefined || losses.isStale || !this.#damage.isComplete
-    const recovered = isStale ? undefined : await orDamaged(() => this.#recover(marks ?? new Map()))
     const lost = this.#role === "follower" ? [] : (losses?.findings ?? [])
-    if (recovered?.lost === false) return this.#end(recovered, marks, lost)
+    const recovered = isStale ? undefined : await orDamaged(() => this.#recover(marks ?? new Map()))
+    const replaced = recovered?.replaced ?? []
+    if (recovered?.lost === false && replaced.length === 0) return this.#end(recovered, marks, lost)
+    const others = (await orDamaged(() => findReplaced(this.#index, replaced))) ?? []
+    const gone = lost.filter(({ pack }) => !others.some((other) => other.pack === pack))
     await this.#index.clear()
-    return this.#end(await this.#recover(new Map()), marks, lost)
+    return this.#end(await this.#recover(new Map()), marks, [...gone, ...others])
   }
 
   async #marks(): Promise<Marks> {
@@ -73,8 +76,7 @@ class Opening {
   }
 
   async #losses(marks: Marks) {
-    const packs = this.#packs
-    const losses = await findLosses(this.#directory, this.#index, packs, marks, this.#damage)
+    const losses = await findLosses(this.#index, this.#packs, marks.values(), this.#damage)
     const isMoved = this.#role === "follower" && losses.findings.length > 0
     return isMoved ? { ...losses, isStale: true } : losses
   }
@@ -84,7 +86,8 @@ class Opening {
     let last: LastPack | undefined
     for (const file of this.#packs) last = await recovery.pack(file, marks.get(file.pack))
     await recovery.finish()
-    return { last, findings: recovery.findings, lost: recovery.lost }
+    const { findings, lost, replaced } = recovery
+    return { last, findings, lost, replaced }
   }
 
   #end(

@@ -81,6 +81,8 @@ export class Recovery {
   readonly marks: Array<Mark> = []
   /** Whether a pack has lost frames that the index may name. */
   lost = false
+  /** Marks of packs in whose place others lie, which are not looked at. */
+  readonly replaced: Array<Mark> = []
   readonly #directory: string
   readonly #index: BlobIndex
   readonly #role: Role
@@ -104,13 +106,18 @@ export class Recovery {
     const isOwner = this.#role === "owner"
     const handle = await open(path, isOwner && size > from ? "r+" : "r")
     try {
-      const read = readAhead((offset, length) => readAt(handle, offset, length))
-      const bytes = await read(0, Math.min(packHeaderBytes, size))
+      const bytes = await readAt(handle, 0, Math.min(packHeaderBytes, size))
       const header = headerCheck(bytes)
+      const isOther = readPackFormat(bytes) === packFormat && mark && mark.header !== header
+      if (isOther) {
+        this.replaced.push(mark)
+        return undefined
+      }
       let whole = this.#header(bytes, file) && mark?.whole !== false && size >= (mark?.end ?? 0)
       if (size > from) {
         // What is indexed counts as durable, and a killed writer may not have come to its fsync.
         if (isOwner) await handle.datasync()
+        const read = readAhead((offset, length) => readAt(handle, offset, length))
         const { end, isWhole } = await this.#frames(read, file, from)
         if (!isWhole && mark?.ahead === true) this.lost = isOwner
         whole &&= isWhole
