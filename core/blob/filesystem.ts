@@ -19,6 +19,7 @@ import { packBytesMax as packBytesMaxDefault } from "../limits.js"
 import { type BlobStat, BlobStore, type BlobStoreShape, type Chunking } from "./blob-store.js"
 import { fastcdc } from "./chunk.js"
 import { removeBlobs } from "./compact.js"
+import { behind } from "./index-behind.js"
 import { openIndex } from "./index-level.js"
 import { takeIn } from "./intake.js"
 import { beginDraft } from "./pack-draft.js"
@@ -57,9 +58,10 @@ const openStore = async (options: FilesystemOptions): Promise<Opened> => {
   const { directory, durable, packBytesMax = packBytesMaxDefault } = options
   const packs = join(directory, "packs")
   await mkdir(packs, { recursive: true, mode: directoryMode })
-  const index = await openIndex(join(directory, "index"))
+  const opened = await openIndex(join(directory, "index"))
+  const index = behind(opened)
   try {
-    const { packs: files, last, findings } = await recover(packs, index)
+    const { packs: files, last, findings } = await recover(packs, opened)
     const nextPack = (files.at(-1)?.pack ?? 0) + 1
     const resumed = last !== undefined && last.size < packBytesMax ? last : undefined
     const written = { directory: packs, index, durable, packBytesMax, last: resumed, nextPack }

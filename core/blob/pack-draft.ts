@@ -14,6 +14,7 @@ import { encodeFrame, type Frame, type FrameKind } from "./pack.js"
 import type { PackStore } from "./pack-store.js"
 import { type Claim, type Handed, nameOf, type Unplaced } from "./pack-writer.js"
 import { recipeFrame } from "./recipe.js"
+import { blobFailure } from "./rules.js"
 
 const chunkRow = ({ digest, storedSize, storedDigest }: Frame): Unplaced => ({
   kind: "chunk",
@@ -27,6 +28,10 @@ class PackDraft implements BlobDraft {
   readonly #leased: Array<string> = []
   readonly #mended: Array<string> = []
   #needs: Array<Claim> = []
+  /** Chunks that were looked for in vain, with how much had been stored until then. */
+  readonly #missed = new Map<Digest, number>()
+  /** Why the index could not be asked. */
+  #unread: unknown
 
   constructor(store: PackStore) {
     this.#store = store
@@ -38,7 +43,7 @@ class PackDraft implements BlobDraft {
     if (claim?.row.kind === "recipe") return claim.row.stat
     const name = nameOf({ kind: "recipe", digest })
     if (going.has(name) || damaged.has(name)) return undefined
-    const row = quietly(() => index.blob(digest))
+    const row = this.#look(() => index.blob(digest))
     if (row === undefined || row === "damaged") return undefined
     // Which chunks a long blob has is not known here: with any damage about, they are looked at.
     const isWhole =
@@ -47,7 +52,7 @@ class PackDraft implements BlobDraft {
   }
 
   readonly chunk: BlobDraft["chunk"] = (digest) => {
-    const { index, going, damaged, leases } = this.#store
+    const { index, going, damaged, leases, writer } = this.#store
     const claim = this.#claimOn("chunk", digest)
     if (claim?.row.kind === "chunk") return claim.row
     const name = nameOf({ kind: "chunk", digest })
@@ -56,8 +61,12 @@ class PackDraft implements BlobDraft {
       this.#mended.push(name)
       return undefined
     }
-    const row = quietly(() => index.chunk(digest))
-    if (row === undefined) return undefined
+    if (this.#missed.get(digest) === writer.storedCount) return undefined
+    const row = this.#look(() => index.chunk(digest))
+    if (row === undefined) {
+      this.#missed.set(digest, writer.storedCount)
+      return undefined
+    }
     leases.set(name, (leases.get(name) ?? 0) + 1)
     this.#leased.push(name)
     return row
@@ -123,23 +132,25 @@ class PackDraft implements BlobDraft {
     return this.#needs
   }
 
+  /** An index that cannot be read knows nothing, and the put fails before it writes. */
+  #look<A>(look: () => A): A | undefined {
+    try {
+      return look()
+    } catch (cause) {
+      this.#unread = cause
+      return undefined
+    }
+  }
+
   /** Hands the frames in within the turn that looked at the claims: no other put can intervene. */
   #write(handed: ReadonlyArray<Handed>, durable: boolean): Effect.Effect<void, BlobFailure> {
+    if (this.#unread !== undefined) return Effect.fail(blobFailure("put", this.#unread))
     const written = this.#store.writer.append(handed, [...this.#waiting()], durable)
     for (const { claim } of handed) this.#needs.push(claim)
     return Effect.flatMap(
       Effect.promise(() => written),
       (failure) => (failure === undefined ? Effect.void : Effect.fail(failure)),
     )
-  }
-}
-
-/** An index that cannot be read knows nothing: the put then fails where it would write to it. */
-const quietly = <A>(look: () => A): A | undefined => {
-  try {
-    return look()
-  } catch {
-    return undefined
   }
 }
 
