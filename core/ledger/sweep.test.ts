@@ -110,7 +110,7 @@ const perform = async (
   }
   let ledger = act === undefined ? undefined : await open()
   if (operation === "close" && mode !== "again")
-    await ledger?.logMetadata({ artifact: "model" }, { n: 4 }, { idempotencyKey: "before" })
+    await ledger?.save("model", text("last"), { idempotencyKey: "before" })
   stage.tell({ step: "ready" })
   await stage.told()
   await attempt("act", async () => {
@@ -176,7 +176,7 @@ const sweeps: ReadonlyArray<Sweep> = [
   onClosed("read"),
   onClosed("recover"),
   onClosed("rebuild"),
-  onClosed("close", "metadata-logged"),
+  onClosed("close", "version-saved"),
   onClosed("open"),
   on("was killed behind its log", 6)("open"),
   on("was killed before it", 5)("open"),
@@ -257,7 +257,7 @@ const prepare = async (): Promise<void> => {
   const calls = (await pointsOf(save)).filter(({ fault }) => fault === "KILL")
   const states: ReadonlyArray<readonly [State, string]> = [
     ["was killed behind its log", "view"],
-    ["was killed before it", "blob/index"],
+    ["was killed before it", "log"],
   ]
   for (const [state, place] of states) {
     const point = calls.find(({ call }) => call.path.startsWith(`ledger/${place}/`))
