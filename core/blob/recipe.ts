@@ -121,12 +121,13 @@ export const recipeDraft = (): RecipeDraft => {
 
 /** The frame of a recipe. Always raw: it is mostly digests. */
 export const recipeFrame = ({ stat, entries }: Recipe): Frame => {
+  // In the order in which they are packed.
   const bytes = pack({
+    chunks: entries,
+    crc32: stat.crc32,
     sha256: fromDigest(stat.digest),
     size: stat.size,
-    crc32: stat.crc32,
     stored: fromDigest(stat.storedDigest),
-    chunks: entries,
   })
   const digest = digestOf(bytes)
   const size = bytes.length

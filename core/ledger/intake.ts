@@ -144,23 +144,24 @@ const putFile = (
   blobs: BlobStoreShape,
   { path, source }: Written,
 ): Effect.Effect<TreeEntry, Refusal | Failure> =>
+  // Here and below, members are in the order in which they are packed: nothing has to be sorted.
   Effect.map(blobs.put<Refusal | Failure>(source), ({ size, digest }) => ({
-    path,
-    kind: "file",
-    size,
     digest,
+    kind: "file",
+    path,
+    size,
   }))
 
 /** Stores the manifests of a tree that is too large for an event. */
 const storeTree = (blobs: BlobStoreShape, tree: Tree): Effect.Effect<Content, Failure> => {
   const { digest, size, manifests } = summarizeTree(tree)
   if (tree.length <= treeInlineCountMax)
-    return Effect.succeed({ digest, size, count: tree.length, entries: tree })
+    return Effect.succeed({ count: tree.length, digest, entries: tree, size })
   const stored = Effect.forEach(manifests, (manifest) => blobs.put<never>(manifest), {
     concurrency: intakeCountMax,
     discard: true,
   })
-  return Effect.as(stored, { digest, size, count: tree.length })
+  return Effect.as(stored, { count: tree.length, digest, size })
 }
 
 /** What can be read off the value. It never fails a save: what cannot be had is left out. */
