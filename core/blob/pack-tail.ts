@@ -11,6 +11,8 @@ import { packPath, writeAt } from "./pack-files.js"
 
 // Held back at most, so that few writes carry many frames.
 const gatherBytesMax = 4_194_304
+// Joined before they are written: handing many small pieces over costs more than copying them.
+const joinBytesMax = 262_144
 
 export interface PackTailOptions {
   readonly directory: string
@@ -61,7 +63,9 @@ export class PackTail {
     const gathered = this.#gathered
     if (gathered.length === 0) return
     this.#gathered = []
-    await writeAt(this.#handle, this.#written, gathered)
+    const isJoined = this.#end - this.#written <= joinBytesMax
+    const pieces = isJoined ? [Buffer.concat(gathered)] : gathered
+    await writeAt(this.#handle, this.#written, pieces)
     this.#written = this.#end
   }
 

@@ -16,7 +16,7 @@ let used = pool.length
 const fill = (): void => {
   randomFillSync(pool)
   // The low five bits of a byte: each of the 32 characters is equally likely.
-  for (const [at, byte] of pool.entries()) pool[at] = alphabet[byte & 31] ?? 0
+  for (let at = 0; at < pool.length; at += 1) pool[at] = alphabet[(pool[at] ?? 0) & 31] ?? 0
   used = 0
 }
 
