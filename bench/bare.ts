@@ -12,6 +12,13 @@ import type { Contender } from "./measure.js"
 type Bytes = Uint8Array
 export type Store = Level<Uint8Array, Uint8Array>
 
+/** A thousand rows or fewer. */
+export interface PackedRows {
+  /** Of a key, of its value, of the next key, … */
+  readonly lengths: Uint32Array
+  readonly bytes: Uint8Array
+}
+
 const recordHeaderBytes = 5
 const rowHeaderBytes = 4
 
@@ -34,9 +41,34 @@ const valuesOf = async (directory: string): Promise<ReadonlyArray<readonly [Byte
 export const recordsOf = async (ledger: string): Promise<ReadonlyArray<Bytes>> =>
   (await valuesOf(join(ledger, "log"))).slice(1).map(([, value]) => value)
 
-/** All rows of the views of a closed ledger, with their keys. */
-export const rowsOf = (ledger: string): Promise<ReadonlyArray<readonly [Bytes, Bytes]>> =>
-  valuesOf(join(ledger, "view"))
+/**
+ * All rows of the views of a closed ledger, each key before its value, in few buffers: millions of
+ * small ones would slow down the garbage collector for whoever is measured beside them.
+ */
+export const rowsOf = async (ledger: string): Promise<ReadonlyArray<PackedRows>> => {
+  const store = await openStore(join(ledger, "view"))
+  const iterator = store.iterator({ highWaterMarkBytes: 262_144 })
+  const packed: Array<PackedRows> = []
+  for (;;) {
+    const entries = await iterator.nextv(1_000)
+    if (entries.length === 0) break
+    const lengths = entries.flat().map(({ length }) => length)
+    packed.push({ lengths: Uint32Array.from(lengths), bytes: Buffer.concat(entries.flat()) })
+  }
+  await iterator.close()
+  await store.close()
+  return packed
+}
+
+const unpackRows = function* ({ lengths, bytes }: PackedRows) {
+  let at = 0
+  const next = (length = 0): Bytes => {
+    at += length
+    return bytes.subarray(at - length, at)
+  }
+  for (let index = 0; index < lengths.length; index += 2)
+    yield { type: "put", key: next(lengths[index]), value: next(lengths[index + 1]) } as const
+}
 
 const isVersion = (row: Bytes): boolean => {
   const body: unknown = unpack(row.subarray(rowHeaderBytes))
@@ -93,15 +125,9 @@ export const fill = async (store: Store, values: ReadonlyArray<Bytes>): Promise<
     await store.batch(puts.slice(start, start + 1_000))
 }
 
-/** Puts these rows, as many in a batch as a ledger folds events at once. */
-export const putAll = async (
-  store: Store,
-  rows: ReadonlyArray<readonly [Bytes, Bytes]>,
-): Promise<void> => {
-  for (let start = 0; start < rows.length; start += 1_000)
-    await store.batch(
-      rows.slice(start, start + 1_000).map(([key, value]) => ({ type: "put", key, value })),
-    )
+/** Puts these rows, a thousand in a batch. */
+export const putAll = async (store: Store, rows: ReadonlyArray<PackedRows>): Promise<void> => {
+  for (const packed of rows) await store.batch([...unpackRows(packed)])
 }
 
 /** Iterates over everything and unpacks what is behind the header of each record. */

@@ -83,6 +83,13 @@ export const heldEventCountMax = 1_024
 export const heldBytesMax = 4_194_304
 // So many times as much may be held while rows are being stored: beyond that, writes wait for it.
 export const heldTimesMax = 4
+
+// Rows of the blob index that are held until so many frames, or bytes of them, have come together:
+// what a kill leaves to be read again.
+export const indexHeldCountMax = 512
+export const indexHeldBytesMax = 16_777_216
+// So many times as much may be held while rows are being written: beyond that, puts wait for it.
+export const indexHeldTimesMax = 4
 // Live rows that stay decoded, in bytes as they are stored; up to twice as many are in memory.
 export const liveRowsBytesMax = 4_194_304
 

@@ -102,6 +102,8 @@ export interface Cuts {
   readonly whole: (content: Uint8Array) => Generator<Uint8Array, void>
   /** A cutter for one content. */
   readonly pieces: () => Cutter
+  /** Content of so many bytes or fewer is one chunk, whatever it says. */
+  readonly min: number
 }
 
 const makeCutter = (scan: Scan, max: number): Cutter => {
@@ -164,5 +166,6 @@ export const fastcdc = (chunking: Chunking): Cuts => {
       }
     },
     pieces: () => makeCutter(scanner(chunking, gear), chunking.max),
+    min: chunking.min,
   }
 }

@@ -37,7 +37,6 @@ const deflateAsync = promisify<Uint8Array, typeof parameters, Buffer>(deflateRaw
  * shrink at all. Costs a twentieth of deflating a chunk of noise to find out.
  */
 const isNoise = (raw: Uint8Array): boolean => {
-  if (raw.length <= syncBytesMax) return false
   const sampleAt = (part: number) => {
     const start = Math.floor(raw.length * part)
     return raw.subarray(start, start + sampleBytes)
@@ -52,12 +51,16 @@ const choose = (raw: Uint8Array, deflated: Uint8Array): StoredForm =>
     ? { form: "deflate", stored: deflated }
     : { form: "raw", stored: raw }
 
+/** The form in which a chunk is kept, where it is found at once: undefined for a larger chunk. */
+export const storedFormNow = (raw: Uint8Array): StoredForm | undefined =>
+  raw.length <= syncBytesMax ? choose(raw, deflateRawSync(raw, parameters)) : undefined
+
 /** The form in which a chunk is kept. Another build of zlib may give another. Raw is not copied. */
 export const storedForm = (raw: Uint8Array): Effect.Effect<StoredForm> =>
   Effect.suspend(() => {
+    const now = storedFormNow(raw)
+    if (now !== undefined) return Effect.succeed(now)
     if (isNoise(raw)) return Effect.succeed({ form: "raw", stored: raw })
-    if (raw.length <= syncBytesMax)
-      return Effect.succeed(choose(raw, deflateRawSync(raw, parameters)))
     return Effect.map(
       Effect.promise(() => deflateAsync(raw, parameters)),
       (deflated) => choose(raw, deflated),

@@ -22,6 +22,7 @@ import { removeBlobs } from "./compact.js"
 import { type Finding, PackDamage, wording } from "./damage.js"
 import { readDamage } from "./damage-file.js"
 import { DamageRecord, located } from "./damage-record.js"
+import { behind } from "./index-behind.js"
 import { openIndex } from "./index-level.js"
 import { takeIn } from "./intake.js"
 import { beginDraft } from "./pack-draft.js"
@@ -67,11 +68,12 @@ const openStore = async (options: FilesystemOptions): Promise<Opened> => {
   const { directory, durable, quarantine, packBytesMax = packBytesMaxDefault } = options
   const packs = join(directory, "packs")
   await mkdir(packs, { recursive: true, mode: directoryMode })
-  const index = await openIndex(join(directory, "index"))
+  const opened = await openIndex(join(directory, "index"))
+  const index = behind(opened)
   try {
     const damage = new PackDamage(await readDamage(directory))
     const record = new DamageRecord({ directory, packs, quarantine, damage })
-    const { last, nextPack, findings } = await recover(packs, index, damage)
+    const { last, nextPack, findings } = await recover(packs, opened, damage)
     for (const finding of findings) damage.add(finding)
     const resumed = last !== undefined && last.size < packBytesMax ? last : undefined
     const written = { directory: packs, index, durable, packBytesMax, last: resumed, nextPack }

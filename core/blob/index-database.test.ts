@@ -150,9 +150,9 @@ describe("blobs whose index is damaged", () => {
 
   it("fail as damaged, never as missing, until it is opened again", async () => {
     const content = Buffer.from("a blob whose index is damaged")
+    await useBlobs(root(), (blobs) => blobs.put(content))
     await useBlobs(root(), (blobs) =>
       Effect.gen(function* () {
-        yield* blobs.put(content)
         vi.spyOn(Level.prototype, "getSync").mockImplementationOnce(() => {
           throw Object.assign(new Error("of a block"), { code: "LEVEL_CORRUPTION" })
         })

@@ -101,6 +101,22 @@ describe("the index", () => {
       expect(digests).toEqual(rows.map(({ digest }) => digest).sort())
     }))
 
+  it("puts a fresh frame before those that it was stored for, the last one first", () =>
+    use(async (index) => {
+      await index.add([chunk("a", 1, 12), blob("b", 1, 40)], [])
+      await index.add([chunk("a", 2, 12)], [])
+      await index.add([chunk("a", 3, 12), chunk("a", 3, 90), blob("b", 3, 40)], [], true)
+      expect(index.chunk(name("a"))).toEqual(chunk("a", 3, 90))
+      const places = (await index.copies("chunk", name("a"))).map(({ pack }) => pack)
+      expect(places).toEqual([1, 2, 3])
+      expect(index.blob(name("b"))).toEqual(blob("b", 3, 40))
+      expect(await index.copies("recipe", name("b"))).toEqual([blob("b", 1, 40)])
+      // Said once more by an opening, the first one stays where it is.
+      await index.add([chunk("a", 3, 90), chunk("a", 1, 12)], [])
+      expect(index.chunk(name("a"))).toEqual(chunk("a", 3, 90))
+      expect(await index.copies("chunk", name("a"))).toHaveLength(3)
+    }))
+
   it("follows a pack into its successor", () =>
     use(async (index) => {
       await index.add([chunk("stays", 1, 12), chunk("goes", 1, 30), blob("blob", 1, 50)], [mark(1)])

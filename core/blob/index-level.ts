@@ -112,7 +112,8 @@ const addRows = async (
   const { operations: numbering, sync } = numbers.take()
   const operations: Array<Operation> = [...numbering]
   const added = new Set<string>()
-  for (const row of rows) {
+  // Of fresh frames of one digest the last one comes first.
+  for (const row of fresh ? [...rows].reverse() : rows) {
     const key = rowKey(row.kind, row.digest)
     const name = key.toString("latin1")
     const first = getRow(database, key)

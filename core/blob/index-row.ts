@@ -6,7 +6,7 @@
  * value, since LevelDB's own checksums are not verified. All big-endian. Knows no database.
  */
 import { crc32 } from "node:zlib"
-import { type Digest, fromDigest, toDigest } from "../model/digest.js"
+import { type Digest, toDigest, writeDigest } from "../model/digest.js"
 import type { BlobStat } from "./blob-store.js"
 import type { FrameKind } from "./pack.js"
 import { entryBytes, type Recipe } from "./recipe.js"
@@ -71,7 +71,7 @@ const prefixes = { chunk: 0x63, recipe: 0x62, copy: 0x64, pack: 0x70 } as const
 export const rowKey = (kind: FrameKind, digest: Digest): Buffer => {
   const key = Buffer.allocUnsafe(33)
   key[0] = prefixes[kind]
-  key.set(fromDigest(digest), 1)
+  writeDigest(key, digest, 1)
   return key
 }
 
@@ -126,14 +126,14 @@ export const encodeRow = (row: Row): Buffer => {
   value.writeUInt32BE(row.pack, 4)
   value.writeUIntBE(row.offset, 8, 6)
   value.writeUInt32BE(row.storedSize, 14)
-  if (row.kind === "chunk") value.set(fromDigest(row.storedDigest), placeBytes)
+  if (row.kind === "chunk") writeDigest(value, row.storedDigest, placeBytes)
   else {
     value.writeUInt32BE(row.count, placeBytes)
     value.writeUIntBE(row.stat.size, placeBytes + 4, 6)
     value.writeUInt32BE(row.stat.crc32, placeBytes + 10)
     value.writeUIntBE(row.stat.deflatedSize, placeBytes + 14, 6)
     value[placeBytes + 20] = row.stat.raw ? 1 : 0
-    value.set(fromDigest(row.stat.storedDigest), placeBytes + 21)
+    writeDigest(value, row.stat.storedDigest, placeBytes + 21)
     if (row.entries !== undefined) value.set(row.entries, blobBytes)
   }
   return sealed(rowKey(row.kind, row.digest), value)

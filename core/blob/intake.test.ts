@@ -54,7 +54,7 @@ describe("a small put", () => {
     const content = prose(5_000, 1)
     const { draft, calls, kept, recipe } = recording()
     const stat = await take(content, draft)
-    expect(calls).toEqual(["blob", "chunk", "blob", "commit", "close"])
+    expect(calls).toEqual(["blob", "chunk", "commit", "close"])
     expect(kept.map(({ digest, form }) => [digest, form])).toEqual([[digestOf(content), "deflate"]])
     expect(recipe()?.stat).toEqual(stat)
     expect(recipe()?.count).toBe(1)

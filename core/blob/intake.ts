@@ -12,7 +12,7 @@ import type { BlobFailure } from "../errors.js"
 import { type Digest, digestOf, hasher, toDigest } from "../model/digest.js"
 import type { BlobStat } from "./blob-store.js"
 import type { Cuts } from "./chunk.js"
-import { storedForm } from "./deflate.js"
+import { type StoredForm, storedForm, storedFormNow } from "./deflate.js"
 import type { Frame } from "./pack.js"
 import { type Recipe, type RecipeDraft, recipeDraft } from "./recipe.js"
 
@@ -55,16 +55,24 @@ const taken = (digest: Digest, size: number, known: KnownChunk, frame?: Frame): 
     recipe.add({ digest, size, storedSize: known.storedSize, storedDigest: known.storedDigest }),
 })
 
+const frameOf = (raw: Uint8Array, digest: Digest, { form, stored }: StoredForm): Frame => ({
+  kind: "chunk",
+  form,
+  size: raw.length,
+  storedSize: stored.length,
+  digest,
+  storedDigest: form === "raw" ? digest : digestOf(stored),
+  crc32: crc32(raw),
+  stored,
+})
+
 const takeChunk = (draft: BlobDraft, raw: Uint8Array, digest: Digest): Effect.Effect<Taken> => {
   const size = raw.length
   const known = draft.chunk(digest)
   if (known !== undefined) return Effect.succeed(taken(digest, size, known))
-  return Effect.map(storedForm(raw), ({ form, stored }) => {
-    const storedSize = stored.length
-    const storedDigest = form === "raw" ? digest : digestOf(stored)
-    const crc = crc32(raw)
-    const frame = { kind: "chunk", form, size, storedSize, digest, storedDigest, stored } as const
-    return taken(digest, size, frame, { ...frame, crc32: crc })
+  return Effect.map(storedForm(raw), (form) => {
+    const frame = frameOf(raw, digest, form)
+    return taken(digest, size, frame, frame)
   })
 }
 
@@ -134,6 +142,30 @@ const hashSlices = Effect.fnUntraced(function* (bytes: Uint8Array) {
   return toDigest(hash.bytes())
 })
 
+/**
+ * Content that is one chunk and is compressed at once: everything is ready in one turn of the event
+ * loop, without the effects that longer content needs. Undefined for any other.
+ */
+const takeSmall = (
+  cuts: Cuts,
+  draft: BlobDraft,
+  bytes: Uint8Array,
+): Effect.Effect<BlobStat, BlobFailure> | undefined => {
+  if (bytes.length === 0 || bytes.length > cuts.min) return undefined
+  const digest = digestOf(bytes)
+  const known = draft.blob(digest)
+  if (known !== undefined) return Effect.as(draft.commit([], undefined), known)
+  const chunk = draft.chunk(digest)
+  const form = chunk === undefined ? storedFormNow(bytes) : undefined
+  if (chunk === undefined && form === undefined) return undefined
+  const frames = form === undefined ? [] : [frameOf(bytes, digest, form)]
+  const recipe = recipeDraft()
+  for (const { storedSize, storedDigest } of chunk === undefined ? frames : [chunk])
+    recipe.add({ digest, size: bytes.length, storedSize, storedDigest })
+  const finished = recipe.finish(digest, frames[0]?.crc32 ?? crc32(bytes))
+  return Effect.as(draft.commit(frames, finished), finished.stat)
+}
+
 const takeBytes = Effect.fnUntraced(function* (cuts: Cuts, draft: BlobDraft, bytes: Uint8Array) {
   const digest = bytes.length <= sliceBytes ? digestOf(bytes) : yield* hashSlices(bytes)
   const known = draft.blob(digest)
@@ -173,9 +205,10 @@ export const takeIn = <E>(
 ): Effect.Effect<BlobStat, BlobFailure | E> =>
   Effect.acquireUseRelease(
     Effect.sync(begin),
-    (draft): Effect.Effect<BlobStat, BlobFailure | E> =>
-      source instanceof Uint8Array
-        ? takeBytes(cuts, draft, source)
-        : takeStream(cuts, draft, source),
+    (draft) =>
+      Effect.suspend((): Effect.Effect<BlobStat, BlobFailure | E> => {
+        if (!(source instanceof Uint8Array)) return takeStream(cuts, draft, source)
+        return takeSmall(cuts, draft, source) ?? takeBytes(cuts, draft, source)
+      }),
     (draft) => Effect.sync(draft.close),
   )

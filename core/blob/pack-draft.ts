@@ -14,6 +14,7 @@ import { encodeFrame, type Frame, type FrameKind } from "./pack.js"
 import { believedChunk, type PackStore, recipeInRow } from "./pack-store.js"
 import { type Claim, type Handed, nameOf, type Unplaced } from "./pack-writer.js"
 import { chunksOf, recipeFrame } from "./recipe.js"
+import { blobFailure } from "./rules.js"
 
 const chunkRow = ({ digest, storedSize, storedDigest }: Frame): Unplaced => ({
   kind: "chunk",
@@ -26,6 +27,10 @@ class PackDraft implements BlobDraft {
   readonly #store: PackStore
   readonly #leased: Array<string> = []
   #needs: Array<Claim> = []
+  /** Chunks that were looked for in vain, with how much had been stored until then. */
+  readonly #missed = new Map<Digest, number>()
+  /** Why the index could not be asked. */
+  #unread: unknown
 
   constructor(store: PackStore) {
     this.#store = store
@@ -39,13 +44,17 @@ class PackDraft implements BlobDraft {
   }
 
   readonly chunk: BlobDraft["chunk"] = (digest) => {
-    const { going, leases } = this.#store
+    const { going, leases, writer } = this.#store
     const claim = this.#claimOn("chunk", digest)
     if (claim?.row.kind === "chunk") return claim.row
     const name = nameOf({ kind: "chunk", digest })
     if (going.has(name)) return undefined
-    const row = quietly(() => believedChunk(this.#store, digest))
-    if (row === undefined) return undefined
+    if (this.#missed.get(digest) === writer.storedCount) return undefined
+    const row = this.#look(() => believedChunk(this.#store, digest))
+    if (row === undefined) {
+      this.#missed.set(digest, writer.storedCount)
+      return undefined
+    }
     leases.set(name, (leases.get(name) ?? 0) + 1)
     this.#leased.push(name)
     return row
@@ -100,6 +109,7 @@ class PackDraft implements BlobDraft {
   #isKnown(row: Unplaced): boolean {
     if (row.kind === "chunk") return this.chunk(row.digest) !== undefined
     if (this.#claimOn(row.kind, row.digest) !== undefined) return true
+    if (this.#store.damage.isEmpty) return false
     // Put since its chunks were not known to be whole: they are by now, and it is as it should be.
     return this.#believedBlob(row.digest)?.stat.storedDigest === row.stat.storedDigest
   }
@@ -107,7 +117,7 @@ class PackDraft implements BlobDraft {
   #believedBlob(digest: Digest): BlobRow | undefined {
     const { index, going, damage } = this.#store
     if (going.has(nameOf({ kind: "recipe", digest }))) return undefined
-    const row = quietly(() => index.blob(digest))
+    const row = this.#look(() => index.blob(digest))
     return row === undefined || row === "damaged" || damage.covers(row) ? undefined : row
   }
 
@@ -119,7 +129,7 @@ class PackDraft implements BlobDraft {
       recipe !== undefined &&
       chunksOf(recipe, 0, recipe.count).every(
         ({ digest, storedDigest }) =>
-          quietly(() => believedChunk(this.#store, digest))?.storedDigest === storedDigest,
+          this.#look(() => believedChunk(this.#store, digest))?.storedDigest === storedDigest,
       )
     )
   }
@@ -129,23 +139,25 @@ class PackDraft implements BlobDraft {
     return this.#needs
   }
 
+  /** An index that cannot be read knows nothing, and the put fails before it writes. */
+  #look<A>(look: () => A): A | undefined {
+    try {
+      return look()
+    } catch (cause) {
+      this.#unread = cause
+      return undefined
+    }
+  }
+
   /** Hands the frames in within the turn that looked at the claims: no other put can intervene. */
   #write(handed: ReadonlyArray<Handed>, durable: boolean): Effect.Effect<void, BlobFailure> {
+    if (this.#unread !== undefined) return Effect.fail(blobFailure("put", this.#unread))
     const written = this.#store.writer.append(handed, [...this.#waiting()], durable)
     for (const { claim } of handed) this.#needs.push(claim)
     return Effect.flatMap(
       Effect.promise(() => written),
       (failure) => (failure === undefined ? Effect.void : Effect.fail(failure)),
     )
-  }
-}
-
-/** An index that cannot be read knows nothing: the put then fails where it would write to it. */
-const quietly = <A>(look: () => A): A | undefined => {
-  try {
-    return look()
-  } catch {
-    return undefined
   }
 }
 

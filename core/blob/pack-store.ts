@@ -70,20 +70,40 @@ interface Search<A> {
   readonly lost: Finding | undefined
 }
 
+const isIn = (places: ReadonlyArray<Place>, row: Row): boolean =>
+  places.some((place) => samePlace(place, row))
+
+/** Notices those of the places without a whole frame that the index still names. */
+const noticeBroken = async (
+  { index, notice }: PackSource,
+  { kind, digest }: Pick<Row, "kind" | "digest">,
+  broken: ReadonlyArray<Place>,
+  digests: ReadonlyArray<Digest>,
+) => {
+  if (broken.length === 0) return { where: undefined, lost: undefined }
+  const first = firstRow(index, kind, digest)
+  const copies = await index.copies(kind, digest)
+  const rows = first === undefined ? copies : [first, ...copies]
+  const places = rows.filter((row) => isIn(broken, row)).map(stretchOf)
+  const lost: Array<Finding> = []
+  for (const place of places) lost.push(await notice({ ...place, state: "damaged", digests }))
+  return { where: places[0], lost: lost[0] }
+}
+
 /**
  * Goes through the places that the index names until one is right, or all were tried. What lies
  * there and is no whole frame is noticed; `blob` is the content that is lost with it.
  */
 const findFrame = async <A>(
-  { index, reader, notice }: PackSource,
-  { kind, digest }: Pick<Row, "kind" | "digest">,
+  source: PackSource,
+  wanted: Pick<Row, "kind" | "digest">,
   blob: Digest,
   accept: (frame: Frame) => A | undefined,
 ): Promise<Search<A>> => {
+  const { index, reader } = source
+  const { kind, digest } = wanted
   const tried: Array<Place> = []
   const broken: Array<Place> = []
-  const isIn = (places: ReadonlyArray<Place>, row: Row) =>
-    places.some((place) => samePlace(place, row))
   for (;;) {
     // Looked up again after each failure: a removal may have moved the frame meanwhile.
     const first = firstRow(index, kind, digest)
@@ -91,19 +111,13 @@ const findFrame = async <A>(
       first !== undefined && !isIn(tried, first)
         ? first
         : (await index.copies(kind, digest)).find((row) => !isIn(tried, row))
-    const [frame] = next === undefined ? [] : await reader.frames([next])
+    if (next === undefined)
+      return { found: undefined, ...(await noticeBroken(source, wanted, broken, [blob])) }
+    const [frame] = await reader.frames([next])
     const found = frame === undefined ? undefined : accept(frame)
-    if (next !== undefined && found === undefined) {
-      tried.push(next)
-      if (frame === undefined) broken.push(next)
-      continue
-    }
-    const rows = first === undefined ? [] : [first, ...(await index.copies(kind, digest))]
-    const digests = found === undefined ? [blob] : []
-    const places = rows.filter((row) => isIn(broken, row)).map(stretchOf)
-    const lost: Array<Finding> = []
-    for (const place of places) lost.push(await notice({ ...place, state: "damaged", digests }))
-    return { found, where: places[0], lost: lost[0] }
+    if (found !== undefined) return { found, ...(await noticeBroken(source, wanted, broken, [])) }
+    tried.push(next)
+    if (frame === undefined) broken.push(next)
   }
 }
 

@@ -11,7 +11,7 @@ import { diskError, fileHandles, temporaryDirectory } from "./packs.contract.js"
 const directory = temporaryDirectory()
 const path = () => packPath(directory(), 1)
 const begin = (size?: number) => {
-  const last = size === undefined ? undefined : { size, header: 7 }
+  const last = size === undefined ? undefined : { pack: 1, size, header: 7 }
   return openTail({ directory: directory(), pack: 1, last, durable: true })
 }
 

@@ -11,12 +11,22 @@ import { packPath, writeAt } from "./pack-files.js"
 
 // Held back at most, so that few writes carry many frames.
 const gatherBytesMax = 4_194_304
+// Joined before they are written: handing many small pieces over costs more than copying them.
+const joinBytesMax = 262_144
+
+/** A pack that can be appended to. */
+export interface LastPack {
+  readonly pack: number
+  readonly size: number
+  /** The CRC-32 in its header. */
+  readonly header: number
+}
 
 export interface PackTailOptions {
   readonly directory: string
   readonly pack: number
   /** A pack that is there already and ends with a whole frame; without it, one is made. */
-  readonly last: { readonly size: number; readonly header: number } | undefined
+  readonly last: LastPack | undefined
   readonly durable: boolean
 }
 
@@ -35,7 +45,7 @@ export class PackTail {
   constructor(
     { directory, pack }: PackTailOptions,
     handle: FileHandle,
-    { size: end, header }: { readonly size: number; readonly header: number },
+    { size: end, header }: Pick<LastPack, "size" | "header">,
   ) {
     this.pack = pack
     this.header = header
@@ -68,7 +78,9 @@ export class PackTail {
     const gathered = this.#gathered
     if (gathered.length === 0) return
     this.#gathered = []
-    await writeAt(this.#handle, this.#written, gathered)
+    const isJoined = this.#end - this.#written <= joinBytesMax
+    const pieces = isJoined ? [Buffer.concat(gathered)] : gathered
+    await writeAt(this.#handle, this.#written, pieces)
     this.#written = this.#end
   }
 

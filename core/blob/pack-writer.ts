@@ -13,7 +13,7 @@ import type { BlobFailure } from "../errors.js"
 import type { BlobIndex } from "./index-level.js"
 import type { Mark, Row } from "./index-row.js"
 import { packHeaderBytes } from "./pack.js"
-import { openTail, PackTail } from "./pack-tail.js"
+import { type LastPack, openTail, PackTail } from "./pack-tail.js"
 import { blobFailure, stopped } from "./rules.js"
 
 /** A row whose place is not known yet. */
@@ -34,6 +34,8 @@ export interface Handed {
 export const nameOf = ({ kind, digest }: Pick<Unplaced, "kind" | "digest">): string => kind + digest
 
 export interface PackWriter {
+  /** Grows whenever rows came into the index: as long as it has not, none did. */
+  readonly storedCount: number
   /** The claim on a digest that is on its way into the index. */
   readonly claimOn: (row: Pick<Unplaced, "kind" | "digest">) => Claim | undefined
   /**
@@ -56,14 +58,6 @@ export interface PackWriter {
   readonly nextPack: () => number
   /** Ends what was handed in, and refuses what comes later. */
   readonly close: () => Promise<void>
-}
-
-/** A pack that can be appended to. */
-export interface LastPack {
-  readonly pack: number
-  readonly size: number
-  /** The CRC-32 in its header. */
-  readonly header: number
 }
 
 export interface PackWriterOptions {
@@ -92,13 +86,11 @@ const markOf = ({ pack, header }: PackTail, end: number, ahead: boolean): Mark =
   ahead,
 })
 
-const failureIn = (claims: Iterable<Claim>): BlobFailure | undefined => {
-  for (const { state } of claims) if (typeof state !== "string") return state
+const failureOf = ({ frames, needs }: Entry): BlobFailure | undefined => {
+  for (const { state } of needs) if (typeof state !== "string") return state
+  for (const { claim } of frames) if (typeof claim.state !== "string") return claim.state
   return undefined
 }
-
-const failureOf = ({ frames, needs }: Entry): BlobFailure | undefined =>
-  failureIn(needs) ?? failureIn(frames.map(({ claim }) => claim))
 
 class Writer implements PackWriter {
   readonly #options: PackWriterOptions
@@ -111,6 +103,7 @@ class Writer implements PackWriter {
   #placed: Array<{ readonly claim: Claim; readonly row: Row }> = []
   #last: PackWriterOptions["last"]
   #next: number
+  #storedCount = 0
   /** Why a pack could not be made durable: nothing that was in it can be promised any more. */
   #unsettled: unknown
 
@@ -122,6 +115,10 @@ class Writer implements PackWriter {
 
   claimOn(row: Pick<Unplaced, "kind" | "digest">): Claim | undefined {
     return this.#claims.get(nameOf(row))
+  }
+
+  get storedCount(): number {
+    return this.#storedCount
   }
 
   nextPack(): number {
@@ -185,7 +182,12 @@ class Writer implements PackWriter {
 
   async #take(batch: ReadonlyArray<Entry>): Promise<void> {
     for (const entry of batch) {
-      await this.#place(entry)
+      for (const handed of entry.frames) {
+        const { length } = handed.bytes
+        // Hardly ever is there anything to wait for, and a put has two small frames as a rule.
+        const tail = this.#hasRoom(length) ? this.#tail : undefined
+        if (this.#place(entry, handed, tail ?? (await this.#roomFor(length)))) await this.#write()
+      }
       if (entry.task === undefined) continue
       await this.#commit()
       await entry.task()
@@ -195,25 +197,26 @@ class Writer implements PackWriter {
     for (const entry of batch) entry.settle(failureOf(entry))
   }
 
-  async #place(entry: Entry): Promise<void> {
-    for (const { claim, bytes } of entry.frames) {
-      const tail = await this.#roomFor(bytes.length)
-      // Asked after making room: that may have failed the frames before this one.
-      const failure = failureOf(entry) ?? (tail instanceof PackTail ? undefined : tail)
-      if (failure !== undefined) this.#end(claim, failure)
-      if (failure !== undefined || !(tail instanceof PackTail)) continue
-      const row = { ...claim.row, pack: tail.pack, offset: tail.end }
-      this.#placed.push({ claim, row })
-      if (tail.add(bytes)) await this.#write()
-    }
+  /** Adds a frame to the pack; true when it is time to write. */
+  #place(entry: Entry, { claim, bytes }: Handed, tail: PackTail | BlobFailure): boolean {
+    // Asked after making room: that may have failed the frames before this one.
+    const failure = failureOf(entry) ?? (tail instanceof PackTail ? undefined : tail)
+    if (failure !== undefined) this.#end(claim, failure)
+    if (failure !== undefined || !(tail instanceof PackTail)) return false
+    this.#placed.push({ claim, row: { ...claim.row, pack: tail.pack, offset: tail.end } })
+    return tail.add(bytes)
+  }
+
+  /** Whether so many bytes fit into the pack. One frame does always. */
+  #hasRoom(bytes: number): boolean {
+    const end = this.#tail?.end ?? packHeaderBytes
+    return end + bytes <= this.#options.packBytesMax || end === packHeaderBytes
   }
 
   /** The pack that takes the next frame, or why there is none. */
   async #roomFor(bytes: number): Promise<PackTail | BlobFailure> {
-    const end = this.#tail?.end ?? packHeaderBytes
     try {
-      const isFull = end + bytes > this.#options.packBytesMax && end > packHeaderBytes
-      if (isFull) await this.#seal()
+      if (!this.#hasRoom(bytes)) await this.#seal()
       this.#tail ??= await this.#begin()
       return this.#tail
     } catch (cause) {
@@ -243,6 +246,7 @@ class Writer implements PackWriter {
       if (durable) await tail.sync()
       const rows = this.#placed.map(({ row }) => row)
       await index.add(rows, [markOf(tail, tail.end, !durable)], true)
+      this.#storedCount += 1
       tail.keep()
       for (const { claim } of this.#placed) this.#end(claim, "stored")
       this.#placed = []

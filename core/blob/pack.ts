@@ -8,7 +8,7 @@
  */
 import { randomBytes } from "node:crypto"
 import { crc32 } from "node:zlib"
-import { type Digest, digestOf, fromDigest, hasher, toDigest } from "../model/digest.js"
+import { type Digest, digestOf, hasher, toDigest, writeDigest } from "../model/digest.js"
 import { type Form, rawBytes } from "./deflate.js"
 
 export const packFormat = 1
@@ -81,8 +81,8 @@ export const encodeFrame = (frame: Frame): Buffer => {
   bytes.writeUInt16BE(0, 6)
   bytes.writeUInt32BE(frame.size, 8)
   bytes.writeUInt32BE(frame.storedSize, 12)
-  bytes.set(fromDigest(frame.digest), 16)
-  bytes.set(fromDigest(frame.storedDigest), 48)
+  writeDigest(bytes, frame.digest, 16)
+  writeDigest(bytes, frame.storedDigest, 48)
   bytes.writeUInt32BE(frame.crc32, 80)
   bytes.writeUInt32BE(crc32(bytes.subarray(0, 84)), 84)
   bytes.set(frame.stored, frameHeaderBytes)

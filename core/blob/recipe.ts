@@ -7,7 +7,15 @@
  * equal. Reads and writes nothing.
  */
 import { crc32 } from "node:zlib"
-import { type Digest, digestOf, fromDigest, hasher, sha256, toDigest } from "../model/digest.js"
+import {
+  type Digest,
+  digestOf,
+  fromDigest,
+  hasher,
+  sha256,
+  toDigest,
+  writeDigest,
+} from "../model/digest.js"
 import { isPlainMap, type Plain, pack, unpack } from "../model/msgpack.js"
 import type { BlobStat, ByteRange } from "./blob-store.js"
 import { storedBlocksSize } from "./deflate.js"
@@ -97,10 +105,10 @@ export const recipeDraft = (): RecipeDraft => {
     count: () => entries.length,
     add: (chunk) => {
       const entry = Buffer.allocUnsafe(entryBytes)
-      entry.set(fromDigest(chunk.digest), 0)
+      writeDigest(entry, chunk.digest, 0)
       entry.writeUInt32BE(chunk.size, 32)
       entry.writeUInt32BE(chunk.storedSize, 36)
-      entry.set(fromDigest(chunk.storedDigest), 40)
+      writeDigest(entry, chunk.storedDigest, 40)
       entries.push(entry)
     },
     finish: (digest, crc) => {
@@ -113,12 +121,13 @@ export const recipeDraft = (): RecipeDraft => {
 
 /** The frame of a recipe. Always raw: it is mostly digests. */
 export const recipeFrame = ({ stat, entries }: Recipe): Frame => {
+  // In the order in which they are packed.
   const bytes = pack({
+    chunks: entries,
+    crc32: stat.crc32,
     sha256: fromDigest(stat.digest),
     size: stat.size,
-    crc32: stat.crc32,
     stored: fromDigest(stat.storedDigest),
-    chunks: entries,
   })
   const digest = digestOf(bytes)
   const size = bytes.length

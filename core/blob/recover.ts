@@ -11,7 +11,7 @@ import type { BlobIndex } from "./index-level.js"
 import type { Mark } from "./index-row.js"
 import { findLosses, findReplaced, forgetHealed } from "./losses.js"
 import { listPacks, type PackFile, removeUnfinished } from "./pack-files.js"
-import type { LastPack } from "./pack-writer.js"
+import type { LastPack } from "./pack-tail.js"
 import { Recovery, type Role } from "./recovery.js"
 
 export interface Recovered {

@@ -28,7 +28,7 @@ import {
 import { type PackFile, packPath, readAt } from "./pack-files.js"
 import { openPackReader } from "./pack-reader.js"
 import { loadChunks } from "./pack-store.js"
-import type { LastPack } from "./pack-writer.js"
+import type { LastPack } from "./pack-tail.js"
 import { chunksOf, type Recipe, readRecipe } from "./recipe.js"
 
 /**

@@ -140,16 +140,23 @@ const saveNew = (
   const target = { artifact: ref, version }
   const taggings = planTaggings(views, target, [], input.tags, stamp)
   if (isRefusal(taggings)) return taggings
-  const data = (metadata: PlainMetadata): Saved => ({
-    artifact: ref,
-    ...(artifact === undefined ? { created: true as const } : {}),
-    version,
-    ...input.saved,
-    materializer: input.materializer,
-    tags: taggings,
-    metadata,
-    inputs,
-  })
+  // Members one by one, in the order of the record, so that nothing has to be sorted or copied.
+  const data = (metadata: PlainMetadata): Saved => {
+    const { content, description, producer, saveType, type } = input.saved
+    const { materializer } = input
+    const saved: { -readonly [K in keyof Saved]?: Saved[K] } = { artifact: ref, content }
+    if (artifact === undefined) saved.created = true
+    if (description !== undefined) saved.description = description
+    saved.inputs = inputs
+    saved.materializer = materializer
+    saved.metadata = metadata
+    if (producer !== undefined) saved.producer = producer
+    saved.saveType = saveType
+    saved.tags = taggings
+    saved.type = type
+    saved.version = version
+    return saved as Saved
+  }
   const saved = savedFact(input, data, [...targetIds(target), ...taggingSubjects(taggings)])
   return { facts: [saved], result: input.id }
 }

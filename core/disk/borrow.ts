@@ -6,12 +6,13 @@
  * to an open file: it stays readable after its owner has removed it.
  */
 import { constants, copyFile, type FileHandle, mkdir, open, rm, symlink } from "node:fs/promises"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { hasCode } from "../model/cause.js"
 import { current, isLog, isTable, isTold, lockFile, namesIn, numberOf } from "./database.js"
 import { directoryMode } from "./files.js"
 import { tablesAfter } from "./level-manifest.js"
 import { currentManifest } from "./level-opening.js"
+import { writeCause } from "./room.js"
 
 // Linux gives every open file of a process a name here.
 const descriptors = "/proc/self/fd"
@@ -68,9 +69,10 @@ class Copy {
     return new Set(tablesAfter(edits).map(({ number }) => number))
   }
 
+  /** What cannot be removed takes nothing from what was read: it lies in a temporary place. */
   async close(): Promise<void> {
-    for (const handle of this.#handles) await handle.close()
-    await rm(this.#to, { recursive: true, force: true })
+    for (const handle of this.#handles) await handle.close().catch(() => undefined)
+    await rm(this.#to, { recursive: true, force: true }).catch(() => undefined)
   }
 }
 
@@ -103,7 +105,8 @@ export const borrow = async <A>(
     } catch (cause) {
       await copy.close()
       const isMoving = (await namesIn(from)).join("/") !== before.join("/")
-      if (tries === triesMax || !(isMoving || hasCode(cause, "ENOENT"))) throw cause
+      if (tries === triesMax || !(isMoving || hasCode(cause, "ENOENT")))
+        throw await writeCause(dirname(to), cause)
     }
   }
 }

@@ -32,11 +32,13 @@ type PlainMap = { readonly [key: string]: Plain }
 
 /** For the record. Everything beside the digests is plain already. */
 export const encodeContent = <Data extends WithContent>(data: Data): Plain => {
-  const { digest, entries, ...rest } = data.content
+  const { count, digest, entries, size } = data.content
+  // In the order in which they are packed.
   const content = {
-    ...rest,
+    count,
     digest: fromDigest(digest),
     entries: entries === undefined ? undefined : encodeTree(entries),
+    size,
   }
   return { ...(data as unknown as PlainMap), content }
 }

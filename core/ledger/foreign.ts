@@ -13,6 +13,18 @@ export const thrown = (cause: unknown): Effect.Effect<never, DaybookError> =>
 export const calling = <A>(run: () => A): Effect.Effect<A, DaybookError> =>
   Effect.catch(Effect.try({ try: run, catch: (cause) => cause }), thrown)
 
-/** Runs a function that may promise its answer, and waits for it. */
+const isPromised = <A>(answer: A | PromiseLike<A>): answer is PromiseLike<A> =>
+  typeof answer === "object" && answer !== null && "then" in answer
+
+/** Runs a function that may promise its answer, and waits for it where it does. */
 export const awaiting = <A>(run: () => A | PromiseLike<A>): Effect.Effect<A, DaybookError> =>
-  Effect.catch(Effect.tryPromise({ try: async () => run(), catch: (cause) => cause }), thrown)
+  Effect.suspend(() => {
+    try {
+      const answer = run()
+      if (!isPromised(answer)) return Effect.succeed(answer)
+      const waiting = { try: async () => answer, catch: (cause: unknown) => cause }
+      return Effect.catch(Effect.tryPromise(waiting), thrown)
+    } catch (cause) {
+      return thrown(cause)
+    }
+  })

@@ -68,13 +68,16 @@ const collectFiles = (
     if (files.has(path)) refuse(`file ${path}`, "is written twice")
     files.set(path, { path: path as RelativePath, source: sourceOf(path, given) })
   }
-  return awaiting(async () => {
-    const saving = materializer.save(value as never, { write })
-    const metadata = readMetadata(materializer, value)
-    await saving
+  const end = (metadata: PlainMetadata): Collected => {
     closed = true
     checkCount("treeEntryCountMax", treeEntryCountMax, files.size)
     return { files: [...files.values()], metadata }
+  }
+  return awaiting(() => {
+    const saving: unknown = materializer.save(value as never, { write })
+    const metadata = readMetadata(materializer, value)
+    // Most are done by now, and have nothing to wait for.
+    return saving === undefined ? end(metadata) : Promise.resolve(saving).then(() => end(metadata))
   })
 }
 
@@ -137,27 +140,29 @@ export const sideBySide = <A, B, E>(
     : Effect.forEach(all, act, { concurrency: intakeCountMax })
 }
 
-const putFile = Effect.fnUntraced(function* (
+const putFile = (
   blobs: BlobStoreShape,
   { path, source }: Written,
-): Effect.fn.Return<TreeEntry, Refusal | Failure> {
-  const { size, digest } = yield* blobs.put<Refusal | Failure>(source)
-  return { path, kind: "file", size, digest }
-})
+): Effect.Effect<TreeEntry, Refusal | Failure> =>
+  // Here and below, members are in the order in which they are packed: nothing has to be sorted.
+  Effect.map(blobs.put<Refusal | Failure>(source), ({ size, digest }) => ({
+    digest,
+    kind: "file",
+    path,
+    size,
+  }))
 
 /** Stores the manifests of a tree that is too large for an event. */
-const storeTree = Effect.fnUntraced(function* (
-  blobs: BlobStoreShape,
-  tree: Tree,
-): Effect.fn.Return<Content, Failure> {
+const storeTree = (blobs: BlobStoreShape, tree: Tree): Effect.Effect<Content, Failure> => {
   const { digest, size, manifests } = summarizeTree(tree)
-  if (tree.length <= treeInlineCountMax) return { digest, size, count: tree.length, entries: tree }
-  yield* Effect.forEach(manifests, (manifest) => blobs.put<never>(manifest), {
+  if (tree.length <= treeInlineCountMax)
+    return Effect.succeed({ count: tree.length, digest, entries: tree, size })
+  const stored = Effect.forEach(manifests, (manifest) => blobs.put<never>(manifest), {
     concurrency: intakeCountMax,
     discard: true,
   })
-  return { digest, size, count: tree.length }
-})
+  return Effect.as(stored, { count: tree.length, digest, size })
+}
 
 /** What can be read off the value. It never fails a save: what cannot be had is left out. */
 const readMetadata = (materializer: AnyMaterializer, value: unknown): PlainMetadata => {
@@ -204,35 +209,42 @@ export const chooseMaterializer = (
   throw refusalOf(value)
 }
 
-const storeFiles = Effect.fnUntraced(function* (
+const treeOf = (entries: ReadonlyArray<TreeEntry>): Tree | InvalidInput => {
+  try {
+    return makeTree(entries)
+  } catch (cause) {
+    return new InvalidInput({ message: cause instanceof Error ? cause.message : "", path: "files" })
+  }
+}
+
+const storeFiles = (
   blobs: BlobStoreShape,
   files: ReadonlyArray<Written>,
-): Effect.fn.Return<Content, Refusal | Failure> {
-  const entries = yield* sideBySide(files, (file) => putFile(blobs, file))
-  const tree = yield* Effect.try({
-    try: () => makeTree(entries),
-    catch: (cause) =>
-      new InvalidInput({ message: cause instanceof Error ? cause.message : "", path: "files" }),
-  })
-  return yield* storeTree(blobs, tree)
-})
+): Effect.Effect<Content, Refusal | Failure> =>
+  Effect.flatMap(
+    sideBySide(files, (file) => putFile(blobs, file)),
+    (entries): Effect.Effect<Content, Refusal | Failure> => {
+      const tree = treeOf(entries)
+      return tree instanceof InvalidInput ? Effect.fail(tree) : storeTree(blobs, tree)
+    },
+  )
 
 /** Takes a value in, as it is now, where its materializer is synchronous. */
-export const takeIn = Effect.fnUntraced(function* (
+export const takeIn = (
   materializer: AnyMaterializer,
   value: unknown,
-): Effect.fn.Return<TakenIn, Refusal | Failure> {
-  const { files, metadata } = yield* collectFiles(materializer, value)
-  const known = {
-    materializer: printMaterializer(materializer),
-    type: materializer.type ?? ("data" as const),
-  }
-  return {
-    ...known,
-    store: (blobs) =>
-      Effect.map(storeFiles(blobs, files), (content) => {
-        const size = encodeMetadata({ storage_size: storageSize(content.size) }, "metadata")
-        return { ...known, content, automatic: { ...metadata, ...size } }
-      }),
-  }
-})
+): Effect.Effect<TakenIn, Refusal | Failure> =>
+  Effect.map(collectFiles(materializer, value), ({ files, metadata }) => {
+    const known = {
+      materializer: printMaterializer(materializer),
+      type: materializer.type ?? ("data" as const),
+    }
+    return {
+      ...known,
+      store: (blobs) =>
+        Effect.map(storeFiles(blobs, files), (content) => {
+          const size = encodeMetadata({ storage_size: storageSize(content.size) }, "metadata")
+          return { ...known, content, automatic: { ...metadata, ...size } }
+        }),
+    }
+  })

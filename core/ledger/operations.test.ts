@@ -4,9 +4,10 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { InvalidInput, LedgerClosed, ViewFailure } from "../errors.js"
-import { operations as operationsOf, signalOf } from "./operations.js"
+import { operations as operationsOf, signalOf, verb } from "./operations.js"
 import { opened, temporary } from "./places.contract.js"
 
 interface Options {
@@ -197,5 +198,25 @@ describe("a ledger that is closed meanwhile", () => {
       const ended = await rest().catch((error: unknown) => error)
       expect(ended === undefined || ended instanceof LedgerClosed).toBe(true)
     }
+  })
+})
+
+describe("a verb", () => {
+  const named = verb("Ledger.name", (word: string) =>
+    Effect.map(Effect.option(Effect.currentSpan), (span) => [word, span._tag]),
+  )
+
+  it("has a span of its name where somebody traces, and none where nobody does", async () => {
+    expect(await Effect.runPromise(named("quiet"))).toEqual(["quiet", "None"])
+    const names: Array<string> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        names.push(options.name)
+        return new Tracer.NativeSpan(options)
+      },
+    })
+    const traced = Effect.withTracer(named("traced"), tracer)
+    expect(await Effect.runPromise(traced)).toEqual(["traced", "Some"])
+    expect(names).toEqual(["Ledger.name"])
   })
 })

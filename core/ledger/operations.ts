@@ -7,13 +7,14 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import { isDaybookError } from "../errors.js"
 import { closedError } from "./engine.js"
 import { thrown } from "./foreign.js"
 
 /**
- * A verb with its span. As `Effect.fn`, but for the stack of each call, which alone takes a tenth
- * of the time of a write; errors have their own.
+ * A verb with its span, where somebody traces. As `Effect.fn`, but for the stack of each call,
+ * which alone takes a tenth of the time of a write; errors have their own.
  */
 export const verb =
   <Args extends ReadonlyArray<unknown>, A, E>(
@@ -21,10 +22,14 @@ export const verb =
     body: (...args: Args) => Effect.Effect<A, E>,
   ): ((...args: Args) => Effect.Effect<A, E>) =>
   (...args) =>
-    Effect.withSpan(
-      Effect.suspend(() => body(...args)),
-      name,
-      { captureStackTrace: false },
+    Effect.withFiber((fiber) =>
+      fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
+        ? body(...args)
+        : Effect.withSpan(
+            Effect.suspend(() => body(...args)),
+            name,
+            { captureStackTrace: false },
+          ),
     )
 
 /** The signal among the options of a call, which are its last argument. */

@@ -25,7 +25,7 @@ import { layoutOf } from "./layout.js"
 import { Ledger, type LedgerOptions, layerNoDeps } from "./ledger.js"
 import type { OpenOptions } from "./local.js"
 import type { Place } from "./place.js"
-import { openLedger, type PromiseLedger } from "./promise.js"
+import { openLedger, type PromiseLedger, type recover } from "./promise.js"
 import type { WriteSeal } from "./seal.js"
 import type { Tip } from "./tip.js"
 
@@ -138,6 +138,7 @@ export const leftIn = (
 /** What a program in a process of its own has at hand. */
 export interface Stage {
   readonly openLedger: typeof openLedger
+  readonly recover: typeof recover
   /** Sends a value to the test, at once: it is in the pipe when this returns. */
   readonly tell: (value: unknown) => void
   /** The one line that the test says. */
@@ -234,13 +235,14 @@ export const programOf = <Args extends ReadonlyArray<unknown>>(
 ): ReadonlyArray<string> => {
   const script = `
     import { existsSync, readdirSync, writeSync } from "node:fs"
-    import { openLedger } from ${JSON.stringify(pathToFileURL(door).href)}
+    import { openLedger, recover } from ${JSON.stringify(pathToFileURL(door).href)}
     const tell = (value) => void writeSync(1, JSON.stringify(value) + "\\n")
     const told = () => new Promise((resolve) => process.stdin.once("data", (line) => {
       process.stdin.destroy()
       resolve(String(line).trim())
     }))
     const names = (directory) => existsSync(directory) ? readdirSync(directory) : []
-    await (${main.toString()})({ openLedger, tell, told, names }, ...${JSON.stringify(args)})`
+    const args = ${JSON.stringify(args)}
+    await (${main.toString()})({ openLedger, recover, tell, told, names }, ...args)`
   return ["--input-type=module", "--eval", script]
 }

@@ -106,7 +106,7 @@ const tagsOf = (value: SaveOptions["tags"]): ReadonlyArray<string> => {
 /** Throws the refusal of the first option that is not as it should be. */
 export const parseSave = (name: unknown, options: SaveOptions): SavePlan => {
   checkOptions(options, known)
-  const { type, saveType = "manual", description } = options
+  const { type, saveType, description } = options
   return {
     input: {
       name: artifactName(name, "name"),
@@ -118,7 +118,8 @@ export const parseSave = (name: unknown, options: SaveOptions): SavePlan => {
       ...expected(options.expect),
     },
     ...(type === undefined ? {} : { type: shaped(typeSchema, type, "options.type") }),
-    saveType: shaped(saveTypeSchema, saveType, "options.saveType"),
+    saveType:
+      saveType === undefined ? "manual" : shaped(saveTypeSchema, saveType, "options.saveType"),
     ...(description === undefined
       ? {}
       : { description: text(description, "options.description", descriptionBytesMax) }),

@@ -5,15 +5,16 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { saveVersion } from "../command/save-version.js"
-import type { DaybookError } from "../errors.js"
+import { type DaybookError, isRefusal } from "../errors.js"
 import { compositeCountMax } from "../limits.js"
 import type { ArtifactVersion, Content } from "../model/artifact.js"
-import { checkCount, checkOptions, readable, refuse } from "../model/input.js"
+import { checkCount, checkOptions, parsing, readable, refuse } from "../model/input.js"
 import type { Id } from "../model/names.js"
 import { emptyManifestDigest } from "../model/tree.js"
 import { findArtifact, findById } from "../projection/resolve.js"
 import { toVersion } from "../query/answer.js"
 import { parsedInput } from "../query/input.js"
+import type { Moment } from "../query/query.js"
 import type { SaveOptions, SaveRequest, WriteOptions } from "./call-options.js"
 import { type Engine, momentAt, presentMoment } from "./engine.js"
 import { freshId } from "./id.js"
@@ -58,41 +59,49 @@ const stepWith = (plan: SavePlan, id: Id, stored: Stored): Step => {
   return { command: saveVersion, input: { ...plan.input, saved }, observed }
 }
 
+const mayBeRefused = (
+  { label, inputs, tags, expect, reuse, name }: SavePlan["input"],
+  { views }: Moment,
+) => {
+  // Whether content is there already shows only once it is stored.
+  if (reuse === true) return false
+  if (label !== undefined || expect !== undefined || inputs.length + tags.length > 0) return true
+  return findArtifact(views, name)?.deleted !== undefined
+}
+
 /** Reads the value of a call, and parses everything else of it. */
-export const planSave = Effect.fnUntraced(function* (
+export const planSave = (
   { engine }: Session,
   { id, name, value, options }: SaveCall,
-): Effect.fn.Return<PlannedSave, DaybookError> {
-  const plan = yield* parsedInput(() => parseSave(name, options))
-  const materializer = yield* parsedInput(() =>
-    chooseMaterializer(engine.materializers, value, options.materializer),
-  )
-  const taken = yield* takeIn(materializer, value)
-  const { label, inputs, tags, expect, reuse } = plan.input
-  const { views } = yield* presentMoment(engine)
-  const isDoubtful =
-    label !== undefined ||
-    expect !== undefined ||
-    inputs.length + tags.length > 0 ||
-    findArtifact(views, plan.input.name)?.deleted !== undefined
-  return {
-    rehearsal: stepWith(plan, id, { ...taken, content: nothing, automatic: {} }),
-    // Whether content is there already shows only once it is stored.
-    isDoubtful: isDoubtful && reuse !== true,
-    store: Effect.map(taken.store(engine.blobs), (stored) => stepWith(plan, id, stored)),
-  }
-})
+): Effect.Effect<PlannedSave, DaybookError> =>
+  Effect.suspend(() => {
+    const parsed = parsing(() => {
+      const plan = parseSave(name, options)
+      const { materializers } = engine
+      return { plan, materializer: chooseMaterializer(materializers, value, options.materializer) }
+    })
+    if (isRefusal(parsed)) return Effect.fail(parsed)
+    const { plan, materializer } = parsed
+    return Effect.flatMap(takeIn(materializer, value), (taken) =>
+      Effect.map(presentMoment(engine), (moment) => ({
+        rehearsal: stepWith(plan, id, { ...taken, content: nothing, automatic: {} }),
+        isDoubtful: mayBeRefused(plan.input, moment),
+        store: Effect.map(taken.store(engine.blobs), (stored) => stepWith(plan, id, stored)),
+      })),
+    )
+  })
 
 /** The steps of a request, with their content stored; none is, if the doubts are well founded. */
-export const storeAll = Effect.fnUntraced(function* (
+export const storeAll = (
   session: Session,
   planned: ReadonlyArray<PlannedSave>,
   isDoubtful: boolean,
   options: WriteOptions,
-): Effect.fn.Return<ReadonlyArray<Step>, DaybookError> {
-  yield* rehearse(session, isDoubtful ? planned.map(({ rehearsal }) => rehearsal) : [], options)
-  return yield* sideBySide(planned, ({ store }) => store)
-})
+): Effect.Effect<ReadonlyArray<Step>, DaybookError> =>
+  Effect.flatMap(
+    rehearse(session, isDoubtful ? planned.map(({ rehearsal }) => rehearsal) : [], options),
+    () => sideBySide(planned, ({ store }) => store),
+  )
 
 /** The version that a save made or found, as of its reply. */
 export const savedVersion = (engine: Engine, position: number, id: unknown): ArtifactVersion => {

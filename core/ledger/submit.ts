@@ -18,7 +18,7 @@ import { expandReference, expandTarget, mayBePart } from "../query/find.js"
 import { parsedInput } from "../query/input.js"
 import type { Moment } from "../query/query.js"
 import type { WriteOptions } from "./call-options.js"
-import { closedError, type Engine, momentAt, presentMoment, writable } from "./engine.js"
+import { closedError, type Engine, momentAt, presentMoment } from "./engine.js"
 import { type Reply, type Request, requestDigest, type Step } from "./request.js"
 
 /** A ledger as one caller sees it: its events carry a context. */
@@ -170,18 +170,29 @@ const isRetry = (moment: Moment, key: string | undefined): boolean =>
 const noContent = digestOf(new Uint8Array(0))
 
 /**
- * Refuses what the options or these steps would be refused for, so that nothing is stored for it.
+ * Refuses what the options or these steps would be refused for, and everything once the writer has
+ * stopped, so that nothing is stored for it.
  * What is handed in already is decided before, as it would be. The writer decides all the same.
  */
-export const rehearse = Effect.fnUntraced(function* (
+export const rehearse = (
   session: Session,
   steps: ReadonlyArray<Step>,
   options: WriteOptions,
-): Effect.fn.Return<void, Refusal | Failure> {
-  const { engine } = session
-  yield* writable(engine)
-  const { context, key } = yield* parsedInput(() => parseOptions(session, options))
-  if (steps.length === 0) return
+): Effect.Effect<void, Refusal | Failure> =>
+  Effect.suspend(() => {
+    const { place, writer } = session.engine
+    const refusal = place.reading?.refusal ?? writer.refusal
+    if (refusal !== undefined) return Effect.fail(refusal)
+    const parsed = parsing(() => parseOptions(session, options))
+    if (isRefusal(parsed)) return Effect.fail(parsed)
+    return steps.length === 0 ? Effect.void : rehearseSteps(session, steps, parsed)
+  })
+
+const rehearseSteps = (
+  { engine }: Session,
+  steps: ReadonlyArray<Step>,
+  { context, key }: ReturnType<typeof parseOptions>,
+): Effect.Effect<void, Refusal | Failure> => {
   const attempt = Effect.gen(function* () {
     const moment = yield* presentMoment(engine)
     if (isRetry(moment, key)) return undefined
@@ -194,8 +205,8 @@ export const rehearse = Effect.fnUntraced(function* (
     refusal === undefined ? Effect.void : Effect.fail(refusal),
   )
   const explained = explaining(presentMoment(engine))
-  yield* Effect.catch(failing, () => explained(Effect.andThen(engine.writer.drain, failing)))
-})
+  return Effect.catch(failing, () => explained(Effect.andThen(engine.writer.drain, failing)))
+}
 
 const requestOf = (steps: ReadonlyArray<Step>, context: Context): Request => ({
   steps,

@@ -5,7 +5,16 @@
  *
  * Swept is a part of the calls, drawn by `SWEEP_SEED`: all of them with `SWEEP_SHARE=1`.
  */
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync } from "node:fs"
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -14,7 +23,7 @@ import type { Outcome } from "../errors.js"
 import type { CoreRecorded } from "../event/catalog.js"
 import { examine, expectTrue } from "./oracle.contract.js"
 import { bundle, programOf, Running, type Stage } from "./places.contract.js"
-import { openLedger, type PromiseLedger } from "./promise.js"
+import { openLedger, type PromiseLedger, recover } from "./promise.js"
 import {
   attach,
   callsOf,
@@ -81,6 +90,11 @@ const perform = async (
       if ((await reader.load("model@1")) !== text("first")) throw new Error("another text")
       await reader.close()
     },
+    recover: async () => {
+      const into = `${directory}-recovered`
+      // What was recovered before is whole, or it would not be a ledger.
+      if (!stage.names(into).includes("ledger.json")) await stage.recover(directory, { into })
+    },
     rebuild: (ledger) => ledger.rebuild(),
     close: (ledger) => ledger.close(),
   }
@@ -96,7 +110,7 @@ const perform = async (
   }
   let ledger = act === undefined ? undefined : await open()
   if (operation === "close" && mode !== "again")
-    await ledger?.logMetadata({ artifact: "model" }, { n: 4 }, { idempotencyKey: "before" })
+    await ledger?.save("model", text("last"), { idempotencyKey: "before" })
   stage.tell({ step: "ready" })
   await stage.told()
   await attempt("act", async () => {
@@ -160,18 +174,19 @@ const sweeps: ReadonlyArray<Sweep> = [
   onClosed("load"),
   onClosed("backup"),
   onClosed("read"),
+  onClosed("recover"),
   onClosed("rebuild"),
-  onClosed("close", "metadata-logged"),
+  onClosed("close", "version-saved"),
   onClosed("open"),
   on("was killed behind its log", 6)("open"),
   on("was killed before it", 5)("open"),
   on("is not there", 0)("make", "ledger-created"),
 ]
 
-const directories = ["ledger", "ledger-backup"].flatMap((ledger) =>
-  ["", "log", "view", "blob", "blob/packs", "blob/index", "lock", "tmp"].map((name) =>
-    join(ledger, name),
-  ),
+const rooms = ["", "log", "view", "blob", "blob/packs", "blob/index", "lock", "tmp"]
+const workplace = ["", "log", "view", "source"].map((name) => join("tmp/recovery", name))
+const directories = ["ledger", "ledger-backup", "ledger-recovered"].flatMap((ledger) =>
+  [...rooms, ...workplace].map((name) => join(ledger, name)),
 )
 
 const home = realpathSync(mkdtempSync(join(tmpdir(), "daybook-sweep-")))
@@ -242,7 +257,7 @@ const prepare = async (): Promise<void> => {
   const calls = (await pointsOf(save)).filter(({ fault }) => fault === "KILL")
   const states: ReadonlyArray<readonly [State, string]> = [
     ["was killed behind its log", "view"],
-    ["was killed before it", "blob/index"],
+    ["was killed before it", "log"],
   ]
   for (const [state, place] of states) {
     const point = calls.find(({ call }) => call.path.startsWith(`ledger/${place}/`))
@@ -260,6 +275,8 @@ const keyed = (events: ReadonlyArray<CoreRecorded>, key: string) =>
   events.filter(({ idempotencyKey }) => idempotencyKey === key)
 
 const faultReasons = { KILL: "io", EIO: "io", ENOSPC: "full" }
+const typesOf = (events: ReadonlyArray<CoreRecorded>) => events.map(({ type }) => type)
+
 const failureTags = ["LogFailure", "ViewFailure", "BlobFailure"]
 
 /** An error is one of storage, and says which kind of disk it met. */
@@ -285,8 +302,7 @@ const expectTold = (
   // A refusal has no outcome: nothing was tried.
   const outcome = told?.error === undefined ? "committed" : (told.error.outcome ?? "none")
   const answered = told === undefined ? "unknown" : outcome
-  const found = events.map(({ type }) => type)
-  expectTrue(answered as Outcome, found, made)
+  expectTrue(answered as Outcome, typesOf(events), made)
   if (told !== undefined && told.error === undefined)
     expect(told.position).toBe(events.at(-1)?.position)
 }
@@ -319,7 +335,7 @@ const judge = async (
   const [later, own] = [keyed(news, "after"), news.filter((one) => one.idempotencyKey !== "after")]
   // The event of a close came before it; a ledger that could not be made is there by now.
   if (isKeyed(sweep)) expectTold(act, own, made)
-  else expect(own.map(({ type }) => type)).toEqual(made)
+  else expect(typesOf(own)).toEqual(made)
   expectTold(after, later, ["version-saved"])
   if (isKeyed(sweep) && ["unknown", "committed"].includes(act?.error?.outcome ?? ""))
     expect(after?.error).toMatchObject({ reason: "stopped", outcome: "none" })
@@ -331,18 +347,28 @@ const judge = async (
   await expectOnce(directory, sweep)
 }
 
+/** What was there when it was recovered: its first event said anew, the second of the recovery. */
+const expectRecovered = async (directory: string, { before }: Sweep): Promise<void> => {
+  const found = typesOf(await examine(`${directory}-recovered`))
+  const [, ...rest] = typesOf(await examine(directory))
+  expect(found.length).toBeGreaterThan(before)
+  expect(["ledger-created", "ledger-recovered", ...rest].slice(0, found.length)).toEqual(found)
+}
+
 /** Tried again, an operation with a key makes what it has made already, or makes it now. */
 const expectOnce = async (directory: string, sweep: Sweep): Promise<void> => {
   const { operation, made } = sweep
   const told: Array<Told> = []
   const tell = (value: unknown): void => void told.push(value as Told)
-  const stage: Stage = { openLedger, tell, told: () => Promise.resolve("go"), names: () => [] }
+  const names = (path: string) => (existsSync(path) ? readdirSync(path) : [])
+  const stage: Stage = { openLedger, recover, tell, told: () => Promise.resolve("go"), names }
   await perform(stage, directory, operation, "again")
   expect(told.filter(({ error }) => error !== undefined)).toEqual([])
   const kept = told.find(({ step }) => step === "kept")
   if (isKeyed(sweep)) expect(kept?.types).toEqual(made)
   if (operation === "backup")
     expect(await examine(`${directory}-backup`)).toEqual(await examine(directory))
+  if (operation === "recover") await expectRecovered(directory, sweep)
 }
 
 interface Point {

@@ -5,7 +5,7 @@
  * known what has to be said before them; then they are moved behind that. Memory does not grow with
  * the log, but with the list of what cannot be taken over as it was.
  */
-import { mkdir, rm } from "node:fs/promises"
+import { rm } from "node:fs/promises"
 import { join } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -14,7 +14,7 @@ import * as Layer from "effect/Layer"
 import { BlobStore, type BlobStoreShape } from "../blob/blob-store.js"
 import * as Filesystem from "../blob/filesystem.js"
 import { generationOf } from "../disk/database.js"
-import { directoryMode, replaceFile } from "../disk/files.js"
+import { makeDirectory, replaceFile } from "../disk/files.js"
 import { type DaybookError, RecordCorrupted } from "../errors.js"
 import { type CoreRecorded, catalog } from "../event/catalog.js"
 import { makeCodec } from "../event/codec.js"
@@ -70,12 +70,15 @@ export interface Recovered {
 const codec = makeCodec(catalog)
 const folding = new Folding(codec, projections, [])
 
-/** Where the work is done that is of no use afterwards. */
+/** Where the work is done that is of no use afterwards; what stays there goes with `tmp/`. */
 const workplace = (tmp: string) => {
   const path = join(tmp, "recovery")
-  return Effect.acquireRelease(
-    attempt(path, () => mkdir(path, { mode: directoryMode })).pipe(Effect.as(path)),
-    () => Effect.promise(() => rm(path, { recursive: true, force: true })),
+  const make = async (): Promise<string> => {
+    for (const each of [path, join(path, "log"), join(path, "view")]) await makeDirectory(each)
+    return path
+  }
+  return Effect.acquireRelease(attempt(path, make), () =>
+    Effect.promise(() => rm(path, { recursive: true, force: true }).catch(() => undefined)),
   )
 }
 

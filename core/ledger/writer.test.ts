@@ -86,8 +86,12 @@ describe("an append that fails", () => {
         failLog(place, phase, "unknown")
         expect(yield* Effect.flip(keyed(ledger))).toMatchObject({ outcome: "unknown" })
         mend(place)
-        expect(yield* Effect.flip(ledger.save("b", 1))).toMatchObject(stopped)
+        const { size } = place.blobs.chunks
+        expect(yield* Effect.flip(ledger.save("b", "new"))).toMatchObject(stopped)
+        const batch = ledger.batch((b) => void b.save("b", "new"))
+        expect(yield* Effect.flip(batch)).toMatchObject(stopped)
         expect(yield* Effect.flip(keyed(ledger))).toMatchObject(stopped)
+        expect(place.blobs.chunks.size).toBe(size)
         // What is readable is what was certain before.
         expect(yield* ledger.find("a")).toBeUndefined()
         expect(ledger.position).toBe(1)

@@ -50,8 +50,7 @@ export class Writer {
   /** Asks for the views to be stored: once is enough, however often it is asked. */
   readonly #due: Queue.Queue<void>
   #time: number
-  /** Why nothing can be written until the ledger is opened again, if that is so. */
-  #stopped: LogFailure | ViewFailure | undefined
+  #refusal: LogFailure | undefined
   /** Taken from the inbox, and left for the next round. */
   #held: ReadonlyArray<Request> = []
 
@@ -164,7 +163,7 @@ export class Writer {
 
   readonly #process = Effect.fnUntraced(function* (this: Writer, taken: ReadonlyArray<Request>) {
     const { log, views } = this.#parts
-    if (this.#stopped !== undefined) return this.#failAll(taken, this.#refusing(this.#stopped))
+    if (this.#refusal !== undefined) return this.#failAll(taken, this.#refusal)
     const head = views.head
     const draft = views.draft()
     const clock = yield* Clock.currentTimeMillis
@@ -196,7 +195,7 @@ export class Writer {
   readonly #store = Effect.suspend(() =>
     Effect.catchCause(this.#parts.views.flush, (cause) =>
       Effect.sync(() => {
-        this.#stopped = notStored(Cause.squash(cause))
+        this.#refusal = stoppedBy(notStored(Cause.squash(cause)))
       }),
     ),
   )
@@ -221,14 +220,9 @@ export class Writer {
     )
   }
 
-  #refusing(stopped: LogFailure | ViewFailure): LogFailure {
-    return new LogFailure({
-      message: "an earlier write failed, so nothing is written until the ledger is opened again",
-      operation: "append",
-      reason: "stopped",
-      outcome: "none",
-      cause: stopped,
-    })
+  /** What every write is answered with, once nothing can be written any more. */
+  get refusal(): LogFailure | undefined {
+    return this.#refusal
   }
 
   #failAll(requests: ReadonlyArray<Request>, failure: Failure): void {
@@ -240,7 +234,7 @@ export class Writer {
     const error = Exit.findErrorOption(exit)
     if (error._tag === "Some") {
       // Events that are stored but not folded would be decided against without being seen.
-      if (error.value.outcome !== "none") this.#stopped = error.value
+      if (error.value.outcome !== "none") this.#refusal = stoppedBy(error.value)
       this.#failAll(requests, error.value)
     } else {
       const defect = Cause.squash(exit.cause)
@@ -286,6 +280,15 @@ export class Writer {
 }
 
 const resultOf = ({ data }: Recorded): Plain => (data as { readonly result: Plain }).result
+
+const stoppedBy = (cause: LogFailure | ViewFailure): LogFailure =>
+  new LogFailure({
+    message: "an earlier write failed, so nothing is written until the ledger is opened again",
+    operation: "append",
+    reason: "stopped",
+    outcome: "none",
+    cause,
+  })
 
 const notStored = (cause: unknown): ViewFailure =>
   new ViewFailure({

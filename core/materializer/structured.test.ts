@@ -107,6 +107,8 @@ describe("structured", () => {
     ["more than one value", Buffer.concat([pack([1]), pack([1])])],
     ["nothing", new Uint8Array(0)],
     ["tokens that are not a value", pack([["list", 1]])],
+    // A list of one: extension 0x65, of which msgpackr makes an Error.
+    ["an extension of MessagePack", Buffer.from("91d4650093010203", "hex")],
     ["nesting that overflows readers", Buffer.alloc(50_000, 0x91)],
   ])("refuses a file of %s", async (_, bytes) => {
     const load = async () => structuredMaterializer.load(filesOf({ "data.msgpack": bytes }))

@@ -3,7 +3,7 @@
  */
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { digestOf, fromDigest, hasher, isDigest, sha256, toDigest } from "./digest.js"
+import { digestOf, fromDigest, hasher, isDigest, sha256, toDigest, writeDigest } from "./digest.js"
 
 const vectors: ReadonlyArray<readonly [string, string]> = [
   ["", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
@@ -39,6 +39,9 @@ describe("digests", () => {
         const digest = toDigest(bytes)
         expect(isDigest(digest)).toBe(true)
         expect(Buffer.compare(fromDigest(digest), bytes)).toBe(0)
+        const written = Buffer.alloc(34, 7)
+        writeDigest(written, digest, 1)
+        expect(written).toEqual(Buffer.concat([Buffer.of(7), bytes, Buffer.of(7)]))
       }),
     ))
 

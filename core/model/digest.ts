@@ -47,7 +47,12 @@ export const sha256 = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => {
   return hash.digest()
 }
 
-export const digestOf = (...parts: ReadonlyArray<Uint8Array>): Digest => toDigest(sha256(...parts))
+export const digestOf = (...parts: ReadonlyArray<Uint8Array>): Digest => {
+  const [only] = parts
+  // Most are of one short buffer: the text at once, without the bytes between.
+  if (only !== undefined && parts.length === 1) return hashOnce("sha256", only, "hex") as Digest
+  return toDigest(sha256(...parts))
+}
 
 /** The name of 32 bytes of hash. Any other length is a defect. */
 export const toDigest = (bytes: Uint8Array): Digest => {
@@ -56,3 +61,8 @@ export const toDigest = (bytes: Uint8Array): Digest => {
 }
 
 export const fromDigest = (digest: Digest): Uint8Array => Buffer.from(digest, "hex")
+
+/** Writes the 32 bytes of a digest at a place: without a buffer of their own. */
+export const writeDigest = (bytes: Buffer, digest: Digest, at: number): void => {
+  bytes.write(digest, at, 32, "hex")
+}

@@ -70,12 +70,13 @@ interface Node {
 
 const kindCodes: Readonly<Record<EntryKind, number>> = { file: 0, directory: 1, symlink: 2 }
 
+// Members in the order in which they are packed, so that nothing has to be sorted.
 const manifestEntry = (name: string, entry: Omit<TreeEntry, "path">): Plain => ({
-  name,
-  kind: kindCodes[entry.kind],
-  size: entry.size,
-  sha256: fromDigest(entry.digest),
   exec: entry.executable,
+  kind: kindCodes[entry.kind],
+  name,
+  sha256: fromDigest(entry.digest),
+  size: entry.size,
   target: entry.target,
 })
 
