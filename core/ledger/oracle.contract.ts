@@ -92,7 +92,7 @@ export const expectTrue = (
 
 /** All that an open ledger says of itself; answers with every event that it has. */
 export const inspect = Effect.fnUntraced(function* (ledger: LedgerApi<"effect">) {
-  expect(ledger.trust.damaged).toEqual([])
+  expect(ledger.trust).toMatchObject({ damaged: [], damagedContent: [] })
   expect(ledger.trust.lost).toBeUndefined()
   const found: ReadonlyArray<unknown> = yield* Stream.runCollect(ledger.replay())
   const events = found as ReadonlyArray<CoreRecorded>

@@ -101,7 +101,11 @@ describe.skipIf(why !== undefined)(`durability${without}`, () => {
     for (let round = 1; round <= rounds; round += 1) {
       const { root, told } = await kill("synced", round * 9)
       const directory = join(root, "ledger")
-      expect(await open(directory, "synced")).toMatchObject({ readOnly: false, damaged: [] })
+      expect(await open(directory, "synced")).toMatchObject({
+        readOnly: false,
+        damaged: [],
+        damagedContent: [],
+      })
       expect(await broken(directory, told)).toEqual([])
     }
   })
@@ -113,7 +117,11 @@ describe.skipIf(why !== undefined)(`durability${without}`, () => {
       for (const loss of ["cut", "zeros"] as const) {
         const { directory, lost } = cut(killed, loss)
         losses += lost.length
-        expect(await open(directory, "synced")).toMatchObject({ readOnly: false, damaged: [] })
+        expect(await open(directory, "synced")).toMatchObject({
+          readOnly: false,
+          damaged: [],
+          damagedContent: [],
+        })
         expect(await broken(directory, killed.told)).toEqual([])
       }
     }
@@ -125,7 +133,11 @@ describe.skipIf(why !== undefined)(`durability${without}`, () => {
     for (let round = 1; round <= rounds; round += 1) {
       const { root, told } = await kill("buffered", round * 40)
       const directory = join(root, "ledger")
-      expect(await open(directory, "buffered")).toMatchObject({ readOnly: false, damaged: [] })
+      expect(await open(directory, "buffered")).toMatchObject({
+        readOnly: false,
+        damaged: [],
+        damagedContent: [],
+      })
       expect(await broken(directory, told)).toEqual([])
     }
   })

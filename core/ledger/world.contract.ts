@@ -139,7 +139,7 @@ export class World {
     const stopped = Layer.provideMerge(this.#home.layer(), TestClock.layer())
     this.#runtime = ManagedRuntime.make(stopped)
     this.#ledger = await this.#runtime.runPromise(Ledger.use((ledger) => Effect.succeed(ledger)))
-    expect(this.ledger.trust.damaged).toEqual([])
+    expect(this.ledger.trust).toMatchObject({ damaged: [], damagedContent: [] })
   }
 
   async close(): Promise<void> {
