@@ -41,6 +41,8 @@ const write = async (stage: Stage, directory: string, mode: Durability): Promise
       const options = { idempotencyKey: key, tags: ["kept"] }
       const { position } = await ledger.save(`artifact ${caller}`, text, options)
       stage.tell({ position, key })
+      // A list has views stored, which are never synced as they go.
+      if (turn % 4 === 3) await ledger.listVersions({ limit: 1 })
     }
   }
   await Promise.all([0, 1, 2, 3].map(call))
@@ -125,7 +127,7 @@ describe.skipIf(why !== undefined)(`durability${without}`, () => {
         expect(await broken(directory, killed.told)).toEqual([])
       }
     }
-    // Or nothing was tried: views and the blob index are never synced as they go.
+    // Or nothing was tried.
     expect(losses).toBeGreaterThan(0)
   })
 
