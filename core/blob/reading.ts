@@ -8,6 +8,7 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { borrow } from "../disk/borrow.js"
+import { writing } from "../disk/room.js"
 import { BlobFailure } from "../errors.js"
 import { storageReason } from "../model/cause.js"
 import type { BlobStoreShape } from "./blob-store.js"
@@ -103,7 +104,7 @@ export const openReading = Effect.fnUntraced(function* (
 ): Effect.fn.Return<BlobReading, BlobFailure, Scope.Scope> {
   const store = yield* Effect.acquireRelease(
     Effect.tryPromise({
-      try: () => openStore(options),
+      try: () => writing(options.temporary, () => openStore(options)),
       catch: (cause) => blobFailure("open", cause),
     }),
     ({ reader, index }) =>

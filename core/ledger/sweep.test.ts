@@ -21,6 +21,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { numbers } from "../blob/samples.contract.js"
 import type { Outcome } from "../errors.js"
 import type { CoreRecorded } from "../event/catalog.js"
+import type { Recovery } from "../event/loss.js"
 import { examine, expectTrue } from "./oracle.contract.js"
 import { bundle, programOf, Running, type Stage } from "./places.contract.js"
 import { openLedger, type PromiseLedger, recover } from "./promise.js"
@@ -344,19 +345,34 @@ const judge = async (
   const isFirst = told.every(({ step, error }) => step === "reopen" || error === undefined)
   const isSpoilt = reopen?.error !== undefined && (isFirst || timesFired(trace) > 1)
   if (fault !== "KILL" && !isSpoilt) expect(reopen).toMatchObject({ position: events.length })
-  await expectOnce(directory, sweep)
+  await expectOnce(directory, sweep, fault)
 }
 
-/** What was there when it was recovered: its first event said anew, the second of the recovery. */
-const expectRecovered = async (directory: string, { before }: Sweep): Promise<void> => {
-  const found = typesOf(await examine(`${directory}-recovered`))
+/** What was there when it was recovered, behind a new first event and what is said of losses. */
+const expectRecovered = async (
+  directory: string,
+  { before }: Sweep,
+  fault: Fault,
+): Promise<void> => {
+  const recovered = `${directory}-recovered`
+  const ledger = await openLedger(recovered)
+  const losses: Array<unknown> = []
+  for await (const { data } of ledger.replay({ types: ["ledger-recovered"] })) {
+    const { lost, contentLost } = data as Recovery
+    losses.push(...lost, ...contentLost)
+  }
+  await ledger.close()
+  // What a disk cannot read is lost to a recovery, which says so.
+  if (fault === "EIO" && losses.length > 0) return
+  expect(losses).toEqual([])
+  const found = typesOf(await examine(recovered))
   const [, ...rest] = typesOf(await examine(directory))
   expect(found.length).toBeGreaterThan(before)
   expect(["ledger-created", "ledger-recovered", ...rest].slice(0, found.length)).toEqual(found)
 }
 
 /** Tried again, an operation with a key makes what it has made already, or makes it now. */
-const expectOnce = async (directory: string, sweep: Sweep): Promise<void> => {
+const expectOnce = async (directory: string, sweep: Sweep, fault: Fault): Promise<void> => {
   const { operation, made } = sweep
   const told: Array<Told> = []
   const tell = (value: unknown): void => void told.push(value as Told)
@@ -368,7 +384,7 @@ const expectOnce = async (directory: string, sweep: Sweep): Promise<void> => {
   if (isKeyed(sweep)) expect(kept?.types).toEqual(made)
   if (operation === "backup")
     expect(await examine(`${directory}-backup`)).toEqual(await examine(directory))
-  if (operation === "recover") await expectRecovered(directory, sweep)
+  if (operation === "recover") await expectRecovered(directory, sweep, fault)
 }
 
 interface Point {
