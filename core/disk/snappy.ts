@@ -2,7 +2,7 @@
  * Decompresses Snappy, the form of LevelDB's compressed blocks (format_description.txt of google/
  * snappy): a length, then literals and copies of what came before.
  *
- * Only indexes are read here, which are small. The stream is damaged where it does not give exactly
+ * Read are indexes, and what is salvaged, a block at a time. The stream is damaged where it does not give exactly
  * the length that it claims; that claim is bounded before anything is allocated for it.
  */
 import { Cursor, Damage } from "./damage.js"

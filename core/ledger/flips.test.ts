@@ -1,7 +1,7 @@
 /**
  * A whole ledger on the disk, of which one bit is turned, or one file cut, emptied, zeroed, deleted
- * or swapped for an older copy: never a wrong answer, never a row that is absent or an event that is
- * passed over with nothing to say so, never an end of the process, and no damaged byte removed.
+ * or swapped for an older copy: never a wrong answer, never a row that is absent or an event that
+ * is passed over with nothing to say so, never an end of the process, and no damaged byte removed.
  *
  * `FLIP_RUNS` bits and half as many files are drawn by `FLIP_SEED`.
  */
