@@ -15,7 +15,7 @@ import type { DamagedBlock, Table } from "../disk/level-table.js"
 import { areApart, Tables } from "../disk/level-tables.js"
 import { type Guard, keyOf, positionOf, type Stretch } from "./level-records.js"
 
-// Checked before the log opens, however large it is: some 10 ms of processor time.
+// Checked before the log opens, however large it is: some 25 ms of processor time.
 const aheadBytes = 16_777_216
 
 export interface LogGuardOptions {
