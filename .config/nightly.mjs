@@ -18,6 +18,7 @@ const suites = [
     file: "core/ledger/certificate.test.ts",
     env: { CERTIFICATE_RUNS: "5000" },
   },
+  { name: "flips", file: "core/ledger/flips.test.ts", env: { FLIP_RUNS: "2000" } },
   { name: "fuzz", file: "core/ledger/fuzz.test.ts", env: { FUZZ_RUNS: "100000" } },
 ]
 

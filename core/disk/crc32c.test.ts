@@ -2,7 +2,7 @@
  * The checksum against the vectors of RFC 3720 (appendix B.4), and masking against its definition.
  */
 import { describe, expect, it } from "vitest"
-import { crc32c, unmask } from "./crc32c.js"
+import { crc32c, crc32cOn, unmask } from "./crc32c.js"
 
 const ascending = Buffer.from(Array.from({ length: 32 }, (_, at) => at))
 
@@ -21,6 +21,11 @@ describe("CRC-32C", () => {
     expect(crc32c(held, 3, 35)).toBe(0x46dd794e)
     expect(crc32c(held.subarray(3), 0, 32)).toBe(0x46dd794e)
     expect(crc32c(new Uint8Array(held).subarray(3, 35))).toBe(0x46dd794e)
+  })
+
+  it("is carried on from part to part", () => {
+    const first = crc32cOn(0, ascending, 0, 7)
+    expect(crc32cOn(first, ascending, 7, 32)).toBe(0x46dd794e)
   })
 
   it("is unmasked by shifting back and rotating back", () => {

@@ -45,6 +45,14 @@ export const crc32c = (bytes: Uint8Array, from = 0, to = bytes.length): number =
   return ~crc >>> 0
 }
 
+/** The checksum `crc` of what came before, carried on over the bytes from `from` up to `to`. */
+export const crc32cOn = (crc: number, bytes: Uint8Array, from: number, to: number): number => {
+  let grown = ~crc
+  for (let next = from; next < to; next += 1)
+    grown = (grown >>> 8) ^ at(0, grown ^ (bytes[next] ?? 0))
+  return ~grown >>> 0
+}
+
 const maskDelta = 0xa282ead8
 
 /** LevelDB stores checksums rotated and shifted, since bytes may hold checksums themselves. */

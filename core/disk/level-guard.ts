@@ -13,43 +13,11 @@ import { fileMode } from "./files.js"
 import { readManifest } from "./level-manifest.js"
 import { checkedName, checkedText, currentManifest, damagedName, inspect } from "./level-opening.js"
 import type { Table } from "./level-table.js"
+import { Tables } from "./level-tables.js"
 
-// A slice takes some 0.2 ms of the event loop; with the pause behind it, 2 MB take some 15 ms.
-const sliceBytes = 262_144
-const pauseMilliseconds = 1
 // Checked before the database opens, however large it is: about as much as levels 0 and 1 have,
 // which nearly every compaction begins with.
 const aheadBytes = 16_777_216
-
-/** Tables of one level, in the order of their keys; those of level 0 overlap, each is by itself. */
-type Sequence = ReadonlyArray<Table>
-
-const sequencesOf = (tables: ReadonlyArray<Table>): ReadonlyArray<Sequence> => {
-  const levels = new Map<number, Array<Table>>()
-  const alone: Array<Sequence> = []
-  for (const table of tables) {
-    const { level } = table.entry
-    const others = levels.get(level)
-    if (level === 0) alone.push([table])
-    else if (others === undefined) levels.set(level, [table])
-    else others.push(table)
-  }
-  const sorted = [...levels].sort(([a], [b]) => a - b).map(([, one]) => one)
-  for (const one of sorted)
-    one.sort(({ entry: a }, { entry: b }) => Buffer.compare(a.smallest, b.smallest))
-  return [...alone, ...sorted]
-}
-
-/** The first table that may hold this key or a later one. */
-const firstIn = (sequence: Sequence, key: Buffer): number => {
-  let [low, high] = [0, sequence.length]
-  while (low < high) {
-    const at = (low + high) >>> 1
-    if (Buffer.compare(sequence[at]?.entry.largest ?? key, key) < 0) low = at + 1
-    else high = at
-  }
-  return low
-}
 
 const bytesOf = (key: string | Buffer): Buffer => (typeof key === "string" ? Buffer.from(key) : key)
 
@@ -79,16 +47,14 @@ export class LevelGuard {
   readonly #directory: string
   /** The numbers of all tables of the opening. */
   readonly #opened: ReadonlySet<number>
-  /** Those that are not checked yet. */
-  #sequences: ReadonlyArray<Sequence>
+  readonly #tables: Tables
   #manifest: Followed | undefined
   #damage: Damage | undefined
-  #timer: NodeJS.Timeout | undefined
 
   constructor(directory: string, tables: ReadonlyArray<Table>) {
     this.#directory = directory
     this.#opened = new Set(tables.map(({ entry }) => entry.number))
-    this.#sequences = sequencesOf(tables)
+    this.#tables = new Tables(tables)
   }
 
   /** Before the database is opened. Rejects with `Damage`, or an error of the disk. */
@@ -96,7 +62,7 @@ export class LevelGuard {
     const { tables, endedWell } = inspect(directory)
     const guard = new LevelGuard(directory, tables)
     try {
-      await guard.#ahead(endedWell ? bytesMax : Number.POSITIVE_INFINITY)
+      await guard.#tables.ahead(endedWell ? bytesMax : Number.POSITIVE_INFINITY)
       return guard
     } catch (cause) {
       guard.#close(() => true)
@@ -111,7 +77,7 @@ export class LevelGuard {
 
   /** Whether nothing is left to be checked. */
   get whole(): boolean {
-    return this.#sequences.length === 0 && this.#damage === undefined
+    return this.#tables.whole && this.#damage === undefined
   }
 
   /** Once the database is open: checks on, beside whatever else is done. */
@@ -125,40 +91,19 @@ export class LevelGuard {
     if (this.whole) return
     const descriptor = openSync(join(this.#directory, name), "r")
     this.#manifest = { name, descriptor, seen: 0 }
-    this.#rest(Buffer.allocUnsafe(sliceBytes))
+    this.#tables.begin((span) => this.#slice(span))
   }
 
   /** Before a key is read. Throws `Damage`. */
   checkKey(key: string | Buffer): void {
     if (this.whole) return
-    this.#noting(() => {
-      const bytes = bytesOf(key)
-      for (const sequence of this.#sequences)
-        for (let at = firstIn(sequence, bytes); at < sequence.length; at += 1) {
-          const table = sequence[at]
-          if (table === undefined || Buffer.compare(table.entry.smallest, bytes) > 0) break
-          table.checkKey(bytes)
-        }
-    })
+    this.#noting(() => this.#tables.checkKey(bytesOf(key)))
   }
 
   /** Before the keys from `from` to `to` are read, both included. Throws `Damage`. */
   checkRange(from: string | Buffer, to: string | Buffer): void {
     if (this.whole) return
-    this.#noting(() => {
-      const [first, last] = [bytesOf(from), bytesOf(to)]
-      for (const sequence of this.#sequences) {
-        const begin = firstIn(sequence, first)
-        let end = begin
-        for (let table = sequence[end]; table !== undefined; table = sequence[end]) {
-          if (Buffer.compare(table.entry.smallest, last) > 0) break
-          end += 1
-        }
-        // With the neighbours, where an iterator rests when it has left the range.
-        for (const table of sequence.slice(Math.max(0, begin - 1), end + 1))
-          table.checkRange(first, last)
-      }
-    })
+    this.#noting(() => this.#tables.checkRange(bytesOf(from), bytesOf(to)))
   }
 
   /** After each read, before it is an answer. Throws `Damage`. */
@@ -168,8 +113,7 @@ export class LevelGuard {
 
   /** Checks all that is left, slice by slice. Rejects with `Damage`. */
   async checkAll(): Promise<void> {
-    const span = Buffer.allocUnsafe(sliceBytes)
-    while (!this.whole) await this.#slice(span)
+    while (!this.whole) await this.#slice()
   }
 
   /** Notes damage that showed elsewhere; answers with what is known. */
@@ -192,21 +136,6 @@ export class LevelGuard {
       // It is noted, and nobody is left to be told.
     }
     this.#close(() => true)
-  }
-
-  async #ahead(bytesMax: number): Promise<void> {
-    const span = Buffer.allocUnsafe(sliceBytes)
-    let left = bytesMax
-    for (const table of this.#tables()) {
-      left -= table.entry.size
-      if (left < 0) return
-      while (!table.whole) await table.checkOn(span)
-      this.#close((one) => one === table)
-    }
-  }
-
-  #tables(): ReadonlyArray<Table> {
-    return this.#sequences.flat()
   }
 
   #noting(act: () => void): void {
@@ -234,7 +163,7 @@ export class LevelGuard {
     readSync(descriptor, bytes, 0, size, 0)
     const edits = readManifest(bytes, name)
     const removed = new Set(edits.flatMap((edit) => edit.removed))
-    const rewritten = new Set(this.#tables().filter(({ entry }) => removed.has(entry.number)))
+    const rewritten = new Set(this.#tables.left.filter(({ entry }) => removed.has(entry.number)))
     for (const table of rewritten) table.checkAll()
     followed.seen = size
     if ([...removed].some((number) => this.#opened.has(number)))
@@ -250,12 +179,8 @@ export class LevelGuard {
   }
 
   #close(isOver: (table: Table) => boolean): void {
-    for (const table of this.#tables()) if (isOver(table)) table.close()
-    this.#sequences = this.#sequences
-      .map((sequence) => sequence.filter((table) => !isOver(table)))
-      .filter(({ length }) => length > 0)
-    if (this.#sequences.length > 0) return
-    clearTimeout(this.#timer)
+    this.#tables.close(isOver)
+    if (!this.#tables.whole) return
     if (this.#manifest !== undefined) closeSync(this.#manifest.descriptor)
     this.#manifest = undefined
   }
@@ -268,24 +193,11 @@ export class LevelGuard {
     }
   }
 
-  #rest(span: Buffer): void {
-    this.#timer = setTimeout(() => {
-      this.#slice(span).then(
-        () => this.whole || this.#rest(span),
-        () => undefined,
-      )
-    }, pauseMilliseconds)
-    // An idle ledger does not keep its process alive.
-    this.#timer.unref()
-  }
-
-  async #slice(span: Buffer): Promise<void> {
+  async #slice(span?: Buffer<ArrayBuffer>): Promise<void> {
     this.#noting(() => this.#follow())
-    const table = this.#sequences[0]?.[0]
-    if (table === undefined) return
-    await table.checkOn(span).catch((cause: unknown) => {
+    await this.#tables.checkOn(span).catch((cause: unknown) => {
       throw this.#noted(cause)
     })
-    if (table.whole && this.#tables().includes(table)) this.#forget((one) => one === table)
+    if (this.#tables.left.some(({ whole }) => whole)) this.#forget(({ whole }) => whole)
   }
 }

@@ -4,7 +4,7 @@
 import { describe, expect, it } from "vitest"
 import { crc32c } from "./crc32c.js"
 import { Damage } from "./damage.js"
-import { readJournal } from "./level-journal.js"
+import { readJournal, salvageJournal } from "./level-journal.js"
 
 const blockBytes = 32_768
 
@@ -101,5 +101,30 @@ describe("a record file", () => {
     expect(readJournal(orphan, "x")).toEqual({ records: [], torn: true })
     const unended = Buffer.concat([fragment(2, Buffer.from("x")), fragment(1, Buffer.from("y"))])
     expect(readJournal(unended, "x")).toEqual({ records: [], torn: true })
+  })
+})
+
+describe("what is salvaged of a record file", () => {
+  it("is every record of a whole one, of a cut one those before the cut", () => {
+    expect([...salvageJournal(whole)]).toEqual(bodies)
+    expect([...salvageJournal(whole.subarray(0, 50_000))]).toEqual(bodies.slice(0, 4))
+  })
+
+  it("is all but the one that is broken, where its length is not", () => {
+    const at = whole.indexOf(Buffer.from("33333"))
+    const bytes = Buffer.from(whole)
+    bytes[at] = 0
+    expect([...salvageJournal(bytes)]).toEqual(bodies.toSpliced(3, 1))
+  })
+
+  it("with any bit turned is of right records alone, from the next block on all of them", () => {
+    for (let at = 0; at < whole.length; at += 83) {
+      const bytes = Buffer.from(whole)
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << (at % 8))
+      const found = [...salvageJournal(bytes)]
+      const places = found.map((one) => bodies.findIndex((body) => body.equals(one)))
+      expect(places).toEqual([...new Set(places)].filter((place) => place >= 0).sort())
+      expect(places.length).toBeGreaterThanOrEqual(at < 3 * blockBytes ? 2 : 4)
+    }
   })
 })

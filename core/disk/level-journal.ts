@@ -72,3 +72,31 @@ export const readJournal = (bytes: Buffer, file: string): Journal => {
   }
   return { records, torn: begun.length > 0 }
 }
+
+/** Where the next fragment is behind one that is broken, at the latest at the next block. */
+const resumeAt = (bytes: Buffer, at: number, blockEnd: number): number => {
+  if (at + headerBytes > bytes.length) return blockEnd
+  const end = at + headerBytes + bytes.readUInt16LE(at + 4)
+  return fragmentAt(bytes, end, blockEnd) === undefined ? blockEnd : end
+}
+
+/** The records that are whole, around whatever is broken. */
+export function* salvageJournal(bytes: Buffer): Iterable<Buffer> {
+  let begun: Array<Buffer> | undefined
+  for (let at = 0; at < bytes.length; ) {
+    const blockEnd = at - (at % blockBytes) + blockBytes
+    const fragment = fragmentAt(bytes, at, blockEnd)
+    if (fragment === undefined) {
+      // A header does not fit into the last bytes of a block: they are no break.
+      if (blockEnd - at >= headerBytes) begun = undefined
+      at = resumeAt(bytes, at, blockEnd)
+      continue
+    }
+    at = fragment.end
+    if (fragment.type === full || fragment.type === first) begun = []
+    begun?.push(fragment.body)
+    if (begun === undefined || fragment.type === first || fragment.type === middle) continue
+    yield Buffer.concat(begun)
+    begun = undefined
+  }
+}

@@ -134,18 +134,31 @@ export interface Inspected {
   readonly endedWell: boolean
 }
 
-/** Opens the tables of a database. Throws `Damage`, or an error of the disk. */
-export const inspect = (directory: string): Inspected => {
-  const names = namesIn(directory)
-  if (names.includes(damagedName)) throw notedDamage(textOf(directory, damagedName))
+/** What is there, without a database nothing. Throws `Damage`. */
+const manifestOf = (directory: string, names: ReadonlyArray<string>): Manifest | undefined => {
   if (!names.includes("CURRENT")) {
     // A killed first opening leaves a MANIFEST at most.
-    if (!names.some((name) => tableName.test(name) || logName.test(name)))
-      return { tables: [], endedWell: true }
+    if (!names.some((name) => tableName.test(name) || logName.test(name))) return undefined
     throw new Damage("CURRENT", "is missing")
   }
   const manifest = currentManifest(directory)
   checkLogs(directory, names, manifest.edits)
+  return manifest
+}
+
+/** Opens the tables of a database. Throws `Damage`, or an error of the disk. */
+export const inspect = (directory: string): Inspected => {
+  const names = namesIn(directory)
+  if (names.includes(damagedName)) throw notedDamage(textOf(directory, damagedName))
+  const manifest = manifestOf(directory, names)
+  if (manifest === undefined) return { tables: [], endedWell: true }
   const well = endedWell(directory, names, manifest)
   return { tables: openTables(directory, names, manifest), endedWell: well }
+}
+
+/** The same for one whose tables LevelDB never rewrites: there is nothing that signs could tell. */
+export const inspectUnsigned = (directory: string): ReadonlyArray<Table> => {
+  const names = namesIn(directory)
+  const manifest = manifestOf(directory, names)
+  return manifest === undefined ? [] : openTables(directory, names, manifest)
 }

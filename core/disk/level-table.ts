@@ -6,56 +6,74 @@
  * key. A table is held open, so it can be read after LevelDB has removed it. Reads no rows.
  */
 import { closeSync, fstatSync, openSync, read, readSync } from "node:fs"
-import { crc32c, unmask } from "./crc32c.js"
 import { Cursor, Damage } from "./damage.js"
+import {
+  type Block,
+  type BlockEntry,
+  contentsOf,
+  endOf,
+  entriesOf,
+  readBlock,
+  verifyBlock,
+} from "./level-block.js"
 import type { TableEntry } from "./level-manifest.js"
-import { unsnap } from "./snappy.js"
 
-const trailerBytes = 5
 const footerBytes = 48
 const magic = 0xdb4775248b80fb57n
-const snappy = 1
 /** Behind each key of an index: sequence number and kind. */
 const keyTrailerBytes = 8
-
-interface Block {
-  readonly offset: number
-  /** Without its trailer. */
-  readonly size: number
-}
-
-interface Entry {
-  readonly key: Buffer
-  readonly block: Block
-}
-
-const readBlock = (cursor: Cursor): Block => ({ offset: cursor.varint(), size: cursor.varint() })
-
-const endOf = ({ offset, size }: Block): number => offset + size + trailerBytes
-
-/** The entries of an index or metaindex: keys with what they share with the one before. */
-const entriesOf = (block: Buffer, file: string): ReadonlyArray<Entry> => {
-  const restarts = block.length < 4 ? 0 : block.readUInt32LE(block.length - 4)
-  const end = block.length - 4 - 4 * restarts
-  if (end < 0) throw new Damage(file, "has an index that is too short")
-  const cursor = new Cursor(block.subarray(0, end), file)
-  const entries: Array<Entry> = []
-  let key: Buffer = Buffer.alloc(0)
-  while (!cursor.ended) {
-    const [shared, rest, size] = [cursor.varint(), cursor.varint(), cursor.varint()]
-    if (shared > key.length) throw new Damage(file, "has a key that begins with no other")
-    const own = cursor.take(rest)
-    key = shared === 0 ? own : Buffer.concat([key.subarray(0, shared), own])
-    entries.push({ key, block: readBlock(new Cursor(cursor.take(size), file)) })
-  }
-  return entries
-}
 
 /** What the footer and the index say of a table. */
 interface Index {
   /** For each block of rows a key that is not before its last one, and before all of the next. */
   readonly keys: ReadonlyArray<Buffer>
   readonly blocks: ReadonlyArray<Block>
+}
+
+/** A block that is not as it was written, by what the index says of the keys in it. */
+export interface DamagedBlock {
+  /** The last key before it, where there is one in the table; else its first key is `from`. */
+  readonly after: Buffer | undefined
+  readonly from: Buffer
+  readonly to: Buffer
+}
+
+type ReadAt = (offset: number, length: number) => Buffer
+
+const blocksIn = (entries: ReadonlyArray<BlockEntry>, file: string): ReadonlyArray<Block> =>
+  entries.map(({ value }) => readBlock(new Cursor(value, file)))
+
+/**
+ * The index of a table of so many bytes. Also checks all that is not rows: LevelDB reads it
+ * whenever it opens the table. Throws `Damage`.
+ */
+export const indexOf = (file: string, size: number, read: ReadAt): Index => {
+  const contents = (block: Block): Buffer => {
+    const bytes = read(block.offset, endOf(block) - block.offset)
+    verifyBlock(bytes, block.offset, file)
+    return contentsOf(bytes, file)
+  }
+  const footerAt = size - footerBytes
+  if (footerAt < 0) throw new Damage(file, "is too short for a table")
+  const footer = read(footerAt, footerBytes)
+  if (footer.readBigUInt64LE(footerBytes - 8) !== magic) throw new Damage(file, "has no footer")
+  const cursor = new Cursor(footer, file)
+  const [metaindex, index] = [readBlock(cursor), readBlock(cursor)]
+  // Blocks leave no gap, so nothing that is read can lie outside of what is checked.
+  const follow = (block: Block, start: number) => {
+    if (block.offset !== start) throw new Damage(file, `has no block at ${start}`)
+    return endOf(block)
+  }
+  if (index.offset < metaindex.offset || endOf(index) !== footerAt)
+    throw new Damage(file, "has a footer that names no index")
+  follow(index, endOf(metaindex))
+  const entries = entriesOf(contents(index), file)
+  const blocks = blocksIn(entries, file)
+  const filters = blocksIn(entriesOf(contents(metaindex), file), file)
+  const end = [...blocks, ...filters].reduce((start, block) => follow(block, start), 0)
+  follow(metaindex, end)
+  for (const filter of filters) contents(filter)
+  return { keys: entries.map(({ key }) => key.subarray(0, -keyTrailerBytes)), blocks }
 }
 
 export class Table {
@@ -110,6 +128,56 @@ export class Table {
     for (let at = first; at <= Math.min(last + 1, keys.length - 1); at += 1) this.#check(at)
   }
 
+  /**
+   * Checks the blocks from that of `from` to that of `to`, which a forward iterator rests on, and
+   * exact reads; of keys that were written once.
+   */
+  checkScan(from: Buffer, to: Buffer): void {
+    const { keys } = this.#open()
+    const first = this.#find(from)
+    for (let at = first; at <= Math.min(this.#find(to), keys.length - 1); at += 1) this.#check(at)
+  }
+
+  /** Checks the last so many blocks, and answers with how many there were. */
+  checkLast(count: number): number {
+    const { keys } = this.#open()
+    const first = Math.max(0, keys.length - count)
+    for (let at = first; at < keys.length; at += 1) this.#check(at)
+    return keys.length - first
+  }
+
+  /** The damaged blocks among those that may hold keys between two; or the whole table. */
+  damagedIn(from: Buffer, to: Buffer): ReadonlyArray<DamagedBlock> {
+    const { smallest, largest } = this.entry
+    const damaged: Array<DamagedBlock> = []
+    try {
+      const { keys } = this.#open()
+      const last = Math.min(this.#find(to), keys.length - 1)
+      for (let at = this.#find(from); at <= last; at += 1)
+        if (this.#isDamaged(at))
+          // The key of the last block in an index is one that is merely long enough.
+          damaged.push({
+            after: keys[at - 1],
+            from: smallest,
+            to: at === keys.length - 1 ? largest : (keys[at] ?? largest),
+          })
+      return damaged
+    } catch (cause) {
+      if (!(cause instanceof Damage)) throw cause
+      return [{ after: undefined, from: smallest, to: largest }]
+    }
+  }
+
+  #isDamaged(at: number): boolean {
+    try {
+      this.#check(at)
+      return false
+    } catch (cause) {
+      if (cause instanceof Damage) return true
+      throw cause
+    }
+  }
+
   /** Checks everything that is left. */
   checkAll(): void {
     const { keys } = this.#open()
@@ -139,8 +207,14 @@ export class Table {
   }
 
   #open(): Index {
-    this.#index ??= this.#readIndex()
-    return this.#index
+    if (this.#index !== undefined) return this.#index
+    const index = indexOf(this.#file, this.entry.size, this.#read)
+    if (Buffer.compare(index.keys.at(-1) ?? Buffer.alloc(0), this.entry.largest) < 0)
+      throw new Damage(this.#file, "is not the table that the MANIFEST names")
+    this.#checked = new Uint8Array(index.blocks.length)
+    this.#left = index.blocks.length
+    this.#index = index
+    return index
   }
 
   /** The first block whose key is not before this one; the count of blocks when there is none. */
@@ -162,20 +236,13 @@ export class Table {
   }
 
   #note(at: number, bytes: Buffer): void {
-    this.#verify(bytes, this.#index?.blocks[at]?.offset ?? 0)
+    verifyBlock(bytes, this.#index?.blocks[at]?.offset ?? 0, this.#file)
     this.#checked[at] = 1
     this.#left -= 1
     this.whole = this.#left === 0
   }
 
-  /** Holds a block against the checksum behind it. */
-  #verify(bytes: Buffer, offset: number): void {
-    const end = bytes.length - 4
-    if (end < 1 || crc32c(bytes, 0, end) !== unmask(bytes.readUInt32LE(end)))
-      throw new Damage(this.#file, `is damaged at ${offset}`)
-  }
-
-  #read(offset: number, length: number): Buffer {
+  readonly #read: ReadAt = (offset, length) => {
     const bytes = Buffer.allocUnsafe(length)
     const count = this.#orDamage(() => readSync(this.#descriptor, bytes, 0, length, offset))
     if (count !== length) throw new Damage(this.#file, `ends too early, at ${offset + count}`)
@@ -202,45 +269,5 @@ export class Table {
         else resolve(bytes)
       })
     })
-  }
-
-  /** A block that is read for what is in it. */
-  #contents(block: Block): Buffer {
-    const bytes = this.#read(block.offset, endOf(block) - block.offset)
-    this.#verify(bytes, block.offset)
-    const body = bytes.subarray(0, -trailerBytes)
-    return bytes[body.length] === snappy ? unsnap(body, this.#file) : body
-  }
-
-  /** Also checks all that is not rows: LevelDB reads it whenever it opens the table. */
-  #readIndex(): Index {
-    const file = this.#file
-    const { size, largest } = this.entry
-    const footerAt = size - footerBytes
-    if (footerAt < 0) throw new Damage(file, "is too short for a table")
-    const footer = this.#read(footerAt, footerBytes)
-    if (footer.readBigUInt64LE(footerBytes - 8) !== magic) throw new Damage(file, "has no footer")
-    const cursor = new Cursor(footer, file)
-    const [metaindex, index] = [readBlock(cursor), readBlock(cursor)]
-    // Blocks leave no gap, so nothing that is read can lie outside of what is checked.
-    const follow = (block: Block, start: number) => {
-      if (block.offset !== start) throw new Damage(file, `has no block at ${start}`)
-      return endOf(block)
-    }
-    if (index.offset < metaindex.offset || endOf(index) !== footerAt)
-      throw new Damage(file, "has a footer that names no index")
-    follow(index, endOf(metaindex))
-    const entries = entriesOf(this.#contents(index), file)
-    const blocks = entries.map(({ block }) => block)
-    const filters = entriesOf(this.#contents(metaindex), file).map(({ block }) => block)
-    const end = [...blocks, ...filters].reduce((start, block) => follow(block, start), 0)
-    follow(metaindex, end)
-    for (const filter of filters) this.#contents(filter)
-    const keys = entries.map(({ key }) => key.subarray(0, -keyTrailerBytes))
-    if (Buffer.compare(keys.at(-1) ?? Buffer.alloc(0), largest) < 0)
-      throw new Damage(file, "is not the table that the MANIFEST names")
-    this.#checked = new Uint8Array(blocks.length)
-    this.#left = blocks.length
-    return { keys, blocks }
   }
 }

@@ -2,8 +2,8 @@
  * Decompresses Snappy, the form of LevelDB's compressed blocks (format_description.txt of google/
  * snappy): a length, then literals and copies of what came before.
  *
- * Only indexes are read here, which are small. The stream is damaged where it does not give exactly
- * the length that it claims; that claim is bounded before anything is allocated for it.
+ * Read are indexes, and what is salvaged, a block at a time. The stream is damaged where it does
+ * not give exactly the length that it claims; that claim is bounded before anything is allocated.
  */
 import { Cursor, Damage } from "./damage.js"
 

@@ -88,8 +88,9 @@ export const openDamaged = Effect.fnUntraced(function* (
   const views = yield* ViewCopy.openCopy({ directory: layout.view, temporary })
   const { found } = yield* openNumbered(views)
   const inFiles = yield* attempt(directory, () => endOfFiles(layout.log))
-  const end = Math.max(tip?.edge.size ?? 0, found.reached, inFiles)
-  const { log } = yield* LogCopy.openCopy({ directory: layout.log, temporary })
+  const copy = yield* LogCopy.openCopy({ directory: layout.log, temporary, isThorough: true })
+  const { log } = copy
+  const end = Math.max(tip?.edge.size ?? 0, found.reached, inFiles, copy.end)
   const isStored = yield* attempt(directory, () => isThere(layout.packs))
   const blobs = isStored
     ? (yield* openReading({ directory: layout.blob, temporary })).blobs

@@ -47,7 +47,8 @@ const prove = Effect.fnUntraced(function* (claim: Claim, found: Found) {
 })
 
 const surveyed = Effect.fnUntraced(function* (claim: Claim, found: Found) {
-  const end = Math.max(claim.tip?.edge.size ?? 0, found.durable ? found.reached : 0)
+  const seen = found.durable ? found.reached : 0
+  const end = Math.max(claim.tip?.edge.size ?? 0, seen, claim.end ?? 0)
   return { ...(yield* survey(claim, end)), lost: undefined } satisfies Proven
 })
 
@@ -89,7 +90,9 @@ const damageOf = (
   reading: Reading | undefined,
   found: ReadonlyArray<Damage>,
 ): ReadonlyArray<Damage> => {
-  const all = [...(reading?.damaged ?? []), ...found]
+  // What is damaged of the files is told by the events in it, where there are any.
+  const isLocated = found.some(({ from }) => from !== undefined)
+  const all = isLocated ? found : [...(reading?.damaged ?? []), ...found]
   return all.length > 0 || reading?.refusal.cause === undefined
     ? all
     : [{ text: "the log could not be read at first, and is whole by now: open it again" }]

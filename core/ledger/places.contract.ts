@@ -236,7 +236,11 @@ export const programOf = <Args extends ReadonlyArray<unknown>>(
   const script = `
     import { existsSync, readdirSync, writeSync } from "node:fs"
     import { openLedger, recover } from ${JSON.stringify(pathToFileURL(door).href)}
-    const tell = (value) => void writeSync(1, JSON.stringify(value) + "\\n")
+    const tell = (value) => {
+      // A pipe may take less than all.
+      let rest = Buffer.from(JSON.stringify(value) + "\\n")
+      while (rest.length > 0) rest = rest.subarray(writeSync(1, rest))
+    }
     const told = () => new Promise((resolve) => process.stdin.once("data", (line) => {
       process.stdin.destroy()
       resolve(String(line).trim())

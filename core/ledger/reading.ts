@@ -54,9 +54,9 @@ const refusalOf = ({ directory, cause }: ReadingOptions): LedgerReadOnly =>
     ...(cause === undefined ? {} : { cause }),
   })
 
-const repaired: ReadonlyArray<Damage> = [
-  { text: "the log could not be opened as it is: it was read from a copy that was repaired" },
-]
+const readOut = (damage: Error): Damage => ({
+  text: `the files of the log are damaged (${damage.message}): what is whole was read out of them`,
+})
 
 /** Opens a ledger for reading in the current scope. */
 export const openForReading = Effect.fnUntraced(function* (
@@ -74,18 +74,23 @@ export const openForReading = Effect.fnUntraced(function* (
   const tip = yield* attempt(directory, () => readIfThere(layout.tip))
   const temporary = given.temporary ?? (yield* temporaryDirectory)
   const views = yield* ViewCopy.openCopy({ directory: layout.view, temporary })
-  const { log, renew, isRepaired } = yield* LogCopy.openCopy({ directory: given.log, temporary })
+  const { log, renew, damage, end } = yield* LogCopy.openCopy({
+    directory: given.log,
+    temporary,
+    isThorough: given.cause !== undefined,
+  })
   const blobs = yield* openReading({ directory: layout.blob, temporary })
   const place: Place = {
     identity,
     directory,
     tip: tip === undefined ? undefined : decodeTip(tip),
+    end,
     writeSeal: () => Effect.void,
     copyPacks: ({ packs: to, quarantine }) => copyPacks({ from: layout.packs, to, quarantine }),
     damagedContent: contentDamage(blobs.findings),
     reading: {
       refusal: refusalOf(given),
-      damaged: isRepaired ? repaired : [],
+      damaged: damage === undefined ? [] : [readOut(damage)],
       renew: Effect.andThen(renew, blobs.renew),
     },
   }

@@ -64,9 +64,9 @@ const survey = Effect.fnUntraced(function* (log: EventLogShape) {
 describe("a copy of the log", () => {
   it("holds what the log held, takes nothing in, and is gone afterwards", async () => {
     await fill(300)
-    await look(({ log, isRepaired }) =>
+    await look(({ log, damage }) =>
       Effect.gen(function* () {
-        expect(isRepaired).toBe(false)
+        expect(damage).toBeUndefined()
         expect(yield* survey(log)).toEqual({ head: 300, found: 300, lost: [] })
         expect(yield* log.get([7, 300])).toHaveLength(2)
         const refused = yield* Effect.flip(log.append(300, bodies(301, 301)))
@@ -101,9 +101,9 @@ describe("a copy of the log", () => {
   })
 
   it("of what is no log is empty, and makes none", async () => {
-    await look(({ log, isRepaired }) =>
+    await look(({ log, damage }) =>
       Effect.gen(function* () {
-        expect(isRepaired).toBe(true)
+        expect(damage).toBeInstanceOf(Error)
         expect(yield* log.head).toBe(0)
       }),
     )
@@ -145,9 +145,9 @@ describe("a log that LevelDB does not open", () => {
       await fillTables()
       damage()
       const before = readdirSync(directory)
-      await look(({ log, isRepaired }) =>
+      await look(({ log, damage }) =>
         Effect.gen(function* () {
-          expect(isRepaired).toBe(true)
+          expect(damage).toBeInstanceOf(Error)
           expect(yield* survey(log)).toEqual({ head: 40_000, found: 40_000, lost: [] })
         }),
       )

@@ -2,8 +2,8 @@
  * The log of somebody else, read only: a copy of a LevelDB directory, renewed when asked. It takes
  * no lock and no appends, and changes nothing of the original, which may be written meanwhile.
  *
- * What LevelDB cannot open is repaired in the copy as far as it can; what is missing then shows as
- * in any log. Knows nothing about events.
+ * Where the files are damaged, the log is what is whole of them; what is missing then shows as in
+ * any log. Knows nothing about events.
  */
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -13,7 +13,9 @@ import { type Borrowed, borrow } from "../disk/borrow.js"
 import { LogFailure, RecordCorrupted } from "../errors.js"
 import { storageReason } from "../model/cause.js"
 import type { EventLogShape } from "./event-log.js"
-import { findHead, getEach, readRange, type Store } from "./level-records.js"
+import { LogGuard } from "./level-guard.js"
+import { findHead, getEach, readRange, type Source, type Store } from "./level-records.js"
+import { salvageInto } from "./level-salvage.js"
 import { lastCovered } from "./rules.js"
 
 export interface LevelCopyOptions {
@@ -21,6 +23,8 @@ export interface LevelCopyOptions {
   readonly directory: string
   /** Where the copies are made: a directory that is there, and goes with whoever made it. */
   readonly temporary: string
+  /** Whether everything is checked before, not only what takes no time. */
+  readonly isThorough?: boolean
 }
 
 export interface LogCopy {
@@ -28,50 +32,81 @@ export interface LogCopy {
   readonly log: EventLogShape
   /** From now on the log is what the original holds now. */
   readonly renew: Effect.Effect<void, LogFailure>
-  /** Whether LevelDB could not open the original as it was. */
-  readonly isRepaired: boolean
+  /** What keeps LevelDB from opening the original as it is, at the beginning. */
+  readonly damage: Error | undefined
+  /** The last position that the damaged files are known to have held; 0 where that is not known. */
+  readonly end: number
 }
 
-const openStore = async (directory: string): Promise<Store> => {
+/** A log that is a copy; with `create` an empty one. */
+export const openStore = async (directory: string, create = false): Promise<Store> => {
   const store: Store = new Level<Buffer, Buffer>(directory, {
     keyEncoding: "buffer",
     valueEncoding: "buffer",
-    createIfMissing: false,
+    createIfMissing: create,
   })
   await store.open()
   return store
 }
 
-// Its type says nothing of it, since browsers have none.
-const repair: unknown = Reflect.get(Level, "repair")
+/** What is open in a copy. */
+interface Opened extends Source {
+  readonly close: () => Promise<void>
+  readonly damage: Error | undefined
+  readonly end: number
+}
 
-/** LevelDB's own repair: makes a manifest of whatever tables and logs it can read. */
-const openRepaired = async (directory: string): Promise<Store> => {
-  if (typeof repair !== "function") throw new Error("this LevelDB has no repair")
-  await Reflect.apply(repair, Level, [directory])
-  return await openStore(directory)
+const openGuarded = async (directory: string, bytesMax: number | undefined): Promise<Opened> => {
+  const bound = bytesMax === undefined ? {} : { bytesMax }
+  const guard = await LogGuard.open({ directory, isCopy: true, ...bound })
+  try {
+    const store = await openStore(directory)
+    const close = () => store.close().finally(() => guard.close())
+    return { store, guard, close, damage: undefined, end: 0 }
+  } catch (cause) {
+    guard.close()
+    throw cause
+  }
+}
+
+/** What was just written needs none. */
+const unguarded: Source["guard"] = {
+  checkEnds: () => undefined,
+  isSafe: () => true,
+  isSafeToScan: () => true,
+  firstDamaged: () => undefined,
+}
+
+const openSalvaged = async (directory: string, damage: Error): Promise<Opened> => {
+  const store = await openStore(join(directory, "whole"), true)
+  const close = () => store.close()
+  try {
+    const end = await salvageInto(store, directory)
+    return { store, guard: unguarded, close, damage, end }
+  } catch (cause) {
+    await close()
+    throw cause
+  }
 }
 
 /** An opened copy; closed when it was replaced and nobody reads it any more. */
 class Held {
-  readonly store: Store
+  readonly opened: Opened
   readonly head: number
-  readonly isRepaired: boolean
   readonly #giveBack: () => Promise<void>
   #readers = 0
   #isReplaced = false
 
-  constructor({ opened, giveBack }: Borrowed<Store>, head: number, isRepaired: boolean) {
-    this.store = opened
+  constructor({ opened, giveBack }: Borrowed<Opened>, head: number) {
+    this.opened = opened
     this.head = head
-    this.isRepaired = isRepaired
     this.#giveBack = giveBack
   }
 
-  async read<A>(run: (store: Store) => Promise<A>): Promise<A> {
+  async read<A>(run: (source: Source) => Promise<A>): Promise<A> {
     this.#readers += 1
     try {
-      return await run(this.store)
+      return await run(this.opened)
     } finally {
       this.#readers -= 1
       await this.#closeIfIdle()
@@ -88,21 +123,34 @@ class Held {
   }
 
   async close(): Promise<void> {
-    await this.store.close()
+    await this.opened.close()
     await this.#giveBack()
   }
 }
 
 const isDamaged = (cause: unknown): boolean => ["damaged", "missing"].includes(storageReason(cause))
 
-const borrowStore = async (from: string, to: string): Promise<Held> => {
-  let isRepaired = false
-  const borrowed = await borrow(from, to, openStore).catch((cause: unknown) => {
-    if (!isDamaged(cause)) throw cause
-    isRepaired = true
-    return borrow(from, to, openRepaired, "all")
-  })
-  return new Held(borrowed, await findHead(borrowed.opened), isRepaired)
+const held = async (borrowed: Borrowed<Opened>): Promise<Held> => {
+  try {
+    return new Held(borrowed, await findHead(borrowed.opened))
+  } catch (cause) {
+    await borrowed.opened.close()
+    await borrowed.giveBack()
+    throw cause
+  }
+}
+
+const borrowStore = async (
+  from: string,
+  to: string,
+  bytesMax: number | undefined,
+): Promise<Held> => {
+  try {
+    return await held(await borrow(from, to, (copy) => openGuarded(copy, bytesMax)))
+  } catch (cause) {
+    if (!isDamaged(cause) || !(cause instanceof Error)) throw cause
+    return await held(await borrow(from, to, (copy) => openSalvaged(copy, cause), "all"))
+  }
 }
 
 const failure = (operation: string, message: string, cause: unknown) =>
@@ -120,12 +168,15 @@ const readOnly = (): LogFailure =>
 export const openCopy = Effect.fnUntraced(function* ({
   directory,
   temporary,
+  isThorough = false,
 }: LevelCopyOptions): Effect.fn.Return<LogCopy, LogFailure, Scope.Scope> {
   let count = 0
   const borrowNext = Effect.tryPromise({
     try: () => {
       count += 1
-      return borrowStore(directory, join(temporary, `log-${count}`))
+      // What a renewal finds anew is little: it is checked before it is read.
+      const bytesMax = isThorough ? Number.POSITIVE_INFINITY : count > 1 ? 0 : undefined
+      return borrowStore(directory, join(temporary, `log-${count}`), bytesMax)
     },
     catch: (cause) =>
       failure("open", `the log in ${directory} cannot be copied: fix what the cause names`, cause),
@@ -134,7 +185,10 @@ export const openCopy = Effect.fnUntraced(function* ({
     Effect.map(borrowNext, (held) => ({ held })),
     (own) => Effect.promise(() => own.held.close()),
   )
-  const observe = <A>(operation: string, run: (store: Store, signal: AbortSignal) => Promise<A>) =>
+  const observe = <A>(
+    operation: string,
+    run: (source: Source, signal: AbortSignal) => Promise<A>,
+  ) =>
     Effect.tryPromise({
       try: (signal) => current.held.read((store) => run(store, signal)),
       catch: (cause) =>
@@ -162,5 +216,5 @@ export const openCopy = Effect.fnUntraced(function* ({
       return Effect.promise(() => before.replace())
     }),
   )
-  return { log, renew, isRepaired: current.held.isRepaired }
+  return { log, renew, damage: current.held.opened.damage, end: current.held.opened.end }
 })

@@ -14,6 +14,25 @@ import { corrupted, isCovered } from "./rules.js"
 
 export type Store = Level<Buffer, Buffer>
 
+/** Says what can be read without a damaged byte coming before LevelDB. */
+export interface Guard {
+  /** Throws where the end of the log cannot be looked at. */
+  readonly checkEnds: () => void
+  readonly isSafe: (position: number) => boolean
+  readonly isSafeToScan: (from: number, to: number) => boolean
+  readonly firstDamaged: (from: number, to: number) => Stretch | undefined
+}
+
+export interface Stretch {
+  readonly from: number
+  readonly to: number
+}
+
+export interface Source {
+  readonly store: Store
+  readonly guard: Guard
+}
+
 const format = 1
 const headerBytes = 5
 
@@ -43,7 +62,7 @@ export const recordOf = (key: Buffer, body: Uint8Array): Buffer => {
 }
 
 /** The body inside a value, without a copy; undefined when it is not what was put at this key. */
-const bodyOf = (key: Buffer, value: Buffer | undefined): Uint8Array | undefined => {
+export const bodyOf = (key: Buffer, value: Buffer | undefined): Uint8Array | undefined => {
   if (value === undefined || value.length < headerBytes || value[0] !== format) return undefined
   const body = value.subarray(headerBytes)
   return crc32(body, crc32(key)) === value.readUInt32BE(1) ? body : undefined
@@ -54,7 +73,7 @@ const isDamage = (cause: unknown): boolean => hasCode(cause, "LEVEL_CORRUPTION")
 /** The records after `after`, up to `last` or to the first one that is not as it should be. */
 const scan = async (store: Store, after: number, last: number, signal: AbortSignal) => {
   const records: Array<LogRecord> = []
-  const iterator = store.iterator({ gt: keyOf(after), highWaterMarkBytes: hopBytes, signal })
+  const iterator = store.iterator({ gte: keyOf(after + 1), highWaterMarkBytes: hopBytes, signal })
   try {
     let position = after + 1
     while (position <= last) {
@@ -75,7 +94,11 @@ const scan = async (store: Store, after: number, last: number, signal: AbortSign
   return records
 }
 
-const bodyAt = async (store: Store, position: number): Promise<Uint8Array | undefined> => {
+const bodyAt = async (
+  { store, guard }: Source,
+  position: number,
+): Promise<Uint8Array | undefined> => {
+  if (!guard.isSafe(position)) return undefined
   const key = keyOf(position)
   try {
     return bodyOf(key, await store.get(key))
@@ -86,13 +109,15 @@ const bodyAt = async (store: Store, position: number): Promise<Uint8Array | unde
 }
 
 /** The position to look at after a bad one: that of the next key, so that a hole is one step. */
-const positionAfter = async (store: Store, position: number): Promise<number> => {
+const positionAfter = async ({ store, guard }: Source, position: number): Promise<number> => {
+  const next = position + 1
+  if (!guard.isSafeToScan(next, next)) return next
   try {
-    const [key] = await store.keys({ gt: keyOf(position), limit: 1 }).all()
+    const [key] = await store.keys({ gte: keyOf(next), limit: 1 }).all()
     return key === undefined ? Number.POSITIVE_INFINITY : positionOf(key)
   } catch (cause) {
     if (!isDamage(cause)) throw cause
-    return position + 1
+    return next
   }
 }
 
@@ -100,28 +125,49 @@ const positionAfter = async (store: Store, position: number): Promise<number> =>
  * Names the first bad stretch from `from` on, where a scan broke off. Asks for one record at a
  * time: a table block that LevelDB cannot read spoils a whole iterator, but only its own gets.
  */
-const locate = async (store: Store, from: number, last: number, signal: AbortSignal) => {
+const locate = async (source: Source, from: number, last: number, signal: AbortSignal) => {
   let first: number | undefined
   for (let position = from; position <= last; ) {
     signal.throwIfAborted()
-    const isSound = (await bodyAt(store, position)) !== undefined
+    const isSound = (await bodyAt(source, position)) !== undefined
     if (isSound && first !== undefined) return corrupted(first, position - 1)
     if (!isSound) first ??= position
-    position = isSound ? position + 1 : await positionAfter(store, position)
+    position = isSound ? position + 1 : await positionAfter(source, position)
   }
   // Every record is there by its key, yet the scan met something else: a key that is not ours.
   return first === undefined ? corrupted(from, from) : corrupted(first, last)
 }
 
-export const readRange = async (store: Store, after: number, last: number, signal: AbortSignal) => {
-  const records = await scan(store, after, last, signal)
-  const next = after + records.length + 1
-  if (next <= last) throw await locate(store, next, last, signal)
+/** By exact keys, which rest on no block but their own; the others may be damaged. */
+const readAround = async (source: Source, after: number, last: number) => {
+  const bad = source.guard.firstDamaged(after + 1, last)
+  const end = bad === undefined ? last : bad.from - 1
+  const positions = Array.from({ length: end - after }, (_, index) => after + index + 1)
+  const records = await getEach(source, positions, end)
+  if (bad !== undefined) throw corrupted(bad.from, bad.to)
   return records
 }
 
-export const getEach = async (store: Store, positions: ReadonlyArray<number>, head: number) => {
-  const absent = positions.find((position) => !isCovered(position, head))
+export const readRange = async (
+  source: Source,
+  after: number,
+  last: number,
+  signal: AbortSignal,
+): Promise<ReadonlyArray<LogRecord>> => {
+  if (!source.guard.isSafeToScan(after + 1, last)) return await readAround(source, after, last)
+  const records = await scan(source.store, after, last, signal)
+  const next = after + records.length + 1
+  if (next <= last) throw await locate(source, next, last, signal)
+  return records
+}
+
+export const getEach = async (
+  source: Source,
+  positions: ReadonlyArray<number>,
+  head: number,
+): Promise<ReadonlyArray<LogRecord>> => {
+  const { store, guard } = source
+  const absent = positions.find((at) => !isCovered(at, head) || !guard.isSafe(at))
   if (absent !== undefined) throw corrupted(absent, absent)
   const keys = positions.map(keyOf)
   const values = await store.getMany(keys).catch((cause: unknown) => {
@@ -131,7 +177,7 @@ export const getEach = async (store: Store, positions: ReadonlyArray<number>, he
   const records: Array<LogRecord> = []
   for (const [index, key] of keys.entries()) {
     const position = positionOf(key)
-    const body = values ? bodyOf(key, values[index]) : await bodyAt(store, position)
+    const body = values ? bodyOf(key, values[index]) : await bodyAt(source, position)
     if (body === undefined) throw corrupted(position, position)
     records.push({ position, body })
   }
@@ -139,12 +185,10 @@ export const getEach = async (store: Store, positions: ReadonlyArray<number>, he
 }
 
 /** The last position; 0 where there is none. */
-export const findHead = async (store: Store): Promise<number> => {
+export const findHead = async ({ store, guard }: Source): Promise<number> => {
+  guard.checkEnds()
   const [key] = await store.keys({ reverse: true, limit: 1 }).all()
   if (key === undefined) return 0
-  // Backwards LevelDB steps over a block that it cannot read; forwards it reports it. Without
-  // this, the next append would overwrite what the block held.
-  await store.keys({ gt: key, limit: 1 }).all()
   const head = positionOf(key)
   if (Number.isSafeInteger(head)) return head
   throw new Error(`the last key ${key.toString("hex")} is not a position`)

@@ -17,6 +17,7 @@ import { writeCause } from "../disk/room.js"
 import { LogFailure, type Outcome, RecordCorrupted } from "../errors.js"
 import { hasCode, storageReason } from "../model/cause.js"
 import { type Durability, EventLog, type EventLogShape } from "./event-log.js"
+import { LogGuard } from "./level-guard.js"
 import { findHead, getEach, keyOf, readRange, recordOf, type Store } from "./level-records.js"
 import { checkBodies, conflict, lastCovered, stopped } from "./rules.js"
 
@@ -46,7 +47,12 @@ const syncLogs = async (directory: string): Promise<void> => {
   await syncDirectory(directory)
 }
 
-const openStore = async ({ directory, create }: LevelLogOptions): Promise<Store> => {
+interface Opened {
+  readonly store: Store
+  readonly guard: LogGuard
+}
+
+const openStore = async ({ directory, create }: LevelLogOptions): Promise<Opened> => {
   // Asked first: LevelDB leaves files behind even where it refuses, and gives no code for why.
   const isThere = (await generationOf(directory)) !== undefined
   if (create && isThere)
@@ -63,6 +69,7 @@ const openStore = async ({ directory, create }: LevelLogOptions): Promise<Store>
       reason: "missing",
       outcome: "none",
     })
+  const guard = await LogGuard.open({ directory })
   const store: Store = new Level<Buffer, Buffer>(directory, {
     keyEncoding: "buffer",
     valueEncoding: "buffer",
@@ -76,9 +83,11 @@ const openStore = async ({ directory, create }: LevelLogOptions): Promise<Store>
     await store.open()
     // Opening renames CURRENT and removes the manifest before it; LevelDB syncs neither name.
     await syncDirectory(directory)
-    return store
+    guard.begin()
+    return { store, guard }
   } catch (cause) {
     await store.close()
+    guard.close()
     throw await writeCause(directory, cause)
   }
 }
@@ -91,20 +100,26 @@ const openFailure = (directory: string, cause: unknown): LogFailure => {
   return failure("open", "none", message, cause)
 }
 
+const damaged = ({ directory }: LevelLogOptions, cause: Error): LogFailure => {
+  const message = `the log in ${directory} is damaged (${cause.message}), and takes no appends`
+  return failure("append", "none", `${message}: restore it, or recover what is left`, cause)
+}
+
 /** Closed with the scope; iterators that an interrupted read left are closed before it. */
-const acquire = (options: LevelLogOptions): Effect.Effect<Store, LogFailure, Scope.Scope> =>
+const acquire = (options: LevelLogOptions): Effect.Effect<Opened, LogFailure, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.tryPromise({
       try: () => openStore(options),
       catch: (cause) => openFailure(options.directory, cause),
     }),
-    (store) => Effect.promise(() => store.close()),
+    ({ store, guard }) => Effect.promise(() => store.close().finally(() => guard.close())),
   )
 
 const make = Effect.fnUntraced(function* (options: LevelLogOptions) {
-  const store = yield* acquire(options)
+  const source = yield* acquire(options)
+  const { store, guard } = source
   let head = yield* Effect.tryPromise({
-    try: () => findHead(store),
+    try: () => findHead(source),
     catch: (cause) => openFailure(options.directory, cause),
   })
   const one = yield* Semaphore.make(1)
@@ -159,6 +174,7 @@ const make = Effect.fnUntraced(function* (options: LevelLogOptions) {
         checkBodies(bodies)
         const append = Effect.suspend(() => {
           if (isStopped) return Effect.fail(stopped())
+          if (guard.damage !== undefined) return Effect.fail(damaged(options, guard.damage))
           if (after !== head) return Effect.fail(conflict(after, head))
           return bodies.length === 0 ? Effect.void : write(after, bodies)
         })
@@ -170,9 +186,9 @@ const make = Effect.fnUntraced(function* (options: LevelLogOptions) {
       Effect.suspend(() => {
         const last = lastCovered(after, countMax, head)
         if (last === after) return Effect.succeed([])
-        return observe("read", (signal) => readRange(store, after, last, signal))
+        return observe("read", (signal) => readRange(source, after, last, signal))
       }),
-    get: (positions) => observe("get", () => getEach(store, positions, head)),
+    get: (positions) => observe("get", () => getEach(source, positions, head)),
     flush: sync ? Effect.void : change("flush", () => syncLogs(options.directory)),
   }
   return shape

@@ -1,0 +1,113 @@
+/**
+ * Which blocks a read rests on: exactly those, so that damage elsewhere keeps no answer back.
+ */
+import { readFileSync } from "node:fs"
+import { basename } from "node:path"
+import { describe, expect, it, onTestFinished } from "vitest"
+import { inspectUnsigned } from "./level-opening.js"
+import { flip, partsOf, tablesOf, useSample } from "./level-samples.contract.js"
+import { areApart, Tables } from "./level-tables.js"
+
+const apart = useSample({ sessions: 1, keyCount: 3_000, compression: false })
+const several = useSample({ sessions: 3, keyCount: 2_000, compression: false })
+
+const open = (directory: string): Tables => {
+  const tables = new Tables(inspectUnsigned(directory))
+  onTestFinished(() => tables.close(() => true))
+  return tables
+}
+
+const isSound = (check: () => void): boolean => {
+  try {
+    check()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A copy whose third block is damaged, and the keys of that block. */
+const damaged = () => {
+  const { keys } = apart.get()
+  const directory = apart.copy()
+  const [path = ""] = tablesOf(directory)
+  const [, second = 0] = partsOf(readFileSync(path))
+  flip(path, second + 20, 3)
+  const tables = open(directory)
+  const first = keys.findIndex((key) => !isSound(() => tables.checkSingle(Buffer.from(key))))
+  const after = keys.findIndex(
+    (key, at) => at > first && isSound(() => tables.checkSingle(Buffer.from(key))),
+  )
+  return { directory, path, tables, keys, first, after }
+}
+
+describe("tables with one damaged block", () => {
+  it("are sound to scan up to it and from behind it, and name it", () => {
+    const { tables, keys, first, after } = damaged()
+    expect(after - first).toBeGreaterThan(20)
+    const at = (index: number) => Buffer.from(keys[index] ?? "")
+    const scan = (from: number, to: number) => isSound(() => tables.checkScan(at(from), at(to)))
+    expect(scan(0, first - 1)).toBe(true)
+    expect(isSound(() => tables.checkKey(at(after)))).toBe(true)
+    expect(scan(after, keys.length - 1)).toBe(true)
+    expect(scan(0, first)).toBe(false)
+    expect(scan(after - 1, after)).toBe(false)
+    expect(tables.damagedIn(at(0), at(first - 1))).toEqual([])
+    const [block, ...others] = tables.damagedIn(at(0), at(keys.length - 1))
+    expect(others).toEqual([])
+    // An index has keys from between two blocks.
+    expect(Buffer.compare(block?.after ?? at(0), at(first - 1))).toBeGreaterThanOrEqual(0)
+    expect(Buffer.compare(block?.after ?? at(first), at(first))).toBeLessThan(0)
+    expect(Buffer.compare(block?.to ?? at(0), at(after - 1))).toBeGreaterThanOrEqual(0)
+    expect(Buffer.compare(block?.to ?? at(after), at(after))).toBeLessThan(0)
+    expect(isSound(() => tables.checkEnds())).toBe(true)
+    expect(isSound(() => tables.checkRange(at(0), at(first - 1)))).toBe(false)
+  })
+
+  it("are as damaged as a whole where that is in the index", () => {
+    const { directory, path, keys } = damaged()
+    const ends = partsOf(readFileSync(path))
+    flip(path, (ends.at(-2) ?? 0) - 20, 1)
+    const tables = open(directory)
+    const [first, last] = [Buffer.from(keys[0] ?? ""), Buffer.from(keys.at(-1) ?? "")]
+    expect(tables.damagedIn(last, last)).toEqual([{ after: undefined, from: first, to: last }])
+    expect(isSound(() => tables.checkEnds())).toBe(false)
+  })
+
+  it("are checked up to it, slice by slice, and ahead as far as is told", async () => {
+    const { directory, path } = damaged()
+    const found = await open(directory)
+      .ahead(Number.POSITIVE_INFINITY)
+      .catch((cause: unknown) => cause)
+    expect(found).toMatchObject({ file: basename(path) })
+    const tables = open(directory)
+    await tables.ahead(10)
+    expect(tables.left).toHaveLength(1)
+    await expect(tables.checkOn()).rejects.toMatchObject({ file: basename(path) })
+  })
+})
+
+describe("tables that are whole", () => {
+  it("are let go one by one, beside everything else", async () => {
+    const tables = open(several.copy())
+    expect(tables.left.length).toBeGreaterThan(1)
+    await new Promise<void>((resolve, reject) => {
+      tables.begin(async (span) => {
+        await tables.checkOn(span).catch(reject)
+        tables.close(({ whole }) => whole)
+        if (tables.whole) resolve()
+      })
+    })
+    expect(tables.left).toEqual([])
+  })
+
+  it("lie apart where no key can be in two of them", () => {
+    const close = (directory: string) => {
+      const tables = inspectUnsigned(directory)
+      for (const table of tables) table.close()
+      return areApart(tables)
+    }
+    expect(close(apart.copy())).toBe(true)
+    expect(close(several.copy())).toBe(false)
+  })
+})
