@@ -19,7 +19,7 @@ import { packBytesMax as packBytesMaxDefault } from "../limits.js"
 import { type BlobStat, BlobStore, type BlobStoreShape, type Chunking } from "./blob-store.js"
 import { fastcdc } from "./chunk.js"
 import { removeBlobs } from "./compact.js"
-import { type Finding, PackDamage, wording } from "./damage.js"
+import { type Finding, PackDamage } from "./damage.js"
 import { readDamage } from "./damage-file.js"
 import { DamageRecord, located } from "./damage-record.js"
 import { behind } from "./index-behind.js"
@@ -50,7 +50,7 @@ export interface FilesystemOptions {
   readonly packBytesMax?: number
   /** Where damaged packs are kept as evidence; nowhere without it. */
   readonly quarantine?: string
-  /** Told of all damage that is known when the store is open. Without it, damage is logged. */
+  /** Told of all damage that is known when the store is open. */
   readonly onFinding?: (finding: Finding) => void
 }
 
@@ -107,14 +107,6 @@ const closeStore = async ({ writer, record, reader, index }: PackStore): Promise
   }
 }
 
-/** A torn tail is what a crash leaves: nothing in it was ever acknowledged as durable. */
-const warn = (finding: Finding): Effect.Effect<void> => {
-  const { state, digests } = finding
-  const named = digests.length === 0 ? "" : `, and with it ${digests.join(", ")}`
-  const text = `${wording(finding)}${named}`
-  return state === "torn" ? Effect.logDebug(text) : Effect.logWarning(text)
-}
-
 const acquire = (options: FilesystemOptions): Effect.Effect<Opened, BlobFailure, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.tryPromise({
@@ -148,9 +140,7 @@ export const readingOf = (
 
 const make = Effect.fnUntraced(function* (options: FilesystemOptions) {
   const { store, packs, findings } = yield* acquire(options)
-  const { onFinding } = options
-  const tell = onFinding === undefined ? warn : (one: Finding) => Effect.sync(() => onFinding(one))
-  yield* Effect.forEach(findings, tell, { discard: true })
+  for (const finding of findings) options.onFinding?.(finding)
   const cuts = fastcdc(options.chunking)
   const one = yield* Semaphore.make(1)
   const shape: BlobStoreShape = {
