@@ -37,8 +37,9 @@ const format = 1
 const headerBytes = 5
 
 // One hop to LevelDB's thread fetches at most this much, whichever comes first. Its default of
-// 16 KiB halves the speed of a scan; LevelDB reserves room for the count, so that is bounded too.
-const hopBytes = 262_144
+// 16 KiB halves the speed of a scan. A page of events should come in one hop: while it is decoded,
+// nobody asks for the next one. LevelDB reserves room for the count, so that is bounded too.
+const hopBytes = 393_216
 const hopCount = 1_000
 
 export const keyOf = (position: number): Buffer => {
