@@ -4,10 +4,9 @@
  * One line of JSON and the SHA-256 of that line. The index does not keep it, since it can be
  * deleted, and from packs that are gone nothing can be found out again.
  */
-import { open, readFile, rename, unlink } from "node:fs/promises"
+import { open, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
-import { fileMode, syncDirectory } from "../disk/files.js"
-import { hasCode } from "../model/cause.js"
+import { fileMode, readIfThere, syncDirectory } from "../disk/files.js"
 import { digestOf, isDigest } from "../model/digest.js"
 import type { Finding } from "./damage.js"
 
@@ -45,12 +44,8 @@ const pathIn = (directory: string): string => join(directory, "damaged")
 export const readDamage = async (
   directory: string,
 ): Promise<ReadonlyArray<Finding> | undefined> => {
-  try {
-    return decodeDamage(await readFile(pathIn(directory), "utf8"))
-  } catch (cause) {
-    if (hasCode(cause, "ENOENT")) return []
-    throw cause
-  }
+  const text = await readIfThere(pathIn(directory))
+  return text === undefined ? [] : decodeDamage(text)
 }
 
 /** Durable, and the old one or the new one whatever happens. None where nothing is damaged. */
@@ -60,9 +55,7 @@ export const writeDamage = async (
 ): Promise<void> => {
   const path = pathIn(directory)
   if (findings.length === 0) {
-    await unlink(path).catch((cause: unknown) => {
-      if (!hasCode(cause, "ENOENT")) throw cause
-    })
+    await rm(path, { force: true })
   } else {
     const handle = await open(`${path}.tmp`, "w", fileMode)
     try {

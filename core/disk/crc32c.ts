@@ -29,6 +29,14 @@ const at = (k: number, byte: number): number => tables[(k << 8) | (byte & 255)] 
 const four = (k: number, word: number): number =>
   at(k + 3, word) ^ at(k + 2, word >>> 8) ^ at(k + 1, word >>> 16) ^ at(k, word >>> 24)
 
+/** The checksum `crc` of what came before, carried on over the bytes from `from` up to `to`. */
+export const crc32cOn = (crc: number, bytes: Uint8Array, from: number, to: number): number => {
+  let grown = ~crc
+  for (let next = from; next < to; next += 1)
+    grown = (grown >>> 8) ^ at(0, grown ^ (bytes[next] ?? 0))
+  return ~grown >>> 0
+}
+
 /** The checksum of the bytes from `from` up to `to`, which must lie inside them. */
 export const crc32c = (bytes: Uint8Array, from = 0, to = bytes.length): number => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -41,16 +49,7 @@ export const crc32c = (bytes: Uint8Array, from = 0, to = bytes.length): number =
       four(4, view.getInt32(next + 8, true)) ^
       four(0, view.getInt32(next + 12, true))
   }
-  for (; next < to; next += 1) crc = (crc >>> 8) ^ at(0, crc ^ view.getUint8(next))
-  return ~crc >>> 0
-}
-
-/** The checksum `crc` of what came before, carried on over the bytes from `from` up to `to`. */
-export const crc32cOn = (crc: number, bytes: Uint8Array, from: number, to: number): number => {
-  let grown = ~crc
-  for (let next = from; next < to; next += 1)
-    grown = (grown >>> 8) ^ at(0, grown ^ (bytes[next] ?? 0))
-  return ~grown >>> 0
+  return crc32cOn(~crc, bytes, next, to)
 }
 
 const maskDelta = 0xa282ead8

@@ -5,19 +5,18 @@
  * Memory does not grow with the log: the records go through it in batches.
  */
 import { Damage } from "../disk/damage.js"
-import { tablesAfter } from "../disk/level-manifest.js"
 import { currentManifest } from "../disk/level-opening.js"
 import { salvage } from "../disk/level-salvage.js"
 import { hasCode } from "../model/cause.js"
+import { endOfTables } from "./level-end.js"
 import { bodyOf, positionOf, type Store } from "./level-records.js"
 
 const batchBytes = 1_048_576
 
 /** The last position that the manifest says there is; 0 where it cannot be read. */
-const endOfTables = (directory: string): number => {
+const endIn = (directory: string): number => {
   try {
-    const tables = tablesAfter(currentManifest(directory).edits)
-    return Math.max(0, ...tables.map(({ largest }) => positionOf(largest) || 0))
+    return endOfTables(currentManifest(directory).edits)
   } catch (cause) {
     if (cause instanceof Damage || hasCode(cause, "ENOENT")) return 0
     throw cause
@@ -48,5 +47,5 @@ const copyRecords = async (from: string, store: Store): Promise<void> => {
  */
 export const salvageInto = async (store: Store, from: string): Promise<number> => {
   await copyRecords(from, store)
-  return endOfTables(from)
+  return endIn(from)
 }
