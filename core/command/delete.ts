@@ -5,7 +5,7 @@
  * The consumers of a version form a list, and a decision reads exact keys only. So a query lists
  * the surviving ones beforehand, as of a position, and the decision sees whether one came since.
  */
-import { InUse, InvalidReference, isRefusal } from "../errors.js"
+import { InUse, InvalidReference, isRefusal, type Refusal } from "../errors.js"
 import { fact } from "../event/catalog.js"
 import { flag, members, parsing, target } from "../model/input.js"
 import type { ParsedTarget } from "../model/reference.js"
@@ -82,6 +82,22 @@ const hide = ({ artifact, version }: ResolvedTarget, forced: true | undefined): 
   return { facts: [fact("version-deleted", { target: at, ...mark }, subjects)], result: null }
 }
 
+/** Also asked outside the writer: what would be decided at a moment. */
+export const decideDeletion = (input: DeleteInput, views: ViewReader): Decided | Refusal => {
+  // A part of an id, which looks like a name, is an id by now.
+  if (input.target.kind === "version" && input.target.reference.by === "text")
+    return bare(input.target.reference.text)
+  const resolved = resolveTarget(views, input.target)
+  if (isRefusal(resolved)) return resolved
+  const { artifact, version } = resolved
+  const subject = (version ?? artifact).id
+  const failed = checkExpectation(views, input.expect, { subject, artifact })
+  if (failed !== undefined) return failed
+  const consumers = input.force === true ? undefined : consumersOf(views, subject, input.use)
+  if (consumers !== undefined) return inUse(consumers)
+  return hide(resolved, input.force)
+}
+
 export const deletion = command<DeleteInput>({
   name: "delete",
   parse: (input) =>
@@ -98,18 +114,5 @@ export const deletion = command<DeleteInput>({
         ...expected(expect),
       }
     }),
-  decide: (input, views) => {
-    // A part of an id, which looks like a name, is an id by now.
-    if (input.target.kind === "version" && input.target.reference.by === "text")
-      return bare(input.target.reference.text)
-    const resolved = resolveTarget(views, input.target)
-    if (isRefusal(resolved)) return resolved
-    const { artifact, version } = resolved
-    const subject = (version ?? artifact).id
-    const failed = checkExpectation(views, input.expect, { subject, artifact })
-    if (failed !== undefined) return failed
-    const consumers = input.force === true ? undefined : consumersOf(views, subject, input.use)
-    if (consumers !== undefined) return inUse(consumers)
-    return hide(resolved, input.force)
-  },
+  decide: decideDeletion,
 })

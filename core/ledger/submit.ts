@@ -163,7 +163,7 @@ const expandAll = (
     : Effect.succeed(steps)
 
 /** Whether a key came before: then the first answer is given, whatever has come since. */
-const isRetry = (moment: Moment, key: string | undefined): boolean =>
+export const isRetry = (moment: Moment, key: string | undefined): boolean =>
   key !== undefined && moment.views.view(receipts).get(["key", key]) !== undefined
 
 /** In place of the digest of a request whose content is not stored yet. */

@@ -159,6 +159,32 @@ describe("deleting", () => {
     expect(await ledger.delete("raw@1", { force: true })).toMatchObject({ changed: true })
   })
 
+  it("names all consumers, also where one of them came while it was asked", async () => {
+    const ledger = await opened()
+    await ledger.save("raw", 1)
+    await ledger.save("model", 2, { inputs: ["raw"] })
+    // Submitted first, so it is decided before the deletion, which has looked around by then.
+    const later = ledger.save("later", 3, { inputs: ["raw"] })
+    await expect(ledger.delete("raw@1")).rejects.toMatchObject({
+      _tag: "InUse",
+      consumers: ["model@1", "later@1"],
+    })
+    await later
+  })
+
+  it("under a key that another write took meanwhile is a mismatch, whoever uses it", async () => {
+    const ledger = await opened()
+    await ledger.save("raw", 1)
+    await ledger.save("model", 2, { inputs: ["raw"] })
+    const keyed = { idempotencyKey: "k" }
+    const [saved, deleted] = await Promise.allSettled([
+      ledger.tag("raw", "t", keyed),
+      ledger.delete("raw@1", keyed),
+    ])
+    expect(saved.status).toBe("fulfilled")
+    expect(deleted).toMatchObject({ reason: { _tag: "IdempotencyMismatch" } })
+  })
+
   it("is not held up by an unrelated artifact that is restored meanwhile", async () => {
     const ledger = await opened()
     await ledger.save("raw", 1)

@@ -5,14 +5,14 @@
 import * as Effect from "effect/Effect"
 import type { AnyCommand, Command } from "../command/command.js"
 import { defineTag } from "../command/define-tag.js"
-import { deletion } from "../command/delete.js"
+import { type DeleteInput, decideDeletion, deletion } from "../command/delete.js"
 import { logMetadata } from "../command/log-metadata.js"
 import { removeMetadata } from "../command/remove-metadata.js"
 import { restore } from "../command/restore.js"
 import { tag } from "../command/tag.js"
 import { untag } from "../command/untag.js"
 import { type DaybookError, isRefusal } from "../errors.js"
-import { target as parseTarget, parsing, refuse } from "../model/input.js"
+import { parsing, refuse } from "../model/input.js"
 import type { Metadata } from "../model/metadata.js"
 import type { Target } from "../model/reference.js"
 import type { Tag } from "../model/tag.js"
@@ -20,6 +20,7 @@ import { resolveTarget, tagMissing } from "../projection/resolve.js"
 import { tags as tagViews } from "../projection/tags.js"
 import { toTag } from "../query/answer.js"
 import { consumers } from "../query/consumers.js"
+import { explaining } from "../query/explain.js"
 import { expandTarget } from "../query/find.js"
 import { parsedInput } from "../query/input.js"
 import type { LedgerApi, Receipt } from "./api.js"
@@ -28,7 +29,7 @@ import { type Engine, momentAt, presentMoment } from "./engine.js"
 import { verb } from "./operations.js"
 import type { Reply } from "./request.js"
 import { save, saveAll } from "./saving.js"
-import { checkWriteOptions, parseStep, type Session, stepOf, submit } from "./submit.js"
+import { checkWriteOptions, isRetry, parseStep, type Session, stepOf, submit } from "./submit.js"
 
 export const toReceipt = ({ position, changed }: Reply): Receipt => ({ position, changed })
 
@@ -70,16 +71,32 @@ const definedTag = (engine: Engine, position: number, name: string) =>
     return Effect.fail(tagMissing(name))
   })
 
-/** Who uses the target is listed before the decision, which then sees whether anyone came since. */
-const listConsumers = Effect.fnUntraced(function* (session: Session, value: Target) {
+/**
+ * Who uses the target is listed before the decision, which then sees whether anyone came since.
+ * Beside it, what refuses the deletion as of the moment of that look, unless its key came before.
+ */
+const look = Effect.fnUntraced(function* (
+  session: Session,
+  input: DeleteInput,
+  key: string | undefined,
+) {
   const moment = yield* presentMoment(session.engine)
-  const parsed = yield* parsedInput(() => parseTarget(value))
-  const resolved = resolveTarget(moment.views, yield* expandTarget(moment, parsed))
+  const target = yield* expandTarget(moment, input.target)
+  const resolved = resolveTarget(moment.views, target)
   // What cannot be resolved is refused by the decision, in its own words.
-  if (isRefusal(resolved)) return {}
-  const found = yield* consumers({ moment, target: resolved })
-  const { id } = resolved.version ?? resolved.artifact
-  return { use: { id, position: moment.position, consumers: found } }
+  const observed = isRefusal(resolved)
+    ? {}
+    : {
+        use: {
+          id: (resolved.version ?? resolved.artifact).id,
+          position: moment.position,
+          consumers: yield* consumers({ moment, target: resolved }),
+        },
+      }
+  const decided = decideDeletion({ ...input, target, ...observed }, moment.views)
+  const isRefused = isRefusal(decided) && !isRetry(moment, key)
+  const refused = isRefused ? Effect.fail(decided) : Effect.void
+  return { observed, refused: explaining(Effect.succeed(moment))(refused) }
 })
 
 const remove = (session: Session) =>
@@ -87,15 +104,20 @@ const remove = (session: Session) =>
     yield* parsedInput(() => checkWriteOptions(options, ["expect", "force"]))
     const { force, expect } = options
     const step = yield* stepOf(deletion, { target, force, expect })
-    const attempt = Effect.gen(function* () {
-      const observed = force === true ? {} : yield* listConsumers(session, target)
-      return toReceipt(yield* submit(session, [{ ...step, observed }], options, []))
+    const looking = look(session, step.input as DeleteInput, options.idempotencyKey)
+    const attempt = (observed: object): Effect.Effect<Receipt, DaybookError> =>
+      Effect.catch(
+        Effect.map(submit(session, [{ ...step, observed }], options, []), toReceipt),
+        (error) => (error._tag === "InUse" ? again : Effect.fail(error)),
+      )
+    // The list is of one moment, the decision of a later one. A refusal is of one moment only, so
+    // that it names all consumers there were; where nothing is in the way by now, it is tried anew.
+    const again = Effect.gen(function* () {
+      const { observed, refused } = yield* looking
+      yield* refused
+      return yield* attempt(observed)
     })
-    // An artifact was restored after the look: its versions may be consumers, or have nothing to do
-    // with the target. A second look tells.
-    return yield* Effect.catch(attempt, (error) =>
-      error._tag === "InUse" && error.consumers.length === 0 ? attempt : Effect.fail(error),
-    )
+    return yield* attempt(force === true ? {} : (yield* looking).observed)
   })
 
 const execute = (session: Session) =>
