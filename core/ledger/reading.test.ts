@@ -61,6 +61,24 @@ const askEverything = async (ledger: PromiseLedger): Promise<void> => {
   expect(await ledger.stats()).toMatchObject({ position: 24, versions: 21 })
 }
 
+describe("a place for copies", () => {
+  it("that cannot be used is named, with what to do", async () => {
+    const directory = await made()
+    process.env.TMPDIR = join(folder, "not there")
+    try {
+      await expect(openLedger({ directory, readOnly: true })).rejects.toMatchObject({
+        _tag: "LogFailure",
+        reason: "missing",
+        outcome: "none",
+        message: expect.stringMatching(/not there .*TMPDIR/),
+      })
+    } finally {
+      process.env.TMPDIR = folder
+    }
+    expect(copies()).toEqual([])
+  })
+})
+
 describe("a ledger that is only read", () => {
   it("answers everything, and not a byte nor a time stamp of it changes", async () => {
     const directory = await made()

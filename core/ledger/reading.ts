@@ -15,9 +15,10 @@ import { BlobStore } from "../blob/blob-store.js"
 import { copyPacks } from "../blob/pack-copy.js"
 import { openReading } from "../blob/reading.js"
 import { readIfThere } from "../disk/files.js"
-import { type Failure, LedgerReadOnly, type Refusal, WrongLedger } from "../errors.js"
+import { type Failure, LedgerReadOnly, LogFailure, type Refusal, WrongLedger } from "../errors.js"
 import { EventLog } from "../log/event-log.js"
 import * as LogCopy from "../log/level-copy.js"
+import { storageReason } from "../model/cause.js"
 import * as ViewCopy from "../view/level-copy.js"
 import { ViewStore } from "../view/view-store.js"
 import type { LedgerApi } from "./api.js"
@@ -39,9 +40,21 @@ export interface ReadingOptions {
   readonly cause?: Error
 }
 
-const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "daybook-"))),
-  (directory) => Effect.promise(() => rm(directory, { recursive: true, force: true })),
+const temporaryDirectory: Effect.Effect<string, LogFailure, Scope.Scope> = Effect.acquireRelease(
+  Effect.tryPromise({
+    try: () => mkdtemp(join(tmpdir(), "daybook-")),
+    catch: (cause) =>
+      new LogFailure({
+        message: `${tmpdir()} takes no copies to read from: set TMPDIR to a directory with room`,
+        operation: "open",
+        reason: storageReason(cause),
+        outcome: "none",
+        cause,
+      }),
+  }),
+  // What cannot be removed takes nothing back that was read.
+  (directory) =>
+    Effect.promise(() => rm(directory, { recursive: true, force: true }).catch(() => undefined)),
 )
 
 const refusalOf = ({ directory, cause }: ReadingOptions): LedgerReadOnly =>
