@@ -1,12 +1,22 @@
 /**
  * Backups: the same ledger in another directory, made and brought up to date beside its writers.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { digestOf } from "../model/digest.js"
+import { filesIn } from "./flips.contract.js"
 import { layoutOf } from "./layout.js"
-import { leftIn, opened, temporary } from "./places.contract.js"
+import { largestLog, leftIn, opened, temporary } from "./places.contract.js"
 import { openLedger, type PromiseLedger } from "./promise.js"
 
 const place = (): string => join(temporary(), "ledger")
@@ -144,10 +154,23 @@ describe("a directory that is no place for a backup", () => {
     expect((await leftIn(to)).records).toHaveLength(4)
   })
 
-  it("is locked, or the ledger itself", async () => {
+  it("is the ledger itself, or lies in it, also for a reader and through a link", async () => {
     const directory = place()
-    const ledger = await opened(directory)
-    await expect(ledger.backup(directory)).rejects.toMatchObject({ _tag: "LedgerLocked" })
+    await saves(await opened(directory), 1, 1)
+    const reader = await opened({ directory, readOnly: true })
+    const link = place()
+    symlinkSync(directory, link)
+    const held = () => [...filesIn(directory)].map(([name, bytes]) => [name, digestOf(bytes)])
+    const before = held()
+    const inside = ["log/backup", "blob/packs/backup", "tmp/backup", "quarantine", "backup"]
+    const places = [directory, link, ...inside.map((name) => join(link, name))]
+    for (const to of places)
+      await expect(reader.backup(to)).rejects.toMatchObject({ kind: "invalid", path: "directory" })
+    expect(held()).toEqual(before)
+  })
+
+  it("is locked", async () => {
+    const ledger = await opened(place())
     const to = place()
     await ledger.backup(to)
     const copy = await openLedger(to)
@@ -167,7 +190,85 @@ describe("a directory that is no place for a backup", () => {
   })
 })
 
+describe("a backup that is damaged", () => {
+  /** An earlier backup, and its log, the last events of which lie in the write-ahead log. */
+  const earlier = async (ledger: PromiseLedger) => {
+    const to = place()
+    await ledger.backup(to)
+    await (await openLedger(to)).close()
+    await saves(ledger, 4, 5)
+    await ledger.backup(to)
+    return { to, path: largestLog(layoutOf(to).log) }
+  }
+
+  it("is not said to be one, and not a damaged byte is removed", async () => {
+    const ledger = await opened(place())
+    await saves(ledger, 1, 3)
+    const { to, path } = await earlier(ledger)
+    const whole = readFileSync(path)
+    const spoiled = [
+      whole.map((byte, at) => (at === 9 ? byte ^ 4 : byte)),
+      whole.subarray(0, whole.length / 2),
+      new Uint8Array(whole.length),
+      new Uint8Array(0),
+    ]
+    for (const bytes of spoiled) {
+      const copy = place()
+      cpSync(to, copy, { recursive: true })
+      const damaged = path.replace(to, copy)
+      writeFileSync(damaged, bytes)
+      const message = expect.stringContaining(copy)
+      await expect(ledger.backup(copy)).rejects.toMatchObject({ message })
+      expect(new Uint8Array(readFileSync(damaged))).toEqual(new Uint8Array(bytes))
+      const { damaged: found, sealed } = (await opened(copy)).trust
+      expect([sealed, found.at(-1)?.to]).toEqual([11, 11])
+    }
+  })
+
+  it("in its seal keeps that, and is brought up to date", async () => {
+    const ledger = await opened(place())
+    await saves(ledger, 1, 3)
+    const { to } = await earlier(ledger)
+    const { tip, quarantine } = layoutOf(to)
+    writeFileSync(tip, "spoiled")
+    expect(await ledger.backup(to)).toMatchObject({ position: 11, events: 0 })
+    expect([...filesIn(quarantine).values()].map(String)).toEqual(["spoiled"])
+    await expectSame(ledger, to)
+  })
+
+  it("by an older copy of its log is refused", async () => {
+    const ledger = await opened(place())
+    await saves(ledger, 1, 3)
+    const to = place()
+    await ledger.backup(to)
+    const older = place()
+    cpSync(layoutOf(to).log, older, { recursive: true })
+    await (await openLedger(to)).close()
+    await saves(ledger, 4, 5)
+    await ledger.backup(to)
+    rmSync(layoutOf(to).log, { recursive: true })
+    cpSync(older, layoutOf(to).log, { recursive: true })
+    await expect(ledger.backup(to)).rejects.toMatchObject({
+      _tag: "WrongLedger",
+      expected: "11 events",
+      found: "7 events",
+    })
+  })
+})
+
 describe("a backup that was cut short", () => {
+  it("while it was opened is what it was before that, and is brought up to date", async () => {
+    const ledger = await opened(place())
+    await saves(ledger, 1, 3)
+    const to = place()
+    await ledger.backup(to)
+    const { log, quarantine } = layoutOf(to)
+    cpSync(log, join(quarantine, "log-opening"), { recursive: true })
+    await saves(ledger, 4, 5)
+    await ledger.backup(to)
+    await expectSame(ledger, to)
+  })
+
   it("by a signal leaves nothing new behind, and an old one whole", async () => {
     const ledger = await opened(place())
     await saves(ledger, 1, 3)

@@ -7,24 +7,40 @@
  */
 import { resolve } from "node:path"
 import { isDeepStrictEqual } from "node:util"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
+import { Damage } from "../disk/damage.js"
 import { generationOf } from "../disk/database.js"
-import { readIfThere, replaceFile } from "../disk/files.js"
+import { makeDirectory, replaceFile } from "../disk/files.js"
 import { type Failure, InvalidInput, type Refusal, WrongLedger } from "../errors.js"
+import { catalog } from "../event/catalog.js"
+import { makeCodec } from "../event/codec.js"
 import { replayPageCount } from "../limits.js"
 import { EventLog, type EventLogShape } from "../log/event-log.js"
 import * as LevelLog from "../log/level.js"
+import { endOrDamage } from "../log/level-end.js"
 import { checkOptions, refuse } from "../model/input.js"
 import { appendLeaf, type Edge, emptyEdge, leafHash } from "../proof/merkle.js"
 import { parsedInput } from "../query/input.js"
+import { checkApart } from "./apart.js"
 import type { BackupReceipt } from "./api.js"
 import { attempt, beginLedger, finishWith, readIdentity } from "./create.js"
 import type { Engine } from "./engine.js"
-import { layoutOf } from "./layout.js"
+import { type Layout, layoutOf } from "./layout.js"
 import { lock } from "./lock.js"
-import { decodeTip, encodeTip } from "./tip.js"
-import { printRoot } from "./trust.js"
+import {
+  beginOpening,
+  damagedLog,
+  endOpening,
+  giveUpOpening,
+  isDamage,
+  keepOpening,
+  readTip,
+} from "./quarantine.js"
+import { encodeTip } from "./tip.js"
+import { type Claim, checkLog, printRoot } from "./trust.js"
 
 /** What is backed up: its place knows how packs are copied. */
 type Source = Pick<Engine, "log" | "place">
@@ -66,35 +82,57 @@ const checkPrefix = Effect.fnUntraced(function* (
 const grow = (edge: Edge, bodies: ReadonlyArray<Uint8Array>): Edge =>
   bodies.reduce((grown, body) => appendLeaf(grown, leafHash(body)), edge)
 
-/** The tree over the events that the target has, from its last seal on. */
-const edgeOf = Effect.fnUntraced(function* (target: EventLogShape, sealed: Edge) {
-  let edge = sealed
-  const head = yield* target.head
-  while (edge.size < head) {
-    const records = yield* target.read(edge.size, replayPageCount)
-    edge = grow(
-      edge,
-      records.map(({ body }) => body),
-    )
-  }
-  return edge
-})
+/** What an earlier backup says of itself, its log set aside until it is proven. */
+const claimOf = async ({ place }: Source, directory: string, layout: Layout) => {
+  for (const path of [layout.tmp, layout.quarantine]) await makeDirectory(path)
+  await beginOpening(layout)
+  const tip = await readTip(layout)
+  const generation = await generationOf(layout.log)
+  const end = generation === undefined ? undefined : await endOrDamage(layout.log)
+  return { directory, identity: place.identity, codec: makeCodec(catalog), tip, generation, end }
+}
 
-/** Copies the events up to `head`; answers with the tree over all of them. */
-const copyEvents = Effect.fnUntraced(function* (
-  { log }: Source,
+/** Adds what an earlier backup lacks, once it is proven as opening proves it. */
+const extend = Effect.fnUntraced(function* <A, E>(
+  source: Source,
   directory: string,
-  head: number,
-  isNew: boolean,
+  add: (edge: Edge) => Effect.Effect<A, E, EventLog>,
 ) {
   const layout = layoutOf(directory)
-  const text = yield* attempt(directory, () => readIfThere(layout.tip))
-  const tip = text === undefined ? undefined : decodeTip(text)
-  const copy = Effect.gen(function* () {
+  const { end, ...known } = yield* attempt(directory, () => claimOf(source, directory, layout))
+  let isProven = false
+  const proving = Effect.gen(function* () {
     const target = yield* EventLog
-    yield* checkPrefix(log, target, directory)
-    const begun = yield* target.head
-    let edge = yield* edgeOf(target, tip?.edge ?? emptyEdge)
+    const claim: Claim = { ...known, log: target, ...(end instanceof Damage ? {} : { end }) }
+    const { edge } = yield* checkLog(claim)
+    yield* checkPrefix(source.log, target, directory)
+    yield* attempt(directory, () => endOpening(layout))
+    isProven = true
+    return yield* add(edge)
+  })
+  const opening = Effect.provide(
+    proving,
+    LevelLog.layer({ directory: layout.log, durability: "synced", create: false }),
+  )
+  const exit = yield* Effect.exit(
+    end instanceof Damage ? Effect.fail(damagedLog(directory, end)) : opening,
+  )
+  if (Exit.isFailure(exit) && !isProven) {
+    const leave = isDamage(Cause.squash(exit.cause)) ? keepOpening : giveUpOpening
+    yield* attempt<unknown>(directory, () => leave(layout))
+  }
+  return yield* exit
+})
+
+const fill = Effect.fnUntraced(function* (source: Source, directory: string, isNew: boolean) {
+  const { place, log } = source
+  const layout = layoutOf(directory)
+  const add = Effect.fnUntraced(function* (proven: Edge) {
+    const target = yield* EventLog
+    // First: what these events name is in the packs by now.
+    const head = yield* log.head
+    const bytes = yield* place.copyPacks?.(layout) ?? Effect.succeed(0)
+    let edge = proven
     while (edge.size < head) {
       const records = yield* log.read(edge.size, Math.min(replayPageCount, head - edge.size))
       const bodies = records.map(({ body }) => body)
@@ -102,25 +140,17 @@ const copyEvents = Effect.fnUntraced(function* (
       edge = grow(edge, bodies)
     }
     const generation = yield* attempt(directory, () => generationOf(layout.log))
-    return { begun, edge, generation }
+    return { edge, generation, events: head - proven.size, bytes }
   })
-  return yield* Effect.provide(
-    copy,
-    LevelLog.layer({ directory: layout.log, durability: "synced", create: isNew }),
-  )
-})
-
-const fill = Effect.fnUntraced(function* (source: Source, directory: string, isNew: boolean) {
-  const { place, log } = source
-  const layout = layoutOf(directory)
-  const { tip, tmp } = layout
-  // First: what these events name is in the packs by now.
-  const head = yield* log.head
-  const bytes = yield* place.copyPacks?.(layout) ?? Effect.succeed(0)
-  const { begun, edge, generation } = yield* copyEvents(source, directory, head, isNew)
+  const { edge, generation, events, bytes } = yield* isNew
+    ? Effect.provide(
+        add(emptyEdge),
+        LevelLog.layer({ directory: layout.log, durability: "synced", create: true }),
+      )
+    : extend(source, directory, add)
   const seal = encodeTip({ ledger: place.identity.id, edge, generation })
-  yield* attempt(directory, () => replaceFile(tip, seal, tmp))
-  return { position: head, root: printRoot(edge), events: head - begun, bytes }
+  yield* attempt(directory, () => replaceFile(layout.tip, seal, layout.tmp))
+  return { position: edge.size, root: printRoot(edge), events, bytes }
 })
 
 const backUp = Effect.fnUntraced(function* (
@@ -133,6 +163,7 @@ const backUp = Effect.fnUntraced(function* (
       message: "a ledger in memory has no files to back up: save what it holds in another ledger",
       path: "backup",
     })
+  yield* checkApart(source.place.directory, directory, "directory")
   const found = yield* readIdentity(directory)
   if (found === undefined) yield* beginLedger(directory)
   yield* lock(directory)

@@ -9,9 +9,12 @@
 import { randomUUID } from "node:crypto"
 import { rename, rm } from "node:fs/promises"
 import { join } from "node:path"
-import { isSameEvidence, keptIn, nextKept, putBack, setAside } from "../disk/evidence.js"
-import { isThere, syncDirectory } from "../disk/files.js"
+import type { Damage } from "../disk/damage.js"
+import { isSameEvidence, keepFile, keptIn, nextKept, putBack, setAside } from "../disk/evidence.js"
+import { isThere, readIfThere, syncDirectory } from "../disk/files.js"
+import { LogFailure, RecordCorrupted } from "../errors.js"
 import type { Layout } from "./layout.js"
+import { decodeTip, type Tip } from "./tip.js"
 
 const openingIn = ({ quarantine }: Layout): string => join(quarantine, "log-opening")
 
@@ -61,3 +64,28 @@ export const keepOpening = async (layout: Layout): Promise<string> => {
   await syncDirectory(layout.quarantine)
   return path
 }
+
+/** The seal, if there is one that adds up; one that does not is kept as evidence. */
+export const readTip = async (layout: Layout): Promise<Tip | undefined> => {
+  const text = await readIfThere(layout.tip)
+  const tip = text === undefined ? undefined : decodeTip(text)
+  if (text !== undefined && tip === undefined) await keepFile(layout.tip, layout.quarantine)
+  return tip
+}
+
+/** The files of a log show damage by themselves. */
+export const damagedLog = (directory: string, cause: Damage): LogFailure =>
+  new LogFailure({
+    message: `the log in ${directory} is damaged (${cause.message}): restore it from a backup`,
+    operation: "open",
+    reason: "damaged",
+    outcome: "none",
+    cause,
+  })
+
+/** Whether an opening failed because the log is not what it was. */
+export const isDamage = (error: unknown): error is RecordCorrupted | LogFailure =>
+  error instanceof RecordCorrupted ||
+  (error instanceof LogFailure &&
+    error.operation === "open" &&
+    (error.reason === "damaged" || error.reason === "missing"))

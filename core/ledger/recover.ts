@@ -5,16 +5,15 @@
  * Made like any new ledger, its identity last: a recovery that is cut short leaves nothing that
  * opens.
  */
-import { realpath } from "node:fs/promises"
-import { dirname, join, resolve, sep } from "node:path"
+import { resolve } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { type DaybookError, InvalidInput } from "../errors.js"
-import { hasCode } from "../model/cause.js"
+import type { DaybookError } from "../errors.js"
 import { checkOptions, refuse } from "../model/input.js"
 import { parsedInput } from "../query/input.js"
-import { attempt, beginLedger, finishWith, newIdentity, readIdentity } from "./create.js"
+import { checkApart } from "./apart.js"
+import { beginLedger, finishWith, newIdentity, readIdentity } from "./create.js"
 import { identityOf, wrongDirectory } from "./damaged.js"
 import { lock } from "./lock.js"
 import { operations } from "./operations.js"
@@ -26,26 +25,6 @@ export interface RecoverOptions {
   readonly signal?: AbortSignal
 }
 
-/** A path with the links in it followed, as far as it is there. */
-const realPathOf = async (path: string): Promise<string> => {
-  try {
-    return await realpath(path)
-  } catch (cause) {
-    if (!hasCode(cause, "ENOENT") || dirname(path) === path) throw cause
-    return join(await realPathOf(dirname(path)), path.slice(dirname(path).length))
-  }
-}
-
-/** In the damaged ledger nothing is to be made. */
-const checkApart = Effect.fnUntraced(function* (directory: string, into: string) {
-  const [from, to] = yield* attempt(into, () =>
-    Promise.all([realPathOf(directory), realPathOf(into)]),
-  )
-  if (to !== from && !to.startsWith(from + sep)) return
-  const message = `options.into lies in ${directory}, which stays as it is: choose another place`
-  return yield* new InvalidInput({ message, path: "options.into" })
-})
-
 const taken = (into: string) =>
   wrongDirectory(into, "holds a ledger already: choose a directory that is missing or empty")
 
@@ -54,7 +33,7 @@ const make = Effect.fnUntraced(function* (
   into: string,
 ): Effect.fn.Return<Recovered, DaybookError, Scope.Scope> {
   yield* identityOf(directory)
-  yield* checkApart(directory, into)
+  yield* checkApart(directory, into, "options.into")
   if ((yield* readIdentity(into)) !== undefined) return yield* taken(into)
   yield* beginLedger(into)
   yield* lock(into)

@@ -14,9 +14,8 @@ import * as Filesystem from "../blob/filesystem.js"
 import { copyPacks as copyPacksTo } from "../blob/pack-copy.js"
 import { Damage } from "../disk/damage.js"
 import { generationOf, namesIn } from "../disk/database.js"
-import { keepFile } from "../disk/evidence.js"
-import { fileMode, isThere, makeDirectory, readIfThere, replaceFile } from "../disk/files.js"
-import { type Failure, LogFailure, RecordCorrupted, type Refusal, WrongLedger } from "../errors.js"
+import { fileMode, isThere, makeDirectory, replaceFile } from "../disk/files.js"
+import { type Failure, LogFailure, type Refusal, WrongLedger } from "../errors.js"
 import type { Durability } from "../log/event-log.js"
 import * as LevelLog from "../log/level.js"
 import { endOrDamage } from "../log/level-end.js"
@@ -28,9 +27,17 @@ import { type Layout, layoutOf, reserveBytes } from "./layout.js"
 import { type LedgerOptions, openLedgerAt } from "./ledger.js"
 import { lock } from "./lock.js"
 import type { Place } from "./place.js"
-import { beginOpening, endOpening, giveUpOpening, keepOpening } from "./quarantine.js"
+import {
+  beginOpening,
+  damagedLog,
+  endOpening,
+  giveUpOpening,
+  isDamage,
+  keepOpening,
+  readTip,
+} from "./quarantine.js"
 import { openForReading } from "./reading.js"
-import { decodeTip, encodeTip } from "./tip.js"
+import { encodeTip } from "./tip.js"
 import { contentDamage } from "./trust.js"
 
 export interface WritingOptions {
@@ -86,23 +93,6 @@ const clean = async ({ tmp, view, quarantine, making }: Layout): Promise<void> =
   for (const path of [tmp, view, quarantine]) await makeDirectory(path)
 }
 
-/** The seal, if there is one that adds up; one that does not is kept as evidence. */
-const readTip = async (layout: Layout) => {
-  const text = await readIfThere(layout.tip)
-  const tip = text === undefined ? undefined : decodeTip(text)
-  if (text !== undefined && tip === undefined) await keepFile(layout.tip, layout.quarantine)
-  return tip
-}
-
-const damaged = (directory: string, cause: Damage): LogFailure =>
-  new LogFailure({
-    message: `the log in ${directory} is damaged (${cause.message}): restore it from a backup`,
-    operation: "open",
-    reason: "damaged",
-    outcome: "none",
-    cause,
-  })
-
 const prepare = Effect.fnUntraced(function* (options: WritingOptions) {
   const { directory } = options
   const identity = yield* findOrMake(options)
@@ -129,7 +119,7 @@ const prepare = Effect.fnUntraced(function* (options: WritingOptions) {
   const copyPacks: Place["copyPacks"] = ({ packs: to, quarantine }) =>
     copyPacksTo({ from: layout.packs, to, quarantine })
   const known = { identity, directory, tip, generation, writeSeal, copyPacks }
-  if (end instanceof Damage) return { layout, place: known, damage: damaged(directory, end) }
+  if (end instanceof Damage) return { layout, place: known, damage: damagedLog(directory, end) }
   const place: Place = { ...known, end }
   return { layout, place, damage: undefined }
 })
@@ -154,13 +144,6 @@ const storesOf = (
       onFinding,
     }),
   )
-
-/** The log is not what it was: then it is read around what is damaged. */
-const isDamage = (error: unknown): error is RecordCorrupted | LogFailure =>
-  error instanceof RecordCorrupted ||
-  (error instanceof LogFailure &&
-    error.operation === "open" &&
-    (error.reason === "damaged" || error.reason === "missing"))
 
 const isFull = (error: Failure | Refusal): boolean => "reason" in error && error.reason === "full"
 
