@@ -2,7 +2,7 @@
  * Borrowed databases: read beside their owner, who goes on writing and notices nothing.
  */
 import { randomBytes } from "node:crypto"
-import { mkdtempSync, readdirSync, rmSync, statSync, unlinkSync } from "node:fs"
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, unlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Level } from "level"
@@ -56,6 +56,22 @@ const marks = async (store: Level): Promise<ReadonlyMap<string, number>> => {
 }
 
 describe("a borrowed database", () => {
+  it("can be opened where no file of the original may be written", async () => {
+    const store = new Level(directory)
+    await put(store, 0, 1_000, "first")
+    await store.close()
+    for (const name of readdirSync(directory)) chmodSync(join(directory, name), 0o400)
+    const modes = (path: string) => {
+      const files = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isFile())
+      return files.map(({ name }) => (statSync(join(path, name)).mode & 0o777).toString(8))
+    }
+    const { giveBack } = await borrow(directory, copy, async (path) =>
+      expect(new Set(modes(path))).toEqual(new Set(["600"])),
+    )
+    await giveBack()
+    expect(new Set(modes(directory))).toEqual(new Set(["400"]))
+  })
+
   it("shows what was there, and leaves no trace on the original", async () => {
     const store = new Level(directory)
     await put(store, 0, 20_000, "first")

@@ -5,11 +5,20 @@
  * Tables never change once they are there, so they are not copied where the system can give a name
  * to an open file: it stays readable after its owner has removed it.
  */
-import { constants, copyFile, type FileHandle, mkdir, open, rm, symlink } from "node:fs/promises"
+import {
+  chmod,
+  constants,
+  copyFile,
+  type FileHandle,
+  mkdir,
+  open,
+  rm,
+  symlink,
+} from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { hasCode } from "../model/cause.js"
 import { current, isLog, isTable, isTold, lockFile, namesIn, numberOf } from "./database.js"
-import { directoryMode } from "./files.js"
+import { directoryMode, fileMode } from "./files.js"
 import { tablesAfter } from "./level-manifest.js"
 import { currentManifest } from "./level-opening.js"
 import { writeCause } from "./room.js"
@@ -33,7 +42,10 @@ class Copy {
   }
 
   async #copy(name: string): Promise<void> {
-    await copyFile(join(this.#from, name), join(this.#to, name), constants.COPYFILE_FICLONE)
+    const to = join(this.#to, name)
+    await copyFile(join(this.#from, name), to, constants.COPYFILE_FICLONE)
+    // Copied along comes the mode, which may forbid to write.
+    await chmod(to, fileMode)
   }
 
   async #table(name: string): Promise<void> {
