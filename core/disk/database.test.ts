@@ -21,6 +21,7 @@ describe("the files of a database", () => {
   })
 
   it("are listed in order; of a directory that is missing there are none", async () => {
+    mkdirSync(join(directory, "@eaDir"))
     write("000010.ldb")
     write("000009.log")
     expect(await namesIn(directory)).toEqual(["000009.log", "000010.ldb"])

@@ -40,10 +40,17 @@ export const generationOf = async (directory: string): Promise<number | undefine
   }
 }
 
-/** Names that are there, or none where the directory is missing. */
+/**
+ * Names of the files that are there, or none where the directory is missing. Directories are not of
+ * a database: some disks put theirs everywhere.
+ */
 export const namesIn = async (directory: string): Promise<ReadonlyArray<string>> => {
   try {
-    return (await readdir(directory)).sort()
+    const entries = await readdir(directory, { withFileTypes: true })
+    return entries
+      .filter((entry) => !entry.isDirectory())
+      .map(({ name }) => name)
+      .sort()
   } catch (cause) {
     if (hasCode(cause, "ENOENT")) return []
     throw cause
