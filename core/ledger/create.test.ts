@@ -165,9 +165,10 @@ describe("what was not finished", () => {
     const directory = join(temporary(), "ledger")
     await (await openLedger(directory)).close()
     rmSync(layoutOf(directory).identity)
-    expect(await refusalOf(directory)).toMatchObject({ _tag: "WrongLedger", directory })
+    const message = `${directory} is a ledger without its ledger.json: restore that from a backup`
+    expect(await refusalOf(directory)).toMatchObject({ _tag: "WrongLedger", directory, message })
     writeFileSync(layoutOf(directory).making, "")
-    expect(await refusalOf(directory)).toMatchObject({ _tag: "WrongLedger", directory })
+    expect(await refusalOf(directory)).toMatchObject({ _tag: "WrongLedger", directory, message })
   })
 })
 

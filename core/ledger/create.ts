@@ -86,6 +86,12 @@ export const readIdentity = Effect.fnUntraced(function* (
   }
   const names = yield* attempt(directory, () => entries(directory))
   if (names.length === 0 || isHalfMade(names, directory)) return undefined
+  const { log, blob } = layoutOf(directory)
+  if ([log, blob].every((path) => names.includes(basename(path))))
+    return yield* new WrongLedger({
+      message: `${directory} is a ledger without its ledger.json: restore that from a backup`,
+      directory,
+    })
   return yield* new WrongLedger({
     message: `${directory} holds something else than a ledger: choose an empty directory`,
     directory,
