@@ -90,6 +90,7 @@ describe.each(badNames)("a name that is %s", (_, bad) => {
       "save with it": ["options.tags[0]", call("save", "a", 1, { tags: [bad] })],
       "tag in a batch": ["tags", call("batch", (b: Loose) => b.tag?.("a", bad))],
       history: [target, call("history", { tag: bad })],
+      ...(bad === undefined ? {} : { replay: [invalid, call("replay", { tag: bad })] }),
       listVersions: [invalid, call("listVersions", { tags: { all: [bad] } })],
       listArtifacts: [invalid, call("listArtifacts", { tags: { any: [bad] } })],
     })

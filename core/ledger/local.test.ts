@@ -49,6 +49,7 @@ describe("openLedger", () => {
         "options.memory.bytesMax",
         { memory: { bytesMax: "all" } },
       ],
+      "memory that throws": ["options.memory", { memory: hostile() }],
       "no bytes": ["options.memory.bytesMax", { memory: { bytesMax: 0 } }],
       "a throwing getter": ["options.directory", throwing("directory")],
       "a hostile proxy": ["options", hostile()],

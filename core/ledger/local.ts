@@ -10,7 +10,7 @@ import type { Failure, Refusal } from "../errors.js"
 import { memoryBytesMaxDefault } from "../limits.js"
 import type { Durability } from "../log/event-log.js"
 import * as MemoryLog from "../log/memory.js"
-import { checkOptions, refuse } from "../model/input.js"
+import { checkOptions, readable, refuse } from "../model/input.js"
 import { appendLeaf, emptyEdge, leafHash } from "../proof/merkle.js"
 import { parsedInput } from "../query/input.js"
 import * as MemoryViews from "../view/memory.js"
@@ -61,7 +61,7 @@ const isSize = (bytes: unknown): boolean => Number.isSafeInteger(bytes) && Numbe
 
 const checkMemory = (memory: OpenOptions["memory"]): boolean => {
   if (memory === undefined || typeof memory === "boolean") return memory === true
-  const { bytesMax } = memory ?? {}
+  const { bytesMax } = readable("options.memory", () => ({ bytesMax: memory?.bytesMax }))
   return isSize(bytesMax) || refuse("options.memory.bytesMax", "is not a number of bytes")
 }
 

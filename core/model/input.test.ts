@@ -137,6 +137,15 @@ describe("shapes, counts and options", () => {
       expect(refusalOf(() => checkOptions(value, ["tags"]))).toMatchObject({ path: "options" })
   })
 
+  it("are options that can be read, whatever stands in their place", () => {
+    const { proxy: revoked, revoke } = Proxy.revocable({}, {})
+    revoke()
+    const refused = (options: unknown) => refusalOf(() => checkOptions(options, ["signal"]))
+    expect(refused(revoked)).toMatchObject({ _tag: "InvalidInput", path: "options" })
+    expect(refused({ signal: revoked })).toMatchObject({ path: "options.signal" })
+    expect(refused({ signal: {} })).toMatchObject({ path: "options.signal" })
+  })
+
   it("are members of an object", () => {
     expect(members({ a: 1 })).toEqual({ a: 1 })
     expect(refusalOf(() => members(null))).toMatchObject({ path: "input" })

@@ -157,15 +157,16 @@ export const members = (value: unknown): { readonly [key: string]: unknown } =>
  * that cannot be read, and a `signal` that is not an AbortSignal.
  */
 export const checkOptions = (options: unknown, known: ReadonlyArray<string>): object => {
-  if (typeof options !== "object" || options === null || Array.isArray(options))
+  if (typeof options !== "object" || options === null) return refuse("options", "is not an object")
+  if (readable("options", () => Array.isArray(options)))
     return refuse("options", "is not an object")
   const given: Record<string, unknown> = options as Record<string, unknown>
   for (const key of readable("options", () => Object.keys(given))) {
     const at = `options.${key.slice(0, 64)}`
     if (!known.includes(key)) return refuse(at, `is not known: ${known.join(", ")}`)
     const value = readable(at, () => given[key])
-    if (key === "signal" && value !== undefined && !(value instanceof AbortSignal))
-      return refuse(at, "is not an AbortSignal")
+    const isSignal = () => value === undefined || value instanceof AbortSignal
+    if (key === "signal" && !readable(at, isSignal)) return refuse(at, "is not an AbortSignal")
   }
   return options
 }

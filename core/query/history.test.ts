@@ -175,6 +175,8 @@ describe("replay", () => {
     [{ target: "chrn" }, { _tag: "ArtifactMissing" }],
     [{ target: 7 }, { _tag: "InvalidReference" }],
     [{ tag: "never" }, { _tag: "TagMissing", tag: "never" }],
+    [{ tag: "of @ whom" }, { path: "query.tag" }],
+    [{ tag: "x".repeat(256) }, { path: "query.tag" }],
     [{ signal: "SIGTERM" }, { path: "query.signal" }],
     [
       { target: "churn", tag: "never" },

@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import { type Failure, InvalidInput, isRefusal, type Refusal } from "../errors.js"
 import type { Recorded } from "../event/event.js"
 import { replayPageCount } from "../limits.js"
-import { checkOptions, shaped, target } from "../model/input.js"
+import { checkOptions, shaped, tagName, target } from "../model/input.js"
 import type { ParsedTarget, Target } from "../model/reference.js"
 import { strict } from "../model/schema.js"
 import { findTarget, tagMissing } from "../projection/resolve.js"
@@ -123,8 +123,9 @@ const predicate = (query: Parsed): ((event: Recorded) => boolean) => {
 const about = Effect.fnUntraced(function* (moment: Moment, query: Parsed) {
   const of = query.target === undefined ? undefined : yield* parsedInput(() => target(query.target))
   const id = of === undefined ? undefined : yield* subjectOf(moment, of)
-  const tag = query.tag
-  const tagId = tag === undefined ? undefined : yield* subjectOf(moment, { kind: "tag", name: tag })
+  if (query.tag === undefined) return { id, tagId: undefined }
+  const name = yield* parsedInput(() => tagName(query.tag, "query.tag"))
+  const tagId = yield* subjectOf(moment, { kind: "tag", name })
   return { id, tagId }
 })
 
