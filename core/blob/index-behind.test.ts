@@ -57,6 +57,20 @@ const use = async <A>(run: (parts: Parts) => Promise<A>): Promise<A> => {
   }
 }
 
+/** The next write takes until it is ended. */
+const slowly = (below: BlobIndex) => {
+  let end: () => void = () => undefined
+  const ended = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  const write = below.add
+  const add = vi.spyOn(below, "add").mockImplementationOnce(async (rows, marks) => {
+    await ended
+    await write(rows, marks)
+  })
+  return { add, end }
+}
+
 const blobsOf = async (index: BlobIndex) => {
   const found: Array<BlobRow | Digest> = []
   for await (const page of index.blobs()) found.push(...page)
@@ -96,24 +110,29 @@ describe("rows that were added", () => {
 
   it("are waited for when a write takes long", () =>
     use(async ({ index, below }) => {
-      let end: () => void = () => undefined
-      const ended = new Promise<void>((resolve) => {
-        end = resolve
-      })
-      const write = below.add
-      const add = vi.spyOn(below, "add").mockImplementationOnce(async (rows, marks) => {
-        await ended
-        await write(rows, marks)
-      })
+      const { add, end } = slowly(below)
       await index.add(many(indexHeldCountMax), [])
       await index.add([blob("b", 200)], [])
-      const rest = index.add(many(indexHeldTimesMax * indexHeldCountMax), [])
+      await index.add(many(indexHeldTimesMax * indexHeldCountMax), [])
+      const rest = index.add([blob("c", 300)], [])
       expect(index.chunk(name("7"))).toEqual(chunk("7", 700))
       expect(add).toHaveBeenCalledOnce()
       end()
       await rest
       expect(add).toHaveBeenCalledTimes(2)
       expect(below.blob(name("b"))).toEqual(blob("b", 200))
+    }))
+
+  it("are all there for each of many that go through them while some are written", () =>
+    use(async ({ index, below }) => {
+      const { end } = slowly(below)
+      await index.add(many(indexHeldCountMax), [mark(100)])
+      await index.add([blob("b", 200)], [mark(300)])
+      const looks = [index.marks(), index.marks(), index.select(({ kind }) => kind === "recipe")]
+      end()
+      const whole = new Map([[1, mark(300)]])
+      const found = { isCopy: false, row: blob("b", 200) }
+      expect(await Promise.all(looks)).toEqual([whole, whole, [found]])
     }))
 
   it("are written before anything that goes through all rows", () =>
@@ -168,6 +187,25 @@ describe("a write that failed", () => {
       await index.add([blob("b", 200)], [mark(2_000)])
       expect(await index.marks()).toEqual(new Map([[1, mark(2_000)]]))
       expect(below.chunk(name("7"))).toEqual(rows[7])
+    }))
+
+  it("while puts wait for it keeps no row of a put that it fails: its frames are cut off", () =>
+    use(async ({ index, below }) => {
+      let fail: (cause: Error) => void = () => undefined
+      const failed = new Promise<void>((_, reject) => {
+        fail = reject
+      })
+      vi.spyOn(below, "add").mockReturnValueOnce(failed).mockRejectedValueOnce(diskError("EIO"))
+      const rows = many(indexHeldTimesMax * indexHeldCountMax)
+      await index.add(rows.slice(0, indexHeldCountMax), [])
+      const puts = [rows, [chunk("late", 28)]]
+      const added = puts.map((some) => index.add(some, []))
+      fail(diskError("EIO"))
+      const ends = await Promise.allSettled(added)
+      expect(ends.at(-1)?.status).toBe("rejected")
+      for (const [at, { status }] of ends.entries())
+        for (const row of puts[at]?.slice(-1) ?? [])
+          expect(index.chunk(row.digest)).toEqual(status === "fulfilled" ? row : undefined)
     }))
 
   it("leaves an index that the next opening makes anew", async () => {

@@ -90,11 +90,11 @@ class IndexBehind implements BlobIndex {
   }
 
   readonly add: BlobIndex["add"] = async (rows, marks) => {
-    // Nothing more is taken over a failure: what is held would grow without end.
-    if (this.#hasFailed) await this.#flush()
+    // Nothing more is taken over a failure: what is held would grow without end. What is not taken
+    // is not held either, for whoever is refused cuts the frames off.
+    if (this.#hasFailed || this.#held.isFull(indexHeldTimesMax)) await this.#flush()
     this.#held.take(rows, marks)
     if (this.#held.isFull(1)) this.#write().catch(() => undefined)
-    if (this.#held.isFull(indexHeldTimesMax)) await this.#flush()
   }
 
   readonly clear: BlobIndex["clear"] = async () => {
@@ -112,7 +112,9 @@ class IndexBehind implements BlobIndex {
 
   async #flush(): Promise<void> {
     await this.#writing?.catch(() => undefined)
-    if (this.#held.rows.length + this.#held.marks.size > 0) await this.#write()
+    const { rows, marks } = this.#held
+    // Who waited beside this one may be writing what was held.
+    if (this.#writing !== undefined || rows.length + marks.size > 0) await this.#write()
   }
 
   #write(): Promise<void> {
