@@ -3,10 +3,11 @@
  * what is around the damage can be read, and from then on nothing is written.
  */
 import { randomBytes } from "node:crypto"
-import { existsSync, readFileSync, unlinkSync } from "node:fs"
+import fs, { existsSync, readdirSync, readFileSync, unlinkSync } from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import { beforeEach, describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { Damage } from "../disk/damage.js"
 import { tablesAfter } from "../disk/level-manifest.js"
 import { currentManifest } from "../disk/level-opening.js"
@@ -21,6 +22,10 @@ const count = 3_000
 let directory = ""
 beforeEach(() => {
   directory = join(temporary(), "log")
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+  syncBuiltinESMExports()
 })
 const use = usesOf(() => directory)
 
@@ -138,6 +143,28 @@ describe("a log with a damaged table", () => {
     const [path = ""] = tablesOf(directory)
     flip(path, 100, 1)
     await expect(LogGuard.open({ directory, bytesMax: 0 })).rejects.toBeInstanceOf(Damage)
+  })
+})
+
+describe("a disk that does not give a table", () => {
+  const failing = () => {
+    vi.spyOn(fs, "readSync").mockImplementation(() => {
+      throw Object.assign(new Error("EIO"), { code: "EIO" })
+    })
+    syncBuiltinESMExports()
+  }
+
+  it("fails the opening, and is no damage", async () => {
+    await fill()
+    const before = readdirSync(directory)
+    failing()
+    const failure = await use(() => Effect.void).catch((cause: unknown) => cause)
+    expect(failure).toMatchObject({ _tag: "LogFailure", operation: "open", reason: "io" })
+    expect(failure).toMatchObject({ cause: { message: /^[0-9]+\.ldb cannot be read$/ } })
+    expect(readdirSync(directory)).toEqual(before)
+    vi.restoreAllMocks()
+    syncBuiltinESMExports()
+    expect(await use((log) => log.read(0, count))).toHaveLength(count)
   })
 })
 
