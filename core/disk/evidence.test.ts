@@ -18,6 +18,7 @@ import { join } from "node:path"
 import { Level } from "level"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { isSameEvidence, keepFile, putBack, setAside } from "./evidence.js"
+import { noteSyncs } from "./syncs.contract.js"
 
 let parent = ""
 let directory = ""
@@ -123,6 +124,22 @@ describe("a database that was set aside", () => {
     await expect(setAside(directory, join(parent, "again"))).rejects.toBe(full)
   })
 
+  it("survives a power loss when it is there, and again when it is put back", async () => {
+    const calls = await noteSyncs(parent)
+    await setAside(directory, aside)
+    expect(calls).toEqual(["sync directory"])
+    const refuse = Object.assign(new Error("EPERM"), { code: "EPERM" })
+    vi.spyOn(promises, "link").mockRejectedValue(refuse)
+    syncBuiltinESMExports()
+    const copies = join(parent, "copies")
+    await setAside(aside, copies)
+    const files = readdirSync(copies).map(() => "sync file" as const)
+    expect(calls.splice(0)).toEqual(["sync directory", ...files, "sync directory"])
+    await putBack(copies, directory)
+    const names = files.flatMap((synced) => [synced, "rename" as const])
+    expect(calls).toEqual([...names, "sync directory"])
+  })
+
   it("is not the same evidence once a file of it is another one, or is missing", async () => {
     await setAside(directory, aside)
     const again = join(parent, "again")
@@ -154,9 +171,11 @@ describe("a damaged file", () => {
     mkdirSync(aside)
     const path = join(parent, "tip")
     writeFileSync(path, "damaged")
+    const calls = await noteSyncs(parent)
     await keepFile(path, aside)
     await keepFile(path, aside)
     expect(kept()).toEqual({ "tip-1": "damaged" })
+    expect(calls).toEqual(["sync file", "sync directory"])
     rmSync(path)
     writeFileSync(path, "damaged again")
     await keepFile(path, aside)

@@ -25,12 +25,14 @@ import { directoryMode, syncDirectory, syncFile } from "./files.js"
 // File systems without hard links, or with too many of them to a file already.
 const unlinkable = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV"]
 
+/** The bytes of a copy are durable: once it is renamed, the file that it is one of may go. */
 const linkOrCopy = async (from: string, to: string): Promise<void> => {
   try {
     await link(from, to)
   } catch (cause) {
     if (!unlinkable.some((code) => hasCode(cause, code))) throw cause
     await copyFile(from, to, constants.COPYFILE_FICLONE)
+    await syncFile(to)
   }
 }
 
@@ -91,11 +93,13 @@ export const keepFile = async (path: string, directory: string): Promise<void> =
   await syncDirectory(directory)
 }
 
-/** Gives every file of a closed database a second name in a new directory. */
+/** Gives every file of a closed database a second name in a new directory, durably. */
 export const setAside = async (directory: string, aside: string): Promise<void> => {
   await mkdir(aside, { mode: directoryMode })
   for (const name of await namesIn(directory))
     if (name !== lockFile) await linkOrCopy(join(directory, name), join(aside, name))
+  // Putting back removes what has no name here.
+  await syncDirectory(aside)
 }
 
 const isSameFile = async (one: string, other: string): Promise<boolean> => {

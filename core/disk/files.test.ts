@@ -11,6 +11,7 @@ import {
   syncFile,
   writeNew,
 } from "./files.js"
+import { noteSyncs } from "./syncs.contract.js"
 
 let directory = ""
 beforeEach(() => {
@@ -50,6 +51,14 @@ describe("small files", () => {
     expect(readFileSync(path, "utf8")).toBe("second")
     await expect(replaceFile(join(directory, "no", "one"), "x", tmp)).rejects.toThrow("ENOENT")
     expect([readdirSync(directory), readdirSync(tmp)]).toEqual([["one", "tmp"], []])
+  })
+
+  it("are durable before they take a name, and the name after that", async () => {
+    const tmp = join(directory, "tmp")
+    mkdirSync(tmp)
+    const calls = await noteSyncs(directory)
+    await replaceFile(join(directory, "one"), "first", tmp)
+    expect(calls).toEqual(["sync file", "sync directory", "rename", "sync directory"])
   })
 
   it("are there or not, and nothing else is an answer", async () => {
