@@ -2,10 +2,17 @@
  * Which blocks a read rests on: exactly those, so that damage elsewhere keeps no answer back.
  */
 import { readFileSync } from "node:fs"
-import { basename } from "node:path"
+import { basename, join } from "node:path"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { inspectUnsigned } from "./level-opening.js"
-import { flip, partsOf, tablesOf, useSample } from "./level-samples.contract.js"
+import {
+  compact,
+  flip,
+  openDatabase,
+  partsOf,
+  tablesOf,
+  useSample,
+} from "./level-samples.contract.js"
 import { areApart, Tables } from "./level-tables.js"
 
 const apart = useSample({ sessions: 1, keyCount: 3_000, compression: false })
@@ -84,6 +91,39 @@ describe("tables with one damaged block", () => {
     await tables.ahead(10)
     expect(tables.left).toHaveLength(1)
     await expect(tables.checkOn()).rejects.toMatchObject({ file: basename(path) })
+  })
+})
+
+describe("tables one behind the other", () => {
+  const keysOf = (letter: string) =>
+    Array.from({ length: 500 }, (_, at) => `${letter}${String(at).padStart(3, "0")}`)
+
+  /** A database of two tables on one level, and their paths. */
+  const neighbours = async () => {
+    const directory = join(apart.copy(), "neighbours")
+    for (const letter of ["b", "c"]) {
+      const database = await openDatabase(directory, { compression: false })
+      await database.batch(keysOf(letter).map((key) => ({ type: "put", key, value: key })))
+      await compact(database)
+      await database.close()
+    }
+    const paths = tablesOf(directory).toSorted()
+    const levels = new Set(open(directory).left.map(({ entry }) => entry.level))
+    expect([paths.length, levels.size, levels.has(0)]).toEqual([2, 1, false])
+    return { directory, paths }
+  }
+
+  it("are checked beside a range too: an iterator rests there when it has left it", async () => {
+    const { directory, paths } = await neighbours()
+    const [before = "", behind = ""] = paths
+    const range = (from: string, to: string) =>
+      isSound(() => open(directory).checkRange(Buffer.from(from), Buffer.from(to)))
+    expect([range("b490", "b499"), range("c000", "c009")]).toEqual([true, true])
+    flip(behind, 20, 3)
+    expect(range("b490", "b499")).toBe(false)
+    flip(behind, 20, 3)
+    flip(before, (partsOf(readFileSync(before)).at(-5) ?? 0) - 20, 3)
+    expect(range("c000", "c009")).toBe(false)
   })
 })
 
