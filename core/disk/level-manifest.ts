@@ -77,6 +77,10 @@ const readEdit = (body: Buffer, end: number, file: string): Edit => {
 export const readManifest = (bytes: Buffer, file: string): ReadonlyArray<Edit> =>
   readJournal(bytes, file).records.map(({ body, end }) => readEdit(body, end, file))
 
+/** The number of the first write-ahead log that is still in use; 0 where none is named. */
+export const firstLogAfter = (edits: ReadonlyArray<Edit>): number =>
+  edits.reduce((before, { logNumber }) => logNumber ?? before, 0)
+
 /** The tables that are left after these edits. */
 export const tablesAfter = (edits: ReadonlyArray<Edit>): ReadonlyArray<TableEntry> => {
   const tables = new Map<number, TableEntry>()

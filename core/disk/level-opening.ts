@@ -10,8 +10,15 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { hasCode } from "../model/cause.js"
 import { Damage } from "./damage.js"
+import { current, isLog, isTable, numberOf } from "./database.js"
 import { readJournal } from "./level-journal.js"
-import { type Edit, readManifest, rewrittenUpTo, tablesAfter } from "./level-manifest.js"
+import {
+  type Edit,
+  firstLogAfter,
+  readManifest,
+  rewrittenUpTo,
+  tablesAfter,
+} from "./level-manifest.js"
 import { Table } from "./level-table.js"
 
 /** The sign that damage was found, and what was found; beside the files of LevelDB. */
@@ -20,8 +27,6 @@ export const damagedName = "damaged"
 export const checkedName = "checked"
 
 const manifestName = /^MANIFEST-\d+$/
-const tableName = /^(\d+)\.(?:ldb|sst)$/
-const logName = /^(\d+)\.log$/
 
 export interface Manifest {
   readonly name: string
@@ -42,10 +47,10 @@ const namesIn = (directory: string): ReadonlyArray<string> => {
 
 /** The MANIFEST in use. */
 export const currentManifest = (directory: string): Manifest => {
-  const current = textOf(directory, "CURRENT")
-  const name = current.slice(0, -1)
-  if (!manifestName.test(name) || !current.endsWith("\n"))
-    throw new Damage("CURRENT", "names no MANIFEST")
+  const text = textOf(directory, current)
+  const name = text.slice(0, -1)
+  if (!manifestName.test(name) || !text.endsWith("\n"))
+    throw new Damage(current, "names no MANIFEST")
   try {
     return { name, edits: readManifest(readFileSync(join(directory, name)), name) }
   } catch (cause) {
@@ -53,14 +58,6 @@ export const currentManifest = (directory: string): Manifest => {
     throw cause
   }
 }
-
-const numbered = (names: ReadonlyArray<string>, pattern: RegExp): ReadonlyMap<number, string> =>
-  new Map(
-    names.flatMap((name) => {
-      const number = pattern.exec(name)?.[1]
-      return number === undefined ? [] : [[Number(number), name] as const]
-    }),
-  )
 
 /**
  * A log that the MANIFEST names and that is not there was removed too early: by somebody else, or
@@ -71,12 +68,12 @@ const checkLogs = (
   names: ReadonlyArray<string>,
   edits: ReadonlyArray<Edit>,
 ): void => {
-  const logs = numbered(names, logName)
-  const first = edits.reduce((before, { logNumber }) => logNumber ?? before, 0)
-  if (first !== 0 && !logs.has(first)) throw new Damage(`${first}.log`, "is missing")
+  const first = firstLogAfter(edits)
+  const logs = names.filter((name) => isLog(name) && numberOf(name) >= first)
+  if (first !== 0 && !logs.some((name) => numberOf(name) === first))
+    throw new Damage(`${first}.log`, "is missing")
   let torn: string | undefined
-  for (const [number, name] of [...logs].sort(([a], [b]) => a - b)) {
-    if (number < first) continue
+  for (const name of logs.sort((a, b) => numberOf(a) - numberOf(b))) {
     const bytes = readFileSync(join(directory, name))
     if (torn !== undefined && bytes.length > 0) throw new Damage(torn, "has lost its end")
     if (readJournal(bytes, name).torn) torn = name
@@ -113,7 +110,7 @@ const openTables = (
   names: ReadonlyArray<string>,
   { edits }: Manifest,
 ): ReadonlyArray<Table> => {
-  const files = numbered(names, tableName)
+  const files = new Map(names.filter(isTable).map((name) => [numberOf(name), name]))
   const tables: Array<Table> = []
   try {
     for (const entry of tablesAfter(edits)) {
@@ -136,10 +133,10 @@ export interface Inspected {
 
 /** What is there, without a database nothing. Throws `Damage`. */
 const manifestOf = (directory: string, names: ReadonlyArray<string>): Manifest | undefined => {
-  if (!names.includes("CURRENT")) {
+  if (!names.includes(current)) {
     // A killed first opening leaves a MANIFEST at most.
-    if (!names.some((name) => tableName.test(name) || logName.test(name))) return undefined
-    throw new Damage("CURRENT", "is missing")
+    if (!names.some((name) => isTable(name) || isLog(name))) return undefined
+    throw new Damage(current, "is missing")
   }
   const manifest = currentManifest(directory)
   checkLogs(directory, names, manifest.edits)

@@ -11,7 +11,7 @@ import { Damage } from "../disk/damage.js"
 import { isLog, namesIn, numberOf } from "../disk/database.js"
 import { writesIn } from "../disk/level-batch.js"
 import { readJournal } from "../disk/level-journal.js"
-import { type Edit, tablesAfter } from "../disk/level-manifest.js"
+import { type Edit, firstLogAfter, tablesAfter } from "../disk/level-manifest.js"
 import { currentManifest } from "../disk/level-opening.js"
 import { positionOf } from "./level-records.js"
 
@@ -26,7 +26,7 @@ export const endOfTables = (edits: ReadonlyArray<Edit>): number =>
 export const endOf = async (directory: string): Promise<number> => {
   const { edits } = currentManifest(directory)
   let end = endOfTables(edits)
-  const first = edits.reduce((before, { logNumber }) => logNumber ?? before, 0)
+  const first = firstLogAfter(edits)
   for (const name of await namesIn(directory)) {
     if (!isLog(name) || numberOf(name) < first) continue
     const { records } = readJournal(await readFile(join(directory, name)), name)
