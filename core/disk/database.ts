@@ -21,6 +21,10 @@ export const isTold = (name: string): boolean => name === "LOG" || name === "LOG
 /** The number of a table or a log, as manifests give it. */
 export const numberOf = (name: string): number => Number.parseInt(name, 10)
 
+/** What LevelDB calls the file of a number. */
+export const nameOf = (number: number, kind: "ldb" | "log"): string =>
+  `${String(number).padStart(6, "0")}.${kind}`
+
 const manifestShape = /^MANIFEST-(\d+)\n$/
 
 /**

@@ -10,7 +10,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { hasCode } from "../model/cause.js"
 import { Damage } from "./damage.js"
-import { current, isLog, isTable, numberOf } from "./database.js"
+import { current, isLog, isTable, nameOf, numberOf } from "./database.js"
 import { readJournal } from "./level-journal.js"
 import {
   type Edit,
@@ -71,7 +71,7 @@ const checkLogs = (
   const first = firstLogAfter(edits)
   const logs = names.filter((name) => isLog(name) && numberOf(name) >= first)
   if (first !== 0 && !logs.some((name) => numberOf(name) === first))
-    throw new Damage(`${first}.log`, "is missing")
+    throw new Damage(nameOf(first, "log"), "is missing")
   let torn: string | undefined
   for (const name of logs.sort((a, b) => numberOf(a) - numberOf(b))) {
     const bytes = readFileSync(join(directory, name))
@@ -115,7 +115,7 @@ const openTables = (
   try {
     for (const entry of tablesAfter(edits)) {
       const name = files.get(entry.number)
-      if (name === undefined) throw new Damage(`${entry.number}.ldb`, "is missing")
+      if (name === undefined) throw new Damage(nameOf(entry.number, "ldb"), "is missing")
       tables.push(new Table(join(directory, name), name, entry))
     }
     return tables
