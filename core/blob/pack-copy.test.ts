@@ -14,12 +14,12 @@ import {
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { beforeEach, describe, expect, it } from "vitest"
+import { beforeEach, describe, expect, it, vi } from "vitest"
 import { readDamage, writeDamage } from "./damage-file.js"
 import { packHeader } from "./pack.js"
 import { copyPacks } from "./pack-copy.js"
 import { packPath } from "./pack-files.js"
-import { temporaryDirectory } from "./packs.contract.js"
+import { diskError, fileHandles, openFiles, temporaryDirectory } from "./packs.contract.js"
 
 const parent = temporaryDirectory()
 let from = ""
@@ -101,6 +101,10 @@ describe("copying packs", () => {
     ]
     await writeDamage(join(parent(), "from"), findings)
     expect(await run()).toBe(0)
+    const handles = await fileHandles(parent())
+    const failing = vi.spyOn(handles, "sync").mockRejectedValueOnce(diskError("EIO"))
+    await expect(run()).rejects.toMatchObject({ reason: "io" })
+    failing.mockRestore()
     for (const pack of [1, 2]) expect(readFileSync(packPath(to, pack))).toHaveLength(35)
     expect(await readDamage(join(parent(), "to"))).toEqual(findings)
   })
@@ -118,6 +122,34 @@ describe("copying packs", () => {
     expect(copied).toBeLessThan(40)
     await run()
     expectCopied()
+  })
+
+  it("holds nothing open when it fails, wherever the disk does", async () => {
+    write(from, 1, "first")
+    await run()
+    appendFileSync(packPath(from, 1), "more")
+    const handles = await fileHandles(parent())
+    for (const call of ["read", "stat", "writev", "sync"] as const) {
+      const failing = vi.spyOn(handles, call).mockRejectedValueOnce(diskError("EIO"))
+      const failure = await Effect.runPromise(Effect.flip(copyPacks({ from, to, quarantine })))
+      expect(failure).toMatchObject({ _tag: "BlobFailure", operation: "copy", reason: "io" })
+      expect(openFiles(parent()), call).toEqual([])
+      failing.mockRestore()
+      // What was written before a sync that failed is not relied on.
+      expect(await run(), call).toBe(4)
+      expectCopied()
+      appendFileSync(packPath(from, 1), "more")
+    }
+  })
+
+  it("makes durable what is there already: a killed process may have written it", async () => {
+    write(from, 1, "first")
+    writeFileSync(packPath(to, 1), readFileSync(packPath(from, 1)))
+    const sync = vi.spyOn(await fileHandles(parent()), "sync")
+    expect(await run()).toBe(0)
+    // The pack and its directory.
+    expect(sync).toHaveBeenCalledTimes(2)
+    sync.mockRestore()
   })
 
   it("says so when the place is gone", async () => {

@@ -55,8 +55,13 @@ const isCopyOf = async (from: FileHandle, to: FileHandle): Promise<boolean> => {
 const openCopy = async (source: FileHandle, path: string, quarantine: string) => {
   const there = await openIfThere(path)
   if (there === undefined) return await open(path, "wx+", fileMode)
-  if (await isCopyOf(source, there)) return there
-  await there.close()
+  let isCopy = false
+  try {
+    isCopy = await isCopyOf(source, there)
+  } finally {
+    if (!isCopy) await there.close()
+  }
+  if (isCopy) return there
   await keepFile(path, quarantine)
   await distrustIndex(dirname(path))
   await unlink(path)
@@ -90,7 +95,12 @@ const copyPack = async (
         await distrustIndex(to)
         await target.truncate(at)
       }
-      if (at !== begun) await target.sync()
+      // Also where nothing is new: whoever copied it may have been killed before.
+      await target.sync().catch(async (cause: unknown) => {
+        // A second sync would succeed, and tell nothing of bytes that the first one lost.
+        if (at !== begun) await target.truncate(begun)
+        throw cause
+      })
       return at - begun
     } finally {
       await target.close()
