@@ -123,6 +123,18 @@ describe("rows that were added", () => {
       expect(below.blob(name("b"))).toEqual(blob("b", 200))
     }))
 
+  it("are found too where they are written while the others are looked up", () =>
+    use(async ({ index, below }) => {
+      await index.add([chunk("a", 28)], [])
+      const { chunks } = below
+      vi.spyOn(below, "chunks").mockImplementationOnce(async (digests) => {
+        const rows = await chunks(digests)
+        await index.marks()
+        return rows
+      })
+      expect(await index.chunks([name("a"), name("b")])).toEqual([chunk("a", 28), undefined])
+    }))
+
   it("are all there for each of many that go through them while some are written", () =>
     use(async ({ index, below }) => {
       const { end } = slowly(below)

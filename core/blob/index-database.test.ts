@@ -19,7 +19,7 @@ import { afterEach, describe, expect, it, vi } from "vitest"
 import { BlobFailure } from "../errors.js"
 import { digestOf } from "../model/digest.js"
 import { IndexDatabase } from "./index-database.js"
-import { temporaryDirectory, useBlobs } from "./packs.contract.js"
+import { diskError, temporaryDirectory, useBlobs } from "./packs.contract.js"
 import { collect, expectBytes } from "./samples.contract.js"
 
 const root = temporaryDirectory()
@@ -68,6 +68,26 @@ const flip = (path: string, at: number): void => {
 }
 
 describe("the database of the index", () => {
+  it("closes its iterators, also for who does not read to the end", async () => {
+    await fill(2_500)
+    await use(async (database) => {
+      const made = vi.spyOn(Level.prototype, "iterator")
+      for await (const page of database.pages(all)) if (page.length > 0) break
+      const iterator: unknown = made.mock.results[0]?.value
+      expect(iterator).toMatchObject({ db: { status: "open" } })
+      await expect(Reflect.get(Object(iterator), "next").call(iterator)).rejects.toMatchObject({
+        code: "LEVEL_ITERATOR_NOT_OPEN",
+      })
+    })
+  })
+
+  it.each(["EMFILE", "ENFILE"])("stays as it is when it fails with %s", async (code) => {
+    await fill(10)
+    vi.spyOn(Level.prototype, "open").mockRejectedValueOnce(diskError(code))
+    await expect(IndexDatabase.open(directory())).rejects.toMatchObject({ code })
+    expect(await use(keysOf)).toHaveLength(10)
+  })
+
   it("gives what was put, in pages too, and after it was closed", async () => {
     expect(await use((database) => Promise.resolve(database.isNew))).toBe(true)
     await fill(2_500)

@@ -153,6 +153,17 @@ describe("the index", () => {
       expect(index.chunk(name("goes"))).toBeUndefined()
     }))
 
+  it("puts no copy in the place of the first that goes with the same pack", () =>
+    use(async (index) => {
+      const [first, copy, other] = [chunk("a", 1, 12), chunk("a", 1, 30), chunk("a", 2, 12)]
+      await index.add([first, copy, other, chunk("b", 1, 50), chunk("b", 1, 70)], [mark(1)])
+      const rows = await index.select(({ pack }) => pack === 1)
+      await index.rewrite({ pack: 1, rows, placeOf: () => undefined, marks: [] })
+      expect(index.chunk(name("a"))).toEqual(other)
+      expect(index.chunk(name("b"))).toBeUndefined()
+      for (const one of ["a", "b"]) expect(await index.copies("chunk", name(one))).toEqual([])
+    }))
+
   it("takes a damaged row for none where bytes can be stored anew, or says so", async () => {
     await use((index) => index.add([chunk("a", 1, 12), blob("b", 1, 50)], [mark(1)]))
     const level = database()
