@@ -22,7 +22,7 @@ import { EventLog, type EventLogShape } from "../log/event-log.js"
 import * as LevelLog from "../log/level.js"
 import { endOrDamage } from "../log/level-end.js"
 import { checkOptions, refuse } from "../model/input.js"
-import { appendLeaf, type Edge, emptyEdge, leafHash } from "../proof/merkle.js"
+import { appendRecords, type Edge, emptyEdge } from "../proof/merkle.js"
 import { parsedInput } from "../query/input.js"
 import { checkApart } from "./apart.js"
 import type { BackupReceipt } from "./api.js"
@@ -37,7 +37,7 @@ import {
   giveUpOpening,
   isDamage,
   keepOpening,
-  readTip,
+  tipOrEvidence,
 } from "./quarantine.js"
 import { encodeTip } from "./tip.js"
 import { type Claim, checkLog, printRoot } from "./trust.js"
@@ -79,14 +79,11 @@ const checkPrefix = Effect.fnUntraced(function* (
     )
 })
 
-const grow = (edge: Edge, bodies: ReadonlyArray<Uint8Array>): Edge =>
-  bodies.reduce((grown, body) => appendLeaf(grown, leafHash(body)), edge)
-
 /** What an earlier backup says of itself, its log set aside until it is proven. */
 const claimOf = async ({ place }: Source, directory: string, layout: Layout) => {
   for (const path of [layout.tmp, layout.quarantine]) await makeDirectory(path)
   await beginOpening(layout)
-  const tip = await readTip(layout)
+  const tip = await tipOrEvidence(layout)
   const generation = await generationOf(layout.log)
   const end = generation === undefined ? undefined : await endOrDamage(layout.log)
   return { directory, identity: place.identity, codec: makeCodec(catalog), tip, generation, end }
@@ -137,7 +134,7 @@ const fill = Effect.fnUntraced(function* (source: Source, directory: string, isN
       const records = yield* log.read(edge.size, Math.min(replayPageCount, head - edge.size))
       const bodies = records.map(({ body }) => body)
       yield* target.append(edge.size, bodies)
-      edge = grow(edge, bodies)
+      edge = appendRecords(edge, bodies)
     }
     const generation = yield* attempt(directory, () => generationOf(layout.log))
     return { edge, generation, events: head - proven.size, bytes }

@@ -20,7 +20,7 @@ import { EventLog } from "../log/event-log.js"
 import * as LevelLog from "../log/level.js"
 import { hasCode, storageReason } from "../model/cause.js"
 import type { Plain } from "../model/msgpack.js"
-import { appendLeaf, emptyEdge, leafHash } from "../proof/merkle.js"
+import { appendRecords, emptyEdge } from "../proof/merkle.js"
 import { freshId } from "./id.js"
 import { decodeIdentity, encodeIdentity, type Identity } from "./identity.js"
 import { formatNumber, layoutOf, reserveBytes } from "./layout.js"
@@ -194,7 +194,7 @@ const writeFirst = Effect.fnUntraced(function* (
     EventLog.use((events) => events.append(0, [record])),
     LevelLog.layer({ directory: log, durability: "synced", create: true }),
   )
-  const edge = appendLeaf(emptyEdge, leafHash(record))
+  const edge = appendRecords(emptyEdge, [record])
   yield* attempt(directory, () => writeNew(tip, encodeTip({ ledger: identity.id, edge })))
 })
 

@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import type { BlobStoreShape } from "../blob/blob-store.js"
 import { openReading } from "../blob/reading.js"
 import { Damage } from "../disk/damage.js"
-import { directoryMode, isThere, readIfThere } from "../disk/files.js"
+import { directoryMode, isThere } from "../disk/files.js"
 import { BlobCorrupted, type Failure, WrongLedger } from "../errors.js"
 import type { EventLogShape } from "../log/event-log.js"
 import * as LogCopy from "../log/level-copy.js"
@@ -20,7 +20,8 @@ import * as ViewCopy from "../view/level-copy.js"
 import { attempt, readIdentity } from "./create.js"
 import type { Identity } from "./identity.js"
 import { layoutOf } from "./layout.js"
-import { decodeTip, type Tip } from "./tip.js"
+import { readTip, type Tip } from "./tip.js"
+import { sealOfAnother } from "./trust.js"
 
 export interface Damaged {
   readonly identity: Identity
@@ -62,16 +63,6 @@ const endOfFiles = async (log: string): Promise<number> => {
   }
 }
 
-const checkSeal = (directory: string, tip: Tip | undefined, { id }: Identity) =>
-  tip === undefined || tip.ledger === id
-    ? undefined
-    : new WrongLedger({
-        message: `the seal in ${directory} is of ${tip.ledger}, not of ${id}: put its own back`,
-        directory,
-        expected: id,
-        found: tip.ledger,
-      })
-
 /** Opens it in the current scope; copies are made in `temporary`, which is made for them. */
 export const openDamaged = Effect.fnUntraced(function* (
   directory: string,
@@ -81,9 +72,8 @@ export const openDamaged = Effect.fnUntraced(function* (
   const layout = layoutOf(directory)
   yield* attempt(temporary, () => mkdir(temporary, { mode: directoryMode }))
   // What says how far it had come is read first: a writer may go on meanwhile.
-  const text = yield* attempt(directory, () => readIfThere(layout.tip))
-  const tip = text === undefined ? undefined : decodeTip(text)
-  const wrong = checkSeal(directory, tip, identity)
+  const tip = yield* attempt(directory, () => readTip(layout.tip))
+  const wrong = sealOfAnother({ tip, identity, directory })
   if (wrong !== undefined) return yield* wrong
   const views = yield* ViewCopy.openCopy({ directory: layout.view, temporary })
   const { found } = yield* openNumbered(views)

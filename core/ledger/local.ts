@@ -11,7 +11,7 @@ import { memoryBytesMaxDefault } from "../limits.js"
 import type { Durability } from "../log/event-log.js"
 import * as MemoryLog from "../log/memory.js"
 import { checkOptions, readable, refuse } from "../model/input.js"
-import { appendLeaf, emptyEdge, leafHash } from "../proof/merkle.js"
+import { appendRecords, emptyEdge } from "../proof/merkle.js"
 import { parsedInput } from "../query/input.js"
 import * as MemoryViews from "../view/memory.js"
 import { firstRecord, newIdentity } from "./create.js"
@@ -118,7 +118,7 @@ const memoryLedger = (options: OpenOptions) =>
       const place: Place = {
         identity,
         directory: "memory",
-        tip: { ledger: identity.id, edge: appendLeaf(emptyEdge, leafHash(first)) },
+        tip: { ledger: identity.id, edge: appendRecords(emptyEdge, [first]) },
         writeSeal: () => Effect.void,
       }
       return Layer.provide(layerNoDeps(place, ledgerOptions(options)), stores)

@@ -11,10 +11,10 @@ import { rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import type { Damage } from "../disk/damage.js"
 import { isSameEvidence, keepFile, keptIn, nextKept, putBack, setAside } from "../disk/evidence.js"
-import { isThere, readIfThere, syncDirectory } from "../disk/files.js"
+import { isThere, syncDirectory } from "../disk/files.js"
 import { LogFailure, RecordCorrupted } from "../errors.js"
 import type { Layout } from "./layout.js"
-import { decodeTip, type Tip } from "./tip.js"
+import { readTip, type Tip } from "./tip.js"
 
 const openingIn = ({ quarantine }: Layout): string => join(quarantine, "log-opening")
 
@@ -66,10 +66,10 @@ export const keepOpening = async (layout: Layout): Promise<string> => {
 }
 
 /** The seal, if there is one that adds up; one that does not is kept as evidence. */
-export const readTip = async (layout: Layout): Promise<Tip | undefined> => {
-  const text = await readIfThere(layout.tip)
-  const tip = text === undefined ? undefined : decodeTip(text)
-  if (text !== undefined && tip === undefined) await keepFile(layout.tip, layout.quarantine)
+export const tipOrEvidence = async (layout: Layout): Promise<Tip | undefined> => {
+  const tip = await readTip(layout.tip)
+  if (tip === undefined && (await isThere(layout.tip)))
+    await keepFile(layout.tip, layout.quarantine)
   return tip
 }
 

@@ -14,7 +14,6 @@ import type * as Scope from "effect/Scope"
 import { BlobStore } from "../blob/blob-store.js"
 import { copyPacks } from "../blob/pack-copy.js"
 import { openReading } from "../blob/reading.js"
-import { readIfThere } from "../disk/files.js"
 import { type Failure, LedgerReadOnly, LogFailure, type Refusal, WrongLedger } from "../errors.js"
 import { EventLog } from "../log/event-log.js"
 import * as LogCopy from "../log/level-copy.js"
@@ -26,7 +25,7 @@ import { attempt, readIdentity } from "./create.js"
 import { layoutOf } from "./layout.js"
 import { type LedgerOptions, openLedgerAt } from "./ledger.js"
 import type { Place } from "./place.js"
-import { decodeTip } from "./tip.js"
+import { readTip } from "./tip.js"
 import { contentDamage, type Damage } from "./trust.js"
 
 export interface ReadingOptions {
@@ -84,7 +83,7 @@ export const openForReading = Effect.fnUntraced(function* (
       directory,
     })
   const layout = layoutOf(directory)
-  const tip = yield* attempt(directory, () => readIfThere(layout.tip))
+  const tip = yield* attempt(directory, () => readTip(layout.tip))
   const temporary = given.temporary ?? (yield* temporaryDirectory)
   const views = yield* ViewCopy.openCopy({ directory: layout.view, temporary })
   const { log, renew, damage, end } = yield* LogCopy.openCopy({
@@ -96,7 +95,7 @@ export const openForReading = Effect.fnUntraced(function* (
   const place: Place = {
     identity,
     directory,
-    tip: tip === undefined ? undefined : decodeTip(tip),
+    tip,
     end,
     writeSeal: () => Effect.void,
     copyPacks: ({ packs: to, quarantine }) => copyPacks({ from: layout.packs, to, quarantine }),

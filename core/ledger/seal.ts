@@ -7,7 +7,7 @@ import type { BlobStoreShape } from "../blob/blob-store.js"
 import type { BlobFailure, LogFailure } from "../errors.js"
 import { sealEventCount } from "../limits.js"
 import type { EventLogShape } from "../log/event-log.js"
-import { appendLeaf, type Edge, leafHash } from "../proof/merkle.js"
+import { appendRecords, type Edge } from "../proof/merkle.js"
 import type { NumberedStore } from "../view/commits.js"
 
 /** Writes a seal where the next opening finds it. */
@@ -43,7 +43,7 @@ export class Sealer {
   /** Takes in what was appended; seals when enough has come together. */
   readonly appended = (bodies: ReadonlyArray<Uint8Array>): Effect.Effect<void> =>
     Effect.suspend(() => {
-      for (const body of bodies) this.#edge = appendLeaf(this.#edge, leafHash(body))
+      this.#edge = appendRecords(this.#edge, bodies)
       if (this.#edge.size - this.#tried < sealEventCount) return Effect.void
       // A seal that cannot be written now only makes the next opening read more of the log. It is
       // tried again after as many events, not with each of them.

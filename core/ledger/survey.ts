@@ -9,7 +9,7 @@ import { type LogFailure, RecordCorrupted, type WrongLedger } from "../errors.js
 import type { Recorded } from "../event/event.js"
 import { replayPageCount } from "../limits.js"
 import type { LogRecord } from "../log/event-log.js"
-import { appendLeaf, type Edge, emptyEdge, leafHash } from "../proof/merkle.js"
+import { appendRecords, type Edge, emptyEdge } from "../proof/merkle.js"
 import { decodeRecords } from "../query/records.js"
 import type { Tip } from "./tip.js"
 import { type Claim, checkFirstRecord, type Damage, sealedOtherwise } from "./trust.js"
@@ -88,8 +88,8 @@ class Walk {
   }
 
   take(records: ReadonlyArray<LogRecord>, bad: Stretch | undefined): void {
-    const grow = (edge: Edge, { body }: LogRecord) => appendLeaf(edge, leafHash(body))
-    this.edge = bad === undefined && this.edge ? records.reduce(grow, this.edge) : undefined
+    const bodies = records.map(({ body }) => body)
+    this.edge = bad === undefined && this.edge ? appendRecords(this.edge, bodies) : undefined
     this.after = bad?.to ?? this.after + records.length
     if (bad !== undefined) add(this.stretches, bad)
   }

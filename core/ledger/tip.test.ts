@@ -1,8 +1,11 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { digestOf } from "../model/digest.js"
 import { appendLeaf, type Edge, emptyEdge, leafHash } from "../proof/merkle.js"
 import { freshId } from "./id.js"
-import { decodeTip, encodeTip } from "./tip.js"
+import { temporary } from "./places.contract.js"
+import { decodeTip, encodeTip, readTip } from "./tip.js"
 
 const edgeOf = (size: number): Edge => {
   let edge = emptyEdge
@@ -17,6 +20,15 @@ describe("the tip", () => {
   it.each([0, 1, 2, 13, 64])("of %i events comes back from its text", (size) => {
     const tip = { ledger, edge: edgeOf(size) }
     expect(decodeTip(encodeTip(tip))).toEqual(tip)
+  })
+
+  it("is read from a file, where there is one that adds up", async () => {
+    const path = join(temporary(), "tip")
+    expect(await readTip(path)).toBeUndefined()
+    writeFileSync(path, text)
+    expect(await readTip(path)).toEqual({ ledger, edge: edgeOf(13) })
+    writeFileSync(path, text.slice(1))
+    expect(await readTip(path)).toBeUndefined()
   })
 
   it("is JSON and its SHA-256, for operators", () => {

@@ -7,6 +7,7 @@
  * then the SHA-256 of the first line.
  */
 import * as Schema from "effect/Schema"
+import { readIfThere } from "../disk/files.js"
 import { InvalidInput } from "../errors.js"
 import { digestOf, fromDigest, toDigest } from "../model/digest.js"
 import type { Id } from "../model/names.js"
@@ -66,4 +67,10 @@ export const decodeTip = (text: string): Tip | undefined => {
   const edge = { size: tip.position, hashes: tip.edge.map(fromDigest) }
   const { ledger, generation } = tip
   return toDigest(rootOf(edge)) === tip.root ? { ledger, edge, generation } : undefined
+}
+
+/** The seal in a file; undefined where there is none, or none that adds up. */
+export const readTip = async (path: string): Promise<Tip | undefined> => {
+  const text = await readIfThere(path)
+  return text === undefined ? undefined : decodeTip(text)
 }

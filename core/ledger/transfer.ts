@@ -26,7 +26,7 @@ import * as LevelLog from "../log/level.js"
 import type { Digest } from "../model/digest.js"
 import type { Id } from "../model/names.js"
 import { projections } from "../projection/all.js"
-import { appendLeaf, type Edge, emptyEdge, leafHash } from "../proof/merkle.js"
+import { appendRecords, type Edge, emptyEdge } from "../proof/merkle.js"
 import { decodeRecords, knownOnly } from "../query/records.js"
 import { beginBuild } from "../view/build.js"
 import { openNumbered } from "../view/commits.js"
@@ -149,9 +149,6 @@ const takeOver = Effect.fnUntraced(function* (source: Damaged, draft: Draft) {
   return damaged
 })
 
-const grow = (edge: Edge, bodies: ReadonlyArray<Uint8Array>): Edge =>
-  bodies.reduce((grown, body) => appendLeaf(grown, leafHash(body)), edge)
-
 const recoveredRecord = (
   data: Recovery,
   { index, count, time }: { readonly index: number; readonly count: number; readonly time: number },
@@ -186,14 +183,14 @@ const writeLog = Effect.fnUntraced(function* (
     ...said.map((data, index) => recoveredRecord(data, { index, count, time })),
   ]
   yield* log.append(0, opening)
-  let edge = grow(emptyEdge, opening)
+  let edge = appendRecords(emptyEdge, opening)
   const end = opening.length + (yield* draft.head)
   while (edge.size < end) {
     const records = yield* draft.read(edge.size - opening.length, replayPageCount)
     const events = yield* decodeRecords(codec, records)
     const bodies = events.map((event) => codec.encode(movedBack(event, opening.length)))
     yield* log.append(edge.size, bodies)
-    edge = grow(edge, bodies)
+    edge = appendRecords(edge, bodies)
   }
   return edge
 })

@@ -13,10 +13,10 @@ import type { CoreRecorded } from "../event/catalog.js"
 import type { Codec } from "../event/codec.js"
 import type { Recorded } from "../event/event.js"
 import { replayPageCount } from "../limits.js"
-import type { EventLogShape } from "../log/event-log.js"
+import type { EventLogShape, LogRecord } from "../log/event-log.js"
 import { type Digest, toDigest } from "../model/digest.js"
 import type { Id } from "../model/names.js"
-import { appendLeaf, type Edge, emptyEdge, leafHash, rootOf } from "../proof/merkle.js"
+import { appendRecords, type Edge, emptyEdge, rootOf } from "../proof/merkle.js"
 import { decodeRecords } from "../query/records.js"
 import type { Found } from "../view/commits.js"
 import { creation } from "./create.js"
@@ -124,17 +124,26 @@ const checkEnd = ({ tip, end = 0, directory }: Claim, head: number) =>
     ? undefined
     : missing(head + 1, end, `are in the files of the log in ${directory} and cannot be read`)
 
-const checkTip = ({ tip, identity, generation, directory }: Claim, head: number) => {
-  if (tip === undefined) return undefined
-  const ledger = identity.id
-  if (tip.ledger !== ledger)
-    return new WrongLedger({
-      message: `the seal in ${directory} is of ${tip.ledger}, not of ${ledger}: put its own back`,
-      directory,
-      expected: ledger,
-      found: tip.ledger,
-    })
-  if (head >= tip.edge.size) return undefined
+/** A refusal where a seal is another ledger's. */
+export const sealOfAnother = ({
+  tip,
+  identity,
+  directory,
+}: Pick<Claim, "tip" | "identity" | "directory">): WrongLedger | undefined => {
+  const { id } = identity
+  if (tip === undefined || tip.ledger === id) return undefined
+  return new WrongLedger({
+    message: `the seal in ${directory} is of ${tip.ledger}, not of ${id}: put its own back`,
+    directory,
+    expected: id,
+    found: tip.ledger,
+  })
+}
+
+const checkTip = (claim: Claim, head: number): WrongLedger | RecordCorrupted | undefined => {
+  const { tip, generation, directory } = claim
+  const wrong = sealOfAnother(claim)
+  if (wrong !== undefined || tip === undefined || head >= tip.edge.size) return wrong
   const [expected, found] = [`${tip.edge.size} events`, `${head} events`]
   if (generation !== undefined && generation < (tip.generation ?? 0))
     return new WrongLedger({
@@ -164,6 +173,8 @@ export interface Claim {
   readonly directory: string
 }
 
+const bodiesOf = (records: ReadonlyArray<LogRecord>) => records.map(({ body }) => body)
+
 /**
  * Reads the last sealed events again: the recorded time goes on from them, and they must be those
  * that the seal is over. The last subtree of a seal covers as many events as the lowest bit of its
@@ -180,7 +191,7 @@ const checkSealed = Effect.fnUntraced(function* (
   const isWhole = covered <= replayPageCount
   const records = yield* log.read(size - (isWhole ? covered : 1), isWhole ? covered : 1)
   const events = yield* decodeRecords(codec, records)
-  const subtree = records.reduce((edge, { body }) => appendLeaf(edge, leafHash(body)), emptyEdge)
+  const subtree = appendRecords(emptyEdge, bodiesOf(records))
   const [expected, found] = [toDigest(hashes.at(-1) ?? rootOf(emptyEdge)), printRoot(subtree)]
   if (isWhole && expected !== found) return yield* notSealed(size, directory, expected, found)
   return events.at(-1)?.time ?? 0
@@ -239,7 +250,7 @@ export const checkLog = Effect.fnUntraced(function* (
   while (edge.size < head) {
     const records = yield* log.read(edge.size, replayPageCount)
     const events = yield* decodeRecords(codec, records)
-    edge = records.reduce((grown, { body }) => appendLeaf(grown, leafHash(body)), edge)
+    edge = appendRecords(edge, bodiesOf(records))
     lastTime = events.at(-1)?.time ?? lastTime
   }
   return { edge, lastTime }

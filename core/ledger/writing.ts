@@ -34,7 +34,7 @@ import {
   giveUpOpening,
   isDamage,
   keepOpening,
-  readTip,
+  tipOrEvidence,
 } from "./quarantine.js"
 import { openForReading } from "./reading.js"
 import { encodeTip } from "./tip.js"
@@ -100,7 +100,7 @@ const prepare = Effect.fnUntraced(function* (options: WritingOptions) {
   yield* checkPieces(directory)
   yield* attempt(directory, () => clean(layout))
   yield* attempt(directory, () => beginOpening(layout))
-  const tip = yield* attempt(directory, () => readTip(layout))
+  const tip = yield* attempt(directory, () => tipOrEvidence(layout))
   const generation = yield* attempt(directory, () => generationOf(layout.log))
   const end =
     generation === undefined ? undefined : yield* attempt(directory, () => endOrDamage(layout.log))

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest"
 import { sha256 } from "../model/digest.js"
 import {
   appendLeaf,
+  appendRecords,
   type Consistency,
   consistencyProof,
   type Edge,
@@ -177,6 +178,13 @@ describe("the edge", () => {
     expect(old.hashes.map(hex)).toEqual(before)
     expect(hex(rootOf(left))).toBe(hex(root(8)))
     expect(hex(rootOf(right))).toBe(hex(definition([...first(7), leaf(8)])))
+  })
+
+  it("takes records in order, each as a leaf of its own", () => {
+    const [one, two] = [Buffer.from("one"), Buffer.from("two")]
+    const edge = appendRecords(edgeOf(first(3)), [one, two])
+    expect(edge).toEqual(edgeOf([...first(3), leafHash(one), leafHash(two)]))
+    expect(appendRecords(edge, [])).toEqual(edge)
   })
 
   it("counts beyond 32 bits", () => {

@@ -44,6 +44,13 @@ export const appendLeaf = (edge: Edge, leaf: Uint8Array): Edge => {
   return { size: edge.size + 1, hashes }
 }
 
+/** Appends records, a leaf each. */
+export const appendRecords = (edge: Edge, bodies: Iterable<Uint8Array>): Edge => {
+  let grown = edge
+  for (const body of bodies) grown = appendLeaf(grown, leafHash(body))
+  return grown
+}
+
 /** The root of the tree so far. That of no leaves is the SHA-256 of nothing. */
 export const rootOf = ({ hashes }: Edge): Uint8Array =>
   hashes.length === 0 ? sha256() : hashes.reduceRight((right, left) => nodeHash(left, right))
