@@ -67,6 +67,13 @@ export const largestLog = (directory: string): string => {
   return join(directory, sizes.sort(([a], [b]) => b - a)[0]?.[1] ?? "")
 }
 
+/** All that who only reads must not change; only the time of the last look is not asked. */
+export const stamps = (directory: string): ReadonlyArray<string> =>
+  [".", ...readdirSync(directory, { recursive: true, encoding: "utf8" })].map((path) => {
+    const { size, mtimeMs, ctimeMs, nlink, mode, ino } = statSync(join(directory, path))
+    return [path, size, mtimeMs, ctimeMs, nlink, mode, ino].join(" ")
+  })
+
 /** What the stores of a place are told to do wrong, from the next operation on. */
 export interface Failpoints {
   log?: MemoryLog.Failpoint

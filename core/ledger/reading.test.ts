@@ -1,12 +1,12 @@
 /**
  * Ledgers that are only asked: beside their writer, from several readers, without a trace.
  */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join, relative } from "node:path"
+import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { layoutOf } from "./layout.js"
-import { killed, opened, temporary } from "./places.contract.js"
+import { killed, largestLog, opened, stamps, temporary } from "./places.contract.js"
 import { openLedger, type PromiseLedger } from "./promise.js"
 
 const before = process.env.TMPDIR
@@ -24,14 +24,6 @@ afterAll(() => {
 const copies = () => readdirSync(folder).filter((name) => !name.startsWith("daybook-ledger-"))
 
 const read = (directory: string): Promise<PromiseLedger> => opened({ directory, readOnly: true })
-
-/** All that a look must not change; only the time of the last look is not asked. */
-const stamps = (directory: string): ReadonlyArray<string> =>
-  readdirSync(directory, { recursive: true, withFileTypes: true }).map((entry) => {
-    const path = join(entry.parentPath, entry.name)
-    const { size, mtimeMs, ctimeMs, nlink, mode, ino } = statSync(path)
-    return [relative(directory, path), size, mtimeMs, ctimeMs, nlink, mode, ino].join(" ")
-  })
 
 const made = async (): Promise<string> => {
   const directory = join(temporary(), "ledger")
@@ -89,7 +81,38 @@ describe("a ledger that is only read", () => {
     const ledger = await openLedger({ directory, readOnly: true })
     expect(ledger.trust).toMatchObject({ position: 24, root, readOnly: true, damaged: [] })
     await askEverything(ledger)
+    expect(await ledger.refresh()).toEqual({ position: 24 })
+    await askEverything(ledger)
     await ledger.close()
+    expect(stamps(directory)).toEqual(seen)
+    expect(copies()).toEqual([])
+  })
+
+  it("that is damaged is read around it, and nothing of it changes either", async () => {
+    const directory = await killed({}, async (ledger) => {
+      for (let n = 1; n <= 50; n += 1) await ledger.save("a", Buffer.alloc(5_000, `${n} `))
+    })
+    const { log, packs, view } = layoutOf(directory)
+    const [pack = ""] = readdirSync(packs)
+    for (const path of [largestLog(log), largestLog(view), join(packs, pack)]) {
+      const bytes = readFileSync(path)
+      const middle = Math.floor(bytes.length / 2)
+      bytes[middle] = (bytes[middle] ?? 0) ^ 1
+      writeFileSync(path, bytes)
+    }
+    const seen = stamps(directory)
+    const ledger = await openLedger({ directory, readOnly: true })
+    expect(ledger.trust).toMatchObject({ readOnly: true, damaged: [{ from: expect.any(Number) }] })
+    let failedCount = 0
+    for await (const { id } of ledger.versions())
+      await ledger.load(id).catch((error) => {
+        expect(error).toMatchObject({ _tag: "BlobCorrupted" })
+        failedCount += 1
+      })
+    for await (const _ of ledger.replay({ after: ledger.trust.damaged[0]?.to ?? 0 }));
+    await ledger.refresh()
+    await ledger.close()
+    expect(failedCount).toBeGreaterThan(0)
     expect(stamps(directory)).toEqual(seen)
     expect(copies()).toEqual([])
   })

@@ -4,27 +4,19 @@
  *
  * Knows nothing of what was in a ledger.
  */
-import { readdirSync, statSync } from "node:fs"
-import { join, relative } from "node:path"
+import { readdirSync } from "node:fs"
+import { join } from "node:path"
 import { Level } from "level"
 import { expect } from "vitest"
 import type { CoreRecorded } from "../event/catalog.js"
 import type { Recorded } from "../event/event.js"
 import { keyOf } from "../log/level-records.js"
 import { layoutOf } from "./layout.js"
-import { opened, temporary } from "./places.contract.js"
+import { opened, stamps, temporary } from "./places.contract.js"
 import { openLedger, type PromiseLedger, recover } from "./promise.js"
 
 /** A path at which there is nothing yet. */
 export const place = (): string => join(temporary(), "ledger")
-
-/** All that a recovery must not change; only the time of the last look is not asked. */
-export const stamps = (directory: string): ReadonlyArray<string> =>
-  readdirSync(directory, { recursive: true, withFileTypes: true }).map((entry) => {
-    const path = join(entry.parentPath, entry.name)
-    const { size, mtimeMs, ctimeMs, nlink, mode, ino } = statSync(path)
-    return [relative(directory, path), size, mtimeMs, ctimeMs, nlink, mode, ino].join(" ")
-  })
 
 /** A ledger that is closed by now. */
 export const lived = async (

@@ -11,9 +11,9 @@ import { command } from "../command/command.js"
 import { eventType } from "../event/event.js"
 import { projection } from "../projection/projection.js"
 import { layoutOf } from "./layout.js"
-import { opened, temporary } from "./places.contract.js"
+import { opened, stamps, temporary } from "./places.contract.js"
 import { openLedger, recover } from "./promise.js"
-import { eventsOf, lived, place, recovered, stamps, story } from "./recover.contract.js"
+import { eventsOf, lived, place, recovered, story } from "./recover.contract.js"
 import * as door from "./recover.js"
 
 describe("a recovered ledger", () => {
