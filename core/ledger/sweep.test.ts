@@ -22,6 +22,8 @@ import { numbers } from "../blob/samples.contract.js"
 import type { Outcome } from "../errors.js"
 import type { CoreRecorded } from "../event/catalog.js"
 import type { Recovery } from "../event/loss.js"
+import { compositeCountMax, sealEventCount } from "../limits.js"
+import { layoutOf } from "./layout.js"
 import { examine, expectTrue } from "./oracle.contract.js"
 import { bundle, programOf, Running, type Stage } from "./places.contract.js"
 import { openLedger, type PromiseLedger, recover } from "./promise.js"
@@ -84,6 +86,7 @@ const perform = async (
     tag: (ledger) => ledger.tag("model@2", "only", swept),
     logMetadata: (ledger) => ledger.logMetadata("model@1", { n: 3 }, swept),
     delete: (ledger) => ledger.delete("model@1", { ...swept, reason: "old" }),
+    seal: (ledger) => ledger.logMetadata("model@1", { n: 3 }, swept),
     load: (ledger) => ledger.load("model@1"),
     backup: (ledger) => ledger.backup(`${directory}-backup`),
     read: async () => {
@@ -145,7 +148,12 @@ const perform = async (
   })
 }
 
-type State = "is not there" | "was closed" | "was killed behind its log" | "was killed before it"
+type State =
+  | "is not there"
+  | "was closed"
+  | "was killed behind its log"
+  | "was killed before it"
+  | "was sealed long ago"
 
 interface Sweep {
   readonly operation: string
@@ -165,6 +173,8 @@ const on =
     made,
   })
 const onClosed = on("was closed", 5)
+// One event more, and it is sealed.
+const unsealed = 5 + sealEventCount - 1
 
 const sweeps: ReadonlyArray<Sweep> = [
   onClosed("save", "version-saved"),
@@ -178,6 +188,7 @@ const sweeps: ReadonlyArray<Sweep> = [
   onClosed("recover"),
   onClosed("rebuild"),
   onClosed("close", "version-saved"),
+  on("was sealed long ago", unsealed)("seal", "metadata-logged"),
   onClosed("open"),
   on("was killed behind its log", 6)("open"),
   on("was killed before it", 5)("open"),
@@ -243,6 +254,21 @@ const run = async (
   return { root, told: program.lines.slice(1) as ReadonlyArray<Told>, code, trace }
 }
 
+/** Makes a ledger with as many events behind its seal as it can have: all of them in tables. */
+const prepareUnsealed = async (): Promise<void> => {
+  const directory = join(home, "was sealed long ago" satisfies State)
+  cpSync(join(home, "was closed"), directory, { recursive: true })
+  const ledger = await openLedger(directory)
+  while (ledger.position < unsealed)
+    await ledger.batch((b) => {
+      const count = Math.min(compositeCountMax, unsealed - ledger.position)
+      for (let n = 0; n < count; n += 1) b.logMetadata({ artifact: "model" }, { n })
+    })
+  await ledger.close()
+  await (await openLedger(directory)).close()
+  cpSync(layoutOf(join(home, "was closed")).tip, layoutOf(directory).tip)
+}
+
 /** Makes the ledgers that copies are taken of, in their states. */
 const prepare = async (): Promise<void> => {
   door = bundle(home)
@@ -253,6 +279,7 @@ const prepare = async (): Promise<void> => {
   await ledger.defineTag("only", { exclusive: true })
   await ledger.tag("model@1", "only")
   await ledger.close()
+  await prepareUnsealed()
   const [save] = sweeps
   if (save === undefined) throw new Error("nothing is swept")
   const calls = (await pointsOf(save)).filter(({ fault }) => fault === "KILL")
@@ -441,6 +468,9 @@ const pointsOf = async (sweep: Sweep): Promise<ReadonlyArray<Point>> => {
   expect(told).toMatchObject([{ step: "act", position: sweep.before + sweep.made.length }])
   rmSync(root, { recursive: true })
   const calls = callsOf(trace, root)
+  // A seal is written beside its place.
+  if (sweep.operation === "seal")
+    expect(calls.map(({ path }) => path)).toContainEqual(expect.stringMatching("^ledger/tmp/"))
   return faults.flatMap((fault) =>
     calls.filter((call) => isTelling(call, fault)).map((call) => ({ call, fault })),
   )
