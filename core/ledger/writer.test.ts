@@ -36,6 +36,8 @@ const mend = (place: MemoryPlace): void => {
 const keyed = (ledger: Api) => ledger.save("a", 1, { idempotencyKey: "k" })
 
 const stopped = { _tag: "LogFailure", reason: "stopped", outcome: "none" }
+/** Says which write it was that failed, and how that ended. */
+const stoppedAfter = (outcome: Outcome) => ({ ...stopped, cause: { ...words, outcome } })
 
 const savesIn = (ledger: Api) =>
   Effect.map(
@@ -87,7 +89,7 @@ describe("an append that fails", () => {
         expect(yield* Effect.flip(keyed(ledger))).toMatchObject({ outcome: "unknown" })
         mend(place)
         const { size } = place.blobs.chunks
-        expect(yield* Effect.flip(ledger.save("b", "new"))).toMatchObject(stopped)
+        expect(yield* Effect.flip(ledger.save("b", "new"))).toMatchObject(stoppedAfter("unknown"))
         const batch = ledger.batch((b) => void b.save("b", "new"))
         expect(yield* Effect.flip(batch)).toMatchObject(stopped)
         expect(yield* Effect.flip(keyed(ledger))).toMatchObject(stopped)
@@ -108,7 +110,7 @@ describe("an append that fails", () => {
         failLog(place, "after", "committed")
         expect(yield* Effect.flip(keyed(ledger))).toMatchObject({ outcome: "committed" })
         mend(place)
-        expect(yield* Effect.flip(ledger.save("b", 1))).toMatchObject(stopped)
+        expect(yield* Effect.flip(ledger.save("b", 1))).toMatchObject(stoppedAfter("committed"))
       }),
     )
     await expectOneSave(place)
