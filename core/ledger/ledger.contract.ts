@@ -52,14 +52,14 @@ const bytesOf = <E>(stream: Stream.Stream<Uint8Array, E>) =>
   Effect.map(Stream.runCollect(stream), (pieces) => digestOf(...pieces))
 
 /** Every way to say which version is meant. */
-export const referencesOf = ({ artifacts, selectors, ids }: Asked): ReadonlyArray<Reference> => [
+const referencesOf = ({ artifacts, selectors, ids }: Asked): ReadonlyArray<Reference> => [
   ...artifacts,
   ...artifacts.flatMap((name) => [`${name}@latest`, { name }, { name, version: 1 }]),
   ...artifacts.flatMap((name) => selectors.map((selector) => `${name}@${selector}`)),
   ...ids.flatMap((id) => [id, { id }, id.toLowerCase(), id.slice(-8), id.slice(0, 18)]),
 ]
 
-export const targetsOf = (asked: Asked): ReadonlyArray<Target> => [
+const targetsOf = (asked: Asked): ReadonlyArray<Target> => [
   ...asked.artifacts.map((artifact) => ({ artifact })),
   ...asked.tags.map((tag) => ({ tag })),
   ...asked.artifacts.flatMap((name) => asked.selectors.map((label) => `${name}@${label}`)),

@@ -16,7 +16,7 @@ const isAsync = (answer: unknown): answer is AsyncIterable<unknown> =>
   typeof answer === "object" && answer !== null && Symbol.asyncIterator in answer
 
 /** What a call throws, at once or when its answer is awaited or read to the end. */
-export const thrownBy = async (act: Call): Promise<unknown> => {
+const thrownBy = async (act: Call): Promise<unknown> => {
   try {
     const answer = await act()
     if (isAsync(answer)) for await (const one of answer) void one

@@ -133,7 +133,7 @@ export const findById = (views: ViewReader, id: string): ResolvedVersion | undef
 }
 
 /** A refusal for an id that no version has; an artifact's id is easily taken for a version's. */
-export const idMissing = (views: ViewReader, id: Id): VersionMissing => {
+const idMissing = (views: ViewReader, id: Id): VersionMissing => {
   const name = views.view(artifacts).get(["id", id])
   if (name === undefined) return versionMissing("", id, `there is no version with the id ${id}`)
   const message =
