@@ -173,7 +173,7 @@ describe("a schema to load by", () => {
   it("that is neither schema nor materializer is refused", async () => {
     const ledger = await opened()
     await ledger.save("j", 1)
-    for (const as of [{}, null, 5, "json", () => 1])
+    for (const as of [{}, { load: 5 }, null, 5, "json", () => 1])
       await expect(ledger.load("j", { as: as as never })).rejects.toMatchObject({
         _tag: "InvalidInput",
         path: "options.as",

@@ -8,6 +8,7 @@ import type { BlobStoreShape } from "../blob/blob-store.js"
 import { type Failure, InvalidInput, type Refusal, TypeMismatch } from "../errors.js"
 import type { AnyMaterializer, FileInput } from "../materializer/materializer.js"
 import type { ArtifactVersion } from "../model/artifact.js"
+import { readable, refuse } from "../model/input.js"
 import { validated } from "../model/schema.js"
 import type { LoadOptions } from "./call-options.js"
 import { fileInput, treeOf } from "./content.js"
@@ -41,10 +42,15 @@ const readerOf = (all: ReadonlyArray<AnyMaterializer>, written: string): Reader 
 const isMaterializer = (as: StandardSchemaV1<unknown, unknown> | object): as is AnyMaterializer =>
   "load" in as && typeof as.load === "function"
 
-// Schemas may be functions. Whoever calls without types may give anything.
-const isReadable = (as: unknown): boolean =>
-  ((typeof as === "object" && as !== null) || typeof as === "function") &&
-  ("~standard" in as || isMaterializer(as))
+/** Throws for what a value cannot be loaded as. */
+export const checkAs = (as: LoadOptions["as"]): void => {
+  const isReader = readable(
+    "options.as",
+    // Some libraries make schemas that are functions.
+    () => as === undefined || (Object(as) === as && ("~standard" in as || isMaterializer(as))),
+  )
+  if (!isReader) refuse("options.as", "is neither a schema (standardschema.dev) nor a materializer")
+}
 
 const checkedBy = (schema: StandardSchemaV1<unknown, unknown>, value: unknown) =>
   Effect.flatMap(
@@ -57,18 +63,13 @@ const checkedBy = (schema: StandardSchemaV1<unknown, unknown>, value: unknown) =
     },
   )
 
-/** The value of a version. */
+/** The value of a version. What it is loaded as is checked by then. */
 export const loadValue = Effect.fnUntraced(function* (
   blobs: BlobStoreShape,
   all: ReadonlyArray<AnyMaterializer>,
   version: ArtifactVersion,
   as: LoadOptions["as"],
 ): Effect.fn.Return<unknown, Refusal | Failure> {
-  if (as !== undefined && !isReadable(as))
-    return yield* new InvalidInput({
-      message: "options.as is neither a schema (standardschema.dev) nor a materializer",
-      path: "options.as",
-    })
   const tree = yield* treeOf(blobs, version)
   // One that wrote it in an older revision knows how; any other may try.
   const asked =

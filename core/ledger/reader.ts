@@ -23,7 +23,7 @@ import type { FileOptions, LoadOptions } from "./call-options.js"
 import { archiveOf, blobsOf, openFile } from "./content.js"
 import { checkTarget, type DownloadOptions, download } from "./download.js"
 import { type Engine, momentAt } from "./engine.js"
-import { loadValue } from "./loading.js"
+import { checkAs, loadValue } from "./loading.js"
 import { operations } from "./operations.js"
 
 type Now = Effect.Effect<Moment, Refusal | Failure>
@@ -109,15 +109,6 @@ const optionKeys = {
   zip: ["signal"],
   download: ["overwrite", "onProgress", "signal"],
 } as const
-
-const checkAs = (as: unknown): void => {
-  const isReader = readable(
-    "options.as",
-    // Some libraries make schemas that are functions.
-    () => Object(as) === as && ("~standard" in Object(as) || "load" in Object(as)),
-  )
-  if (as !== undefined && !isReader) refuse("options.as", "is neither a schema nor a materializer")
-}
 
 const checkDownload = (options: DownloadOptions): object => {
   checkOptions(options, optionKeys.download)
