@@ -5,8 +5,8 @@ import * as Schema from "effect/Schema"
 import { ExpectationFailed, InvalidInput } from "../errors.js"
 import { shaped } from "../model/input.js"
 import { strict } from "../model/schema.js"
-import { type ArtifactRow, artifacts } from "../projection/artifacts.js"
-import { findArtifact, holderOrdinal, versionAt } from "../projection/resolve.js"
+import type { ArtifactRow } from "../projection/artifacts.js"
+import { artifactAt, holderOrdinal, versionAt } from "../projection/resolve.js"
 import { subjects } from "../projection/subjects.js"
 import { ledgerScope, tags } from "../projection/tags.js"
 import type { ViewReader } from "../view/draft.js"
@@ -80,8 +80,7 @@ const holderLabel = (views: ViewReader, about: Expected, name: string): string |
   const ordinal = holderOrdinal(views, tag, scope)
   if (ordinal === undefined) return null
   if (scope !== ledgerScope) return versionAt(views, [scope, ordinal])?.label ?? null
-  const holder = views.view(artifacts).get(["ordinal", ordinal])
-  return holder === undefined ? null : (findArtifact(views, holder)?.name ?? null)
+  return artifactAt(views, ordinal)?.name ?? null
 }
 
 /** `expect.holder` is about one tag: with none or several it is open which one is meant. */

@@ -6,10 +6,9 @@ import type { Tagging, TargetRef } from "../event/subject.js"
 import { targetIds } from "../event/subject.js"
 import { targetTagCountMax } from "../limits.js"
 import type { Id } from "../model/names.js"
-import { artifacts } from "../projection/artifacts.js"
 import {
+  artifactAt,
   artifactRef,
-  findArtifact,
   holderOrdinal,
   taken,
   versionAt,
@@ -32,8 +31,7 @@ const currentHolder = (
     const version = versionAt(views, [scope, ordinal])
     return version && { artifact: target.artifact, version: versionRef(version) }
   }
-  const name = views.view(artifacts).get(["ordinal", ordinal])
-  const artifact = name === undefined ? undefined : findArtifact(views, name)
+  const artifact = artifactAt(views, ordinal)
   return artifact && { artifact: artifactRef(artifact) }
 }
 

@@ -8,6 +8,7 @@ import { isProblem, parseTarget, type Target } from "../model/reference.js"
 import { artifacts } from "./artifacts.js"
 import { FoldedViews } from "./projection.contract.js"
 import {
+  artifactAt,
   artifactRef,
   findArtifact,
   findById,
@@ -163,6 +164,14 @@ describe("what a target means, deleted or not", () => {
     const artifact = findArtifact(views, "churn")
     expect(artifact && findByLabel(views, artifact, "5")?.deleted).toBeDefined()
     expect(artifact && findByLabel(views, artifact, "production")).toBeUndefined()
+  })
+})
+
+describe("an artifact", () => {
+  it("is told by its ordinal", () => {
+    const { name, ordinal } = recorder.artifact("churn")
+    expect(artifactAt(views, ordinal)?.name).toBe(name)
+    expect(artifactAt(views, 1_000)).toBeUndefined()
   })
 })
 

@@ -91,6 +91,12 @@ const latestOf = (views: ViewReader, artifact: ArtifactRow): ResolvedVersion | V
   return alive(artifact, versionAt(views, [artifact.id, artifact.latest]), "latest")
 }
 
+/** The artifact of an ordinal, deleted or not. */
+export const artifactAt = (views: ViewReader, ordinal: number): ArtifactRow | undefined => {
+  const name = views.view(artifacts).get(["ordinal", ordinal])
+  return name === undefined ? undefined : findArtifact(views, name)
+}
+
 /** The ordinal of the one holder of a tag in a scope; undefined when there is none or several. */
 export const holderOrdinal = (
   views: ViewReader,
