@@ -25,6 +25,7 @@ export interface ToldError {
   readonly message?: string
   readonly from?: number
   readonly to?: number
+  readonly where?: unknown
 }
 
 /** An answer as JSON, or the error there was in its place. */
@@ -55,8 +56,8 @@ export const interrogate = async (
   turns: number,
 ): Promise<void> => {
   const errorOf = (thrown: unknown) => {
-    const { _tag, kind, reason, message, from, to } = thrown as Record<string, unknown>
-    return { _tag, kind, reason, message, from, to }
+    const { _tag, kind, reason, message, from, to, where } = thrown as Record<string, unknown>
+    return { _tag, kind, reason, message, from, to, where }
   }
   const answerOf = async (run: () => Promise<unknown>) => {
     try {
@@ -147,6 +148,8 @@ export interface Trial {
   /** Of the damaged file, from the directory of the ledger on. */
   readonly path: string
   readonly what: string
+  /** Whether packs may go on behind what their index knows, since the ledger was killed. */
+  readonly wasKilled?: boolean
 }
 
 const covers = ({ damaged = [] }: Told, { from = 0, to = 0 }: ToldError): boolean => {
@@ -158,19 +161,23 @@ const covers = ({ damaged = [] }: Told, { from = 0, to = 0 }: ToldError): boolea
 
 /** Whether this part may be answered with this error. */
 const isNamed = (
-  part: string,
+  { path, wasKilled }: Trial,
   question: string,
   error: Answer | undefined,
   told: Told,
 ): boolean => {
+  const part = partOf(path)
   const position = Number(/^event (\d+)$/.exec(question)?.[1])
   // Behind the last event that is left there is nothing to ask for.
   if (error === undefined) return covers(told, { from: position, to: position })
   if (typeof error === "string") return false
   if (part === "log") return error._tag === "RecordCorrupted" && covers(told, error)
   if (part !== "packs" || !question.startsWith("load")) return false
+  if (error._tag !== "BlobCorrupted") return false
+  // Where it lay nobody knows of what was cut off behind the index: each read says that it is gone.
+  if (wasKilled === true && error.where === undefined) return true
   // What a read has found, the next opening knows.
-  return error._tag === "BlobCorrupted" && (told.turn === 0 || (told.damagedContent ?? 0) > 0)
+  return told.turn === 0 || (told.damagedContent ?? 0) > 0
 }
 
 /** Whether a ledger may not open at all for damage to this part. */
@@ -208,7 +215,7 @@ export const judge = (trial: Trial, told: Told, truth: Told): End => {
   for (const [question, answer] of Object.entries(truth.answers ?? {})) {
     const found = told.answers?.[question]
     if (found === answer) continue
-    if (isNamed(part, question, found, told)) named.push(question)
+    if (isNamed(trial, question, found, told)) named.push(question)
     else expect({ question, found }).toEqual({ question, found: answer })
   }
   // Nothing is said to be missing that is there.
