@@ -6,18 +6,20 @@ import * as Effect from "effect/Effect"
 import { BlobStore } from "../blob/blob-store.js"
 import { commands } from "../command/all.js"
 import type { AnyCommand } from "../command/command.js"
-import { RecordCorrupted } from "../errors.js"
+import { RecordCorrupted, ViewFailure } from "../errors.js"
 import { catalog } from "../event/catalog.js"
-import { makeCodec } from "../event/codec.js"
+import { type Codec, makeCodec } from "../event/codec.js"
 import { EventLog, type EventLogShape } from "../log/event-log.js"
 import { strict } from "../model/schema.js"
 import { projections } from "../projection/all.js"
+import { newest } from "../projection/newest.js"
 import type { AnyProjection } from "../projection/projection.js"
 import { type Edge, emptyEdge } from "../proof/merkle.js"
-import { beginBuild, openViews, switchOver } from "../view/build.js"
+import { decodeRecords } from "../query/records.js"
+import { beginBuild, type OpenedViews, openViews, switchOver } from "../view/build.js"
 import { type Found, type NumberedStore, openNumbered } from "../view/commits.js"
 import type { ViewSpec } from "../view/draft.js"
-import { isDamage, ViewStore } from "../view/view-store.js"
+import { attempt, isDamage, ViewStore } from "../view/view-store.js"
 import type { Views } from "../view/views.js"
 import type { Engine } from "./engine.js"
 import { allMaterializers, type Extensions } from "./extensions.js"
@@ -73,12 +75,36 @@ interface Bringing {
   readonly isRead: boolean
 }
 
+/** Rows that were made of other events are as good as damaged: none of them is to be trusted. */
+const checkHistory = Effect.fnUntraced(function* (
+  log: EventLogShape,
+  codec: Codec,
+  { views, stale: unread }: OpenedViews,
+) {
+  if (!views.states.has(newest.name) || unread.some(({ name }) => name === newest.name)) return
+  const seen = yield* attempt(() => views.draft().view(newest).get(["event"]))
+  if (seen === undefined) return
+  // What lies in damage cannot be compared.
+  const records = yield* Effect.orElseSucceed(log.read(seen.position - 1, 1), () => [])
+  const [event] = yield* decodeRecords(codec, records)
+  if (event !== undefined && event.id !== seen.id) return yield* ofOtherEvents(seen.position)
+})
+
+const ofOtherEvents = (position: number): ViewFailure =>
+  new ViewFailure({
+    message: `the views were made of another history, whose event ${position} is not this one's`,
+    operation: "open",
+    reason: "damaged",
+    outcome: "none",
+  })
+
 /** Opens the views, and folds what they have not seen. */
 const bringUp = Effect.fnUntraced(function* ({ log, folding, store, head, isRead }: Bringing) {
   yield* store.begin(log.durability === "synced")
   // A reader is told what the views have seen of events that are lost; a writer begins without.
   const known = isRead ? Number.MAX_SAFE_INTEGER : head
   const opened = yield* openViews(store, [...folding.core, ...folding.own].map(specOf), known)
+  yield* checkHistory(log, folding.codec, opened)
   const fresh = yield* beginBuild(store, opened.stale)
   const follow = isRead ? catchUpAround : catchUp
   yield* follow(log, folding, fresh)

@@ -3,6 +3,7 @@
  */
 import { artifacts } from "./artifacts.js"
 import { lineage } from "./lineage.js"
+import { newest } from "./newest.js"
 import type { AnyProjection } from "./projection.js"
 import { receipts } from "./receipts.js"
 import { subjects } from "./subjects.js"
@@ -18,4 +19,5 @@ export const projections: ReadonlyArray<AnyProjection> = [
   subjects,
   receipts,
   totals,
+  newest,
 ]

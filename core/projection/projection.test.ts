@@ -27,7 +27,7 @@ describe("the list of projections", () => {
 
   it("keeps the past of everything that is asked about as of then", () => {
     const present = projections.filter(({ past }) => past === false).map(({ name }) => name)
-    expect(present).toEqual(["receipts", "totals"])
+    expect(present).toEqual(["receipts", "totals", "newest"])
   })
 })
 
