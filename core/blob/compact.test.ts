@@ -11,6 +11,7 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs"
+import type { FileHandle } from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -18,6 +19,7 @@ import { afterEach, describe, expect, it, vi } from "vitest"
 import { BlobCorrupted, BlobFailure } from "../errors.js"
 import { digestOf } from "../model/digest.js"
 import type { BlobStoreShape } from "./blob-store.js"
+import { removeBlobs } from "./compact.js"
 import type { Finding } from "./damage.js"
 import { rowOfRecipe } from "./index-row.js"
 import { encodeFrame, frameHeaderBytes } from "./pack.js"
@@ -28,6 +30,7 @@ import {
   flipBit,
   frameOf,
   offsetOf,
+  openFiles,
   openParts,
   packFile,
   packNames,
@@ -184,6 +187,30 @@ describe("a pack that is written anew", () => {
     for (const content of smallGoes) expect(successor.indexOf(content)).toBe(-1)
     const failure = await useBlobs(inside(), (blobs) => Effect.flip(read(blobs, damaged)))
     expect(failure).toMatchObject({ _tag: "BlobCorrupted", digest: digestOf(damaged) })
+  })
+
+  it("is durable under its name before the index follows, and the old one is let go", async () => {
+    await useBlobs(inside(), putAll)
+    const store = await openParts(inside())
+    const row = store.index.blob(digestOf(stays))
+    if (row === undefined || row === "damaged") throw new Error("the blob is not indexed")
+    expect(await store.reader.frames([row])).toHaveLength(1)
+    const calls: Array<string> = []
+    const handles = await fileHandles(inside())
+    const { sync } = handles
+    vi.spyOn(handles, "sync").mockImplementation(async function (this: FileHandle) {
+      calls.push((await this.stat()).isDirectory() ? "sync directory" : "sync file")
+      await sync.call(this)
+    })
+    const { rewrite } = store.index
+    vi.spyOn(store.index, "rewrite").mockImplementation(async (rewriting) => {
+      calls.push("index")
+      await rewrite(rewriting)
+    })
+    await removeBlobs(store, join(inside(), "packs"), goners)
+    expect(calls).toEqual(["sync file", "sync directory", "index", "sync directory"])
+    expect(openFiles(join(inside(), "packs"))).toEqual([])
+    await store.close()
   })
 
   it("stays untouched where it cannot be known what a surviving blob needs", async () => {
