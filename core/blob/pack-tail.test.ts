@@ -10,9 +10,9 @@ import { diskError, fileHandles, temporaryDirectory } from "./packs.contract.js"
 
 const directory = temporaryDirectory()
 const path = () => packPath(directory(), 1)
-const begin = (size?: number) => {
+const begin = (size?: number, durable = true) => {
   const last = size === undefined ? undefined : { pack: 1, size, header: 7 }
-  return openTail({ directory: directory(), pack: 1, last, durable: true })
+  return openTail({ directory: directory(), pack: 1, last, durable })
 }
 
 afterEach(() => vi.restoreAllMocks())
@@ -25,6 +25,18 @@ describe("the tail of a pack", () => {
     expect(readFileSync(path())).toHaveLength(packHeaderBytes)
     expect(readPackFormat(readFileSync(path()))).toBe(packFormat)
     await expect(begin()).rejects.toMatchObject({ code: "EEXIST" })
+  })
+
+  it("has a durable name before its first frame, where puts are synced", async () => {
+    const sync = vi.spyOn(await fileHandles(directory()), "sync")
+    for (const [durable, times] of [
+      [false, 0],
+      [true, 1],
+    ] as const) {
+      const tail = await begin(undefined, durable)
+      expect(sync).toHaveBeenCalledTimes(times)
+      await tail.discard()
+    }
   })
 
   it("writes what it was given in order, and says when it holds enough", async () => {
