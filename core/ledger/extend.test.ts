@@ -256,7 +256,7 @@ describe("two programs on one ledger", () => {
     await turn(directory, shop, (own) => own.execute(placeOrder, { goods: "tea", count: 1 }))
     const shopLater = { ...shop, events: [newer], commands: [give] } as unknown as typeof shop
     await turn(directory, shopLater, async (ledger) => {
-      await ledger.execute(give, null)
+      await ledger.execute(give, null, { idempotencyKey: "gift" })
       const events = await collect(ledger.replay({ after: 1 }))
       expect(events.map(({ data }) => data)).toMatchObject([{ gift: false }, { gift: true }])
       expect(events.map(({ revision }) => revision)).toEqual([1, 2])
@@ -266,6 +266,13 @@ describe("two programs on one ledger", () => {
       expect(event).toMatchObject({ revision: 2, data: { gift: true } })
       expect(ledger.formatEvent(event as Recorded)).toBe("someone recorded shop/order-placed")
     })
+    // What a newer release answered is in events that this one cannot read.
+    await turn(directory, { ...shop, commands: [give] } as unknown as typeof shop, (ledger) =>
+      expect(ledger.execute(give, null, { idempotencyKey: "gift" })).rejects.toMatchObject({
+        _tag: "WrongLedger",
+        found: "shop/order-placed of revision 2",
+      }),
+    )
   })
 })
 

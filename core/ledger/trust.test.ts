@@ -10,7 +10,7 @@ import { digestOf } from "../model/digest.js"
 import { appendLeaf, type Edge, emptyEdge, leafHash } from "../proof/merkle.js"
 import { firstRecord, newIdentity } from "./create.js"
 import type { Tip } from "./tip.js"
-import { checkLog, printRoot } from "./trust.js"
+import { type Claim, checkLog, printRoot } from "./trust.js"
 
 const identity = newIdentity(timeAt(1))
 const codec = makeCodec(catalog)
@@ -34,10 +34,12 @@ const check = (
   records: Array<Uint8Array>,
   tip?: Tip,
   failpoint: Failpoint = () => undefined,
-  generation?: number,
+  { generation, end }: Pick<Claim, "generation" | "end"> = {},
 ) =>
   Effect.provide(
-    EventLog.use((log) => checkLog({ log, codec, identity, tip, generation, directory: "/here" })),
+    EventLog.use((log) =>
+      checkLog({ log, codec, identity, tip, generation, end, directory: "/here" }),
+    ),
     layerWith({ records, failpoint }),
   )
 
@@ -130,11 +132,19 @@ describe("a log that is refused", () => {
     expect(lost).toMatchObject({ _tag: "RecordCorrupted", from: 5, to: 5 })
   })
 
+  it("ends before its files say that it does", async () => {
+    const records = logOf(5)
+    const of = (end: number) => check(records, sealOf(records, 2), undefined, { end })
+    const lost = await Effect.runPromise(Effect.flip(of(7)))
+    expect(lost).toMatchObject({ _tag: "RecordCorrupted", from: 6, to: 7 })
+    expect((await Effect.runPromise(of(5))).edge.size).toBe(5)
+  })
+
   it("is an older copy of what was sealed", async () => {
     const records = logOf(5)
     const tip = { ...sealOf(records, 5), generation: 7 }
     const of = (generation: number | undefined) =>
-      Effect.runPromise(Effect.flip(check(records.slice(0, 4), tip, undefined, generation)))
+      Effect.runPromise(Effect.flip(check(records.slice(0, 4), tip, undefined, { generation })))
     const wrong = { _tag: "WrongLedger", expected: "5 events", found: "4 events" }
     expect(await of(6)).toMatchObject(wrong)
     expect(await of(7)).toMatchObject({ _tag: "RecordCorrupted" })
