@@ -53,8 +53,8 @@ describe("tour", () => {
   })
 
   it("lists versions by filters, and every artifact", async () => {
-    await ledger.save("puffins", rows, { tags: "rejected" })
-    await ledger.save("penguins", "wrong", { tags: "rejected" })
+    await ledger.save("puffins", rows, { tags: "candidate" })
+    await ledger.save("penguins", "wrong", { tags: "candidate" })
     const { page, names } = await tour.list(ledger)
     expect(page.entries.map(({ version }) => version)).toEqual(["1", "2"])
     expect(page.next).toBeUndefined()
@@ -81,8 +81,9 @@ describe("tour", () => {
     await tour.batch(ledger)
     const before = ledger.position
     expect(await tour.deletion(ledger)).toEqual(["model@1"])
-    expect(await ledger.asOf(before + 1).find("penguins@1")).toBeUndefined()
-    expect((await ledger.get("penguins@1")).version).toBe("1")
+    expect(await ledger.find("model@1")).toBeUndefined()
+    expect(await ledger.asOf(before + 2).find("penguins@2")).toBeUndefined()
+    expect((await ledger.get("penguins@2")).version).toBe("2")
   })
 
   it("knows an archive before it sends it", async () => {

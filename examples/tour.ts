@@ -67,7 +67,7 @@ export const list = async (ledger: Ledger) => {
   // #region list
   const page = await ledger.listVersions({
     name: { startsWith: "peng" },
-    tags: { none: ["rejected"] },
+    tags: { none: ["candidate"] },
     sort: { by: "size", order: "desc" },
     limit: 10,
   }) // { entries, next }: pass `next` as `cursor` to get the next page
@@ -116,8 +116,9 @@ export const labels = async (ledger: Ledger) => {
 export const deletion = async (ledger: Ledger) => {
   // #region delete
   const refused = await ledger.delete("penguins@2").catch((error) => error) // InUse: by model@1
-  await ledger.delete("penguins@1", { reason: "superseded" }) // hidden, its label stays taken
-  await ledger.restore("penguins@1")
+  await ledger.delete("model@1", { reason: "superseded" }) // hidden, its label stays taken
+  await ledger.delete("penguins@2") // nothing that is left was made from it
+  await ledger.restore("penguins@2")
   // #endregion
   return refused instanceof InUse ? refused.consumers : []
 }

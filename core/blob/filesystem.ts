@@ -101,8 +101,8 @@ const closeStore = async ({ writer, record, reader, index }: PackStore): Promise
   try {
     await writer.close()
     await record.settled()
-    await reader.close()
   } finally {
+    await reader.close()
     await index.close()
   }
 }

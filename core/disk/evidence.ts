@@ -8,6 +8,7 @@
 import {
   constants,
   copyFile,
+  type FileHandle,
   link,
   mkdir,
   open,
@@ -51,21 +52,28 @@ export const nextKept = (directory: string, name: string, kept: ReadonlyArray<st
 
 const compareBytes = 1_048_576
 
-const hasSameBytes = async (one: string, other: string): Promise<boolean> => {
-  const [a, b] = [await open(one, "r"), await open(other, "r")]
-  try {
-    for (let at = 0; ; at += compareBytes) {
-      const [left, right] = [Buffer.alloc(compareBytes), Buffer.alloc(compareBytes)]
-      const { bytesRead } = await a.read(left, 0, compareBytes, at)
-      await b.read(right, 0, compareBytes, at)
-      if (!left.equals(right)) return false
-      if (bytesRead === 0) return true
-    }
-  } finally {
-    await a.close()
-    await b.close()
+const isEqualTo = async (a: FileHandle, b: FileHandle): Promise<boolean> => {
+  const [left, right] = [Buffer.alloc(compareBytes), Buffer.alloc(compareBytes)]
+  for (let at = 0; ; at += compareBytes) {
+    const one = await a.read(left, 0, compareBytes, at)
+    const other = await b.read(right, 0, compareBytes, at)
+    if (one.bytesRead !== other.bytesRead) return false
+    if (one.bytesRead === 0) return true
+    if (!left.subarray(0, one.bytesRead).equals(right.subarray(0, one.bytesRead))) return false
   }
 }
+
+const using = async <A>(path: string, act: (handle: FileHandle) => Promise<A>): Promise<A> => {
+  const handle = await open(path, "r")
+  try {
+    return await act(handle)
+  } finally {
+    await handle.close()
+  }
+}
+
+const hasSameBytes = (one: string, other: string): Promise<boolean> =>
+  using(one, (a) => using(other, (b) => isEqualTo(a, b)))
 
 const isKeptAs = async (path: string, copy: string): Promise<boolean> => {
   if (await isSameFile(path, copy)) return true

@@ -50,6 +50,7 @@ export class LevelGuard {
   readonly #tables: Tables
   #manifest: Followed | undefined
   #damage: Damage | undefined
+  #isClosed = false
 
   constructor(directory: string, tables: ReadonlyArray<Table>) {
     this.#directory = directory
@@ -135,6 +136,7 @@ export class LevelGuard {
     } catch {
       // It is noted, and nobody is left to be told.
     }
+    this.#isClosed = true
     this.#close(() => true)
   }
 
@@ -186,6 +188,8 @@ export class LevelGuard {
   }
 
   #write(name: string, text: string): void {
+    // By now another database may lie here, of which this says nothing.
+    if (this.#isClosed) return
     try {
       writeFileSync(join(this.#directory, name), text, { mode: fileMode })
     } catch {

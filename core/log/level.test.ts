@@ -185,6 +185,8 @@ describe("a buffered flush", () => {
           renameSync(away, directory)
           const next = yield* Effect.flip(log.append(2, bodies(3, 3)))
           expect(next).toMatchObject({ reason: "stopped", outcome: "none" })
+          const again = yield* Effect.flip(log.flush)
+          expect(again).toMatchObject({ reason: "stopped", outcome: "none" })
         }),
       buffered,
     )

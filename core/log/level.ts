@@ -121,6 +121,17 @@ const acquire = (options: LevelLogOptions): Effect.Effect<Opened, LogFailure, Sc
     ({ store, guard }) => Effect.promise(() => store.close().finally(() => guard.close())),
   )
 
+/** After a failed flush none is believed: pages that an fsync lost pass for written at the next. */
+const untilFailed = (flush: Effect.Effect<void, LogFailure>): Effect.Effect<void, LogFailure> => {
+  let hasFailed = false
+  const noting = Effect.tapError(flush, () =>
+    Effect.sync(() => {
+      hasFailed = true
+    }),
+  )
+  return Effect.suspend(() => (hasFailed ? Effect.fail(stopped()) : noting))
+}
+
 const make = Effect.fnUntraced(function* (options: LevelLogOptions) {
   const source = yield* acquire(options)
   const { store, guard } = source
@@ -195,7 +206,7 @@ const make = Effect.fnUntraced(function* (options: LevelLogOptions) {
         return observe("read", (signal) => readRange(source, after, last, signal))
       }),
     get: (positions) => observe("get", () => getEach(source, positions, head)),
-    flush: sync ? Effect.void : change("flush", () => syncLogs(options.directory)),
+    flush: sync ? Effect.void : untilFailed(change("flush", () => syncLogs(options.directory))),
   }
   return shape
 })

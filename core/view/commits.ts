@@ -95,13 +95,14 @@ const look = Effect.fnUntraced(function* (
   if (scanned._tag === "Failure" && isDamage(scanned.failure)) return { ...nothing, whole: false }
   const [numbers = [], entries = [], any = []] = yield* Effect.fromResult(scanned)
   if (any.length === 0) return { ...nothing, whole: true }
-  const read = yield* Effect.option(
+  const read = yield* Effect.result(
     attempt(() => ({ base: readBase(store.get(baseKey)), registry: readRegistry(entries) })),
   )
-  const base = read._tag === "Some" ? read.value.base : undefined
-  if (read._tag === "None" || base === undefined) return { ...nothing, whole: false }
+  if (read._tag === "Failure" && isDamage(read.failure)) return { ...nothing, whole: false }
+  const { base, registry } = yield* Effect.fromResult(read)
+  if (base === undefined) return { ...nothing, whole: false }
   const whole = numbers.length > 0 && numbers.every((row, at) => numberOf(row) === base.first + at)
-  const current = read.value.registry.filter(({ build }) => build === "current")
+  const current = registry.filter(({ build }) => build === "current")
   const reached = Math.max(store.noted(), ...current.map(({ state }) => state.position))
   return { base, next: base.first + numbers.length, reached, whole }
 })
