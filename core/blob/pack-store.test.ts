@@ -217,7 +217,7 @@ describe("damage that a read came upon", () => {
     expect(packNames(directory())).toEqual(["00000001.pack", "00000002.pack"])
     expect(readdirSync(quarantine())).toEqual(["00000001.pack-1"])
     const kept = readFileSync(join(quarantine(), "00000001.pack-1"))
-    expect(kept.subarray(0, bytes.length)).toEqual(bytes)
+    expectBytes(kept.subarray(0, bytes.length), bytes)
     const finding = { pack: 1, ...stretch, state: "damaged", digests: [digestOf(small)] }
     await useBlobs(
       directory(),
@@ -229,8 +229,8 @@ describe("damage that a read came upon", () => {
         }),
       opening(),
     )
-    expect(readFileSync(join(quarantine(), "00000001.pack-1"))).toEqual(kept)
-    expect(readFileSync(path())).toEqual(kept)
+    expectBytes(readFileSync(join(quarantine(), "00000001.pack-1")), kept)
+    expectBytes(readFileSync(path()), kept)
     await useBlobs(
       directory(),
       (blobs) =>
