@@ -12,6 +12,8 @@ export const recordBytesMax = 65_535
 export const nameBytesMax = 255
 export const pathBytesMax = 1_024
 export const pathDepthMax = 64
+// Of a ledger, with all above it: what Linux takes for a path (PATH_MAX).
+export const directoryBytesMax = 4_096
 export const descriptionBytesMax = 4_096
 export const reasonBytesMax = 1_024
 export const idempotencyKeyBytesMax = 255

@@ -21,7 +21,7 @@ import { replayPageCount } from "../limits.js"
 import { EventLog, type EventLogShape } from "../log/event-log.js"
 import * as LevelLog from "../log/level.js"
 import { endOrDamage } from "../log/level-end.js"
-import { checkOptions, refuse } from "../model/input.js"
+import { checkOptions, directoryPath } from "../model/input.js"
 import { appendRecords, type Edge, emptyEdge } from "../proof/merkle.js"
 import { parsedInput } from "../query/input.js"
 import { checkApart } from "./apart.js"
@@ -177,9 +177,7 @@ export const backup = (source: Source) =>
   Effect.fn("Ledger.backup")(function* (directory: string, options: object = {}) {
     const path = yield* parsedInput(() => {
       checkOptions(options, ["signal"])
-      return typeof directory === "string" && directory !== ""
-        ? resolve(directory)
-        : refuse("directory", "is missing: name the directory of the backup")
+      return resolve(directoryPath(directory, "directory", "of the backup"))
     })
     return yield* Effect.scoped(backUp(source, path))
   })

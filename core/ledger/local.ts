@@ -10,7 +10,7 @@ import type { Failure, Refusal } from "../errors.js"
 import { memoryBytesMaxDefault } from "../limits.js"
 import type { Durability } from "../log/event-log.js"
 import * as MemoryLog from "../log/memory.js"
-import { checkOptions, readable, refuse } from "../model/input.js"
+import { checkOptions, directoryPath, readable, refuse } from "../model/input.js"
 import { appendRecords, emptyEdge } from "../proof/merkle.js"
 import { parsedInput } from "../query/input.js"
 import * as MemoryViews from "../view/memory.js"
@@ -78,8 +78,7 @@ const checkOpen = (options: OpenOptions): OpenOptions => {
       if (options[name] !== undefined) refuse(`options.${name}`, "does not go with readOnly")
   const inMemory = checkMemory(memory)
   if (inMemory && directory !== undefined) refuse("options.directory", "does not go with memory")
-  if (!inMemory && (typeof directory !== "string" || directory === ""))
-    refuse("options.directory", "is missing: name the directory of the ledger")
+  if (!inMemory) directoryPath(directory, "options.directory", "of the ledger")
   if (!durabilities.includes(durability))
     refuse("options.durability", 'is neither "synced" nor "buffered"')
   for (const name of ["create", "readOnly"] as const)

@@ -24,7 +24,7 @@ import * as LevelViews from "../view/level.js"
 import { layoutOf } from "./layout.js"
 import { rowsOf } from "./ledger.contract.js"
 import { killed, largestLog, leftIn, MemoryPlace, opened, temporary } from "./places.contract.js"
-import { openLedger, type PromiseLedger } from "./promise.js"
+import { openLedger, type PromiseLedger, recover } from "./promise.js"
 
 /** Every file below a directory by its path, with its digest and its mode. */
 const snapshot = (directory: string): Readonly<Record<string, string>> => {
@@ -388,5 +388,21 @@ describe("a log that the views have seen more of", () => {
     const again = await opened(copy)
     await keyedSaves(again)
     expect(again.position).toBe(151)
+  })
+})
+
+describe("a directory that is none", () => {
+  it.each([
+    ["a null", "a\0b"],
+    ["too long", "d".repeat(5_000)],
+    ["a number", 5],
+  ])("%s is refused before the disk is asked", async (_, bad) => {
+    const path = bad as string
+    const at = (name: string) => ({ _tag: "InvalidInput", path: name })
+    await expect(openLedger({ directory: path })).rejects.toMatchObject(at("options.directory"))
+    await expect(recover(path, { into: "new" })).rejects.toMatchObject(at("directory"))
+    await expect(recover("old", { into: path })).rejects.toMatchObject(at("options.into"))
+    const ledger = await opened(join(temporary(), "ledger"))
+    await expect(ledger.backup(path)).rejects.toMatchObject(at("directory"))
   })
 })

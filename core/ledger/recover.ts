@@ -10,7 +10,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { DaybookError } from "../errors.js"
-import { checkOptions, refuse } from "../model/input.js"
+import { checkOptions, directoryPath } from "../model/input.js"
 import { parsedInput } from "../query/input.js"
 import { checkApart } from "./apart.js"
 import { beginLedger, finishWith, newIdentity, readIdentity } from "./create.js"
@@ -43,16 +43,12 @@ const make = Effect.fnUntraced(function* (
   return yield* finishWith(into, identity, Effect.scoped(transfer(directory, into, identity)))
 })
 
-const pathIn = (value: unknown, at: string, what: string): string =>
-  typeof value === "string" && value !== ""
-    ? resolve(value)
-    : refuse(at, `is missing: name the directory ${what}`)
-
 const recoverInto = Effect.fn("recover")(function* (directory: string, options: RecoverOptions) {
   const paths = yield* parsedInput(() => {
     checkOptions(options, ["into", "signal"])
-    const from = pathIn(directory, "directory", "of the damaged ledger")
-    return { from, into: pathIn(options.into, "options.into", "of the new ledger") }
+    const from = directoryPath(directory, "directory", "of the damaged ledger")
+    const into = directoryPath(options.into, "options.into", "of the new ledger")
+    return { from: resolve(from), into: resolve(into) }
   })
   return yield* Effect.scoped(make(paths.from, paths.into))
 })

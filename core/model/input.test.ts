@@ -8,6 +8,7 @@ import {
   artifactName,
   checkCount,
   checkOptions,
+  directoryPath,
   members,
   metadata,
   metadataKey,
@@ -149,5 +150,26 @@ describe("shapes, counts and options", () => {
   it("are members of an object", () => {
     expect(members({ a: 1 })).toEqual({ a: 1 })
     expect(refusalOf(() => members(null))).toMatchObject({ path: "input" })
+  })
+})
+
+describe("the path of a directory", () => {
+  it("is any text that a file system can take", () => {
+    for (const path of ["./ledger", "/var/lib/ünï ledger", "@data", "d".repeat(4_096)])
+      expect(directoryPath(path, "directory", "of the ledger")).toBe(path)
+  })
+
+  it("is refused where it is missing, and where it is none", () => {
+    const missing = "directory is missing: name the directory of the ledger"
+    for (const [given, message] of [
+      [undefined, missing],
+      ["", missing],
+      [5, "directory is not a string"],
+      ["a\0b", "directory contains a null, as no path does"],
+      ["d".repeat(4_097), "directory is 4097 bytes long, at most 4096 fit"],
+    ] as const) {
+      const refusal = refusalOf(() => directoryPath(given, "directory", "of the ledger"))
+      expect(refusal).toMatchObject({ _tag: "InvalidInput", path: "directory", message })
+    }
   })
 })

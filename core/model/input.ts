@@ -12,7 +12,7 @@ import {
   LimitExceeded,
   type Refusal,
 } from "../errors.js"
-import { nameBytesMax } from "../limits.js"
+import { directoryBytesMax, nameBytesMax } from "../limits.js"
 import { encodeMetadata, MetadataProblem, type PlainMetadata } from "./metadata.js"
 import { checkPlain, NotPlain } from "./msgpack.js"
 import { artifactNameProblem, metadataKeyProblem, tagNameProblem, textProblem } from "./names.js"
@@ -86,6 +86,14 @@ export const text = (value: unknown, at: string, bytesMax: number): string => {
   if (typeof value !== "string") return refuse(at, "is not a string")
   const problem = textProblem(value, bytesMax)
   return problem === undefined ? value : refuse(at, problem)
+}
+
+/** The path of the directory of something, as `what` says: "of the ledger". */
+export const directoryPath = (value: unknown, at: string, what: string): string => {
+  if (value === undefined || value === "")
+    return refuse(at, `is missing: name the directory ${what}`)
+  const path = text(value, at, directoryBytesMax)
+  return path.includes("\0") ? refuse(at, "contains a null, as no path does") : path
 }
 
 export const artifactName = (value: unknown, at: string): string => {
