@@ -230,10 +230,14 @@ class Witness {
   }
 }
 
-/** Between 5 and 150 milliseconds of work. */
-const pause = (): Promise<unknown> => {
-  const signal = AbortSignal.timeout(5 + Math.floor(random() * 146))
-  return once(signal, "abort")
+const pause = (most: number): Promise<unknown> =>
+  once(AbortSignal.timeout(5 + Math.floor(random() * most)), "abort")
+
+/** Between 5 and 150 milliseconds of work; every other time so much that something is told. */
+const someWork = async (program: Running): Promise<void> => {
+  const [most, told] = random() < 0.5 ? [146, 0] : [16, 2 + Math.floor(random() * 24)]
+  if (told > 0) await program.line(told)
+  await pause(most)
 }
 
 describe(`a program killed ${rounds} times (CRASH_SEED=${seed})`, () => {
@@ -256,8 +260,9 @@ describe(`a program killed ${rounds} times (CRASH_SEED=${seed})`, () => {
       // The next program loads its code while this one works.
       next = round < rounds ? start(door, write, directory, round) : undefined
       // One in five is killed while it opens the ledger and puts right what the one before left.
-      if (round === 1 || random() < 0.8) await program.line(1)
-      await pause()
+      const isOpen = round === 1 || random() < 0.8
+      if (isOpen) await program.line(1)
+      await (isOpen ? someWork(program) : pause(146))
       await program.kill()
       count += witness.hear(program.lines.slice(1) as ReadonlyArray<Begun | Acknowledged>)
       const isSeen = round === 1 || round === rounds || random() >= unseenShare
