@@ -84,9 +84,11 @@ const checkHistory = Effect.fnUntraced(function* (
   if (!views.states.has(newest.name) || unread.some(({ name }) => name === newest.name)) return
   const seen = yield* attempt(() => views.draft().view(newest).get(["event"]))
   if (seen === undefined) return
+  const reading = Effect.flatMap(log.read(seen.position - 1, 1), (records) =>
+    decodeRecords(codec, records),
+  )
   // What lies in damage cannot be compared.
-  const records = yield* Effect.orElseSucceed(log.read(seen.position - 1, 1), () => [])
-  const [event] = yield* decodeRecords(codec, records)
+  const [event] = yield* Effect.orElseSucceed(reading, () => [])
   if (event !== undefined && event.id !== seen.id) return yield* ofOtherEvents(seen.position)
 })
 
