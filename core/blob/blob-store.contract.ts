@@ -6,7 +6,9 @@
  * tested beside its driver. Nothing here waits for time to pass.
  */
 import { crc32 } from "node:zlib"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -15,7 +17,7 @@ import { describe, expect, it } from "vitest"
 import { BlobCorrupted } from "../errors.js"
 import { chunkBytesAverage, chunkBytesMax, chunkBytesMin } from "../limits.js"
 import { type Digest, digestOf, isDigest } from "../model/digest.js"
-import { type BlobStat, BlobStore, type ByteRange } from "./blob-store.js"
+import { type BlobPart, type BlobStat, BlobStore, type ByteRange } from "./blob-store.js"
 import {
   collect,
   divided,
@@ -256,6 +258,66 @@ const rangeLaws = (law: Law): void => {
   )
 }
 
+const partLaws = (law: Law): void => {
+  law(
+    "parts of many blobs are what each read by itself gives, in whatever order",
+    Effect.gen(function* () {
+      const store = yield* BlobStore
+      const contents = [mixed(900_000, 21), noise(70_000, 22), new Uint8Array(0)].concat(
+        Array.from({ length: 30 }, (_, index) => prose(200 + index * 97, index)),
+      )
+      yield* putAll(contents)
+      const forms = [
+        ["content", store.read],
+        ["deflated", store.readDeflated],
+      ] as const
+      const asked: Array<BlobPart & { readonly expected: Uint8Array }> = []
+      for (const content of contents.toReversed())
+        for (const [sent, read] of forms) {
+          const digest = digestOf(content)
+          const whole = yield* collect(read(digest))
+          const ranges =
+            whole.length < 50
+              ? []
+              : [
+                  { start: 7, end: 31 },
+                  { start: 40, end: 40 },
+                ]
+          for (const range of [undefined, ...ranges]) {
+            const expected = whole.subarray(range?.start, range?.end)
+            const into = new Uint8Array(expected.length)
+            asked.push({ digest, sent, into, expected, ...(range === undefined ? {} : { range }) })
+          }
+        }
+      yield* store.readInto(asked)
+      for (const { into, expected } of asked) expectBytes(into, expected)
+      yield* store.readInto([])
+    }),
+  )
+
+  law(
+    "a part of a blob that is not there is corrupt, one of another length a defect",
+    Effect.gen(function* () {
+      const store = yield* BlobStore
+      const { digest } = yield* store.put(prose(1_000, 23))
+      const gone = digestOf(noise(10, 24))
+      const into = new Uint8Array(1_000)
+      const failed = yield* Effect.flip(
+        store.readInto([
+          { digest, sent: "content", into },
+          { digest: gone, sent: "content", into },
+        ]),
+      )
+      expect(failed).toMatchObject({ _tag: "BlobCorrupted", digest: gone })
+      for (const length of [999, 1_001]) {
+        const part: BlobPart = { digest, sent: "content", into: new Uint8Array(length) }
+        const exit = yield* Effect.exit(store.readInto([part]))
+        expect(Exit.isFailure(exit) && Cause.hasDies(exit.cause)).toBe(true)
+      }
+    }),
+  )
+}
+
 const putLaws = (law: Law): void => {
   law(
     "known bytes are the same blob again",
@@ -486,6 +548,7 @@ export const blobStoreContract = (name: string, freshBlobs: FreshBlobs): void =>
   describe(`the laws of a blob store: ${name}`, () => {
     describe("content", () => contentLaws(law))
     describe("ranges", () => rangeLaws(law))
+    describe("parts of many", () => partLaws(law))
     describe("puts", () => putLaws(law))
     describe("reads", () => readLaws(law))
     describe("removals", () => removeLaws(law))

@@ -31,6 +31,18 @@ export interface ByteRange {
   readonly end: number
 }
 
+/** `content`: the bytes themselves. `deflated`: the stored form, as `readDeflated` sends it. */
+export type Sent = "content" | "deflated"
+
+/** A stretch of a blob, and where its bytes are to go: a place of exactly its length. */
+export interface BlobPart {
+  readonly digest: Digest
+  readonly sent: Sent
+  /** Absent for the whole. */
+  readonly range?: ByteRange
+  readonly into: Uint8Array
+}
+
 /** Bytes as they are read, in pieces of whole chunks, cut to the range. */
 export type BlobBytes = Stream.Stream<Uint8Array, BlobFailure | BlobCorrupted>
 
@@ -59,6 +71,14 @@ export interface BlobStoreShape {
    * it inflates to the content. Its bytes never change while the blob is stored.
    */
   readonly readDeflated: (digest: Digest, range?: ByteRange) => BlobBytes
+  /**
+   * Puts parts of many blobs into their places, each checked like one that is read by itself, but
+   * with few trips to the disk for all. Meant for small parts: chunks are held one megabyte at a
+   * time. After a failure some places are filled. A place of another length is a defect.
+   */
+  readonly readInto: (
+    parts: ReadonlyArray<BlobPart>,
+  ) => Effect.Effect<void, BlobFailure | BlobCorrupted>
   /** After this, every put that has returned survives a power loss, in any durability mode. */
   readonly flush: Effect.Effect<void, BlobFailure>
   /**

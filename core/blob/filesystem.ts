@@ -16,6 +16,7 @@ import { directoryMode } from "../disk/files.js"
 import { writing } from "../disk/room.js"
 import type { BlobFailure } from "../errors.js"
 import { packBytesMax as packBytesMaxDefault } from "../limits.js"
+import type { Digest } from "../model/digest.js"
 import { type BlobStat, BlobStore, type BlobStoreShape, type Chunking } from "./blob-store.js"
 import { fastcdc } from "./chunk.js"
 import { removeBlobs } from "./compact.js"
@@ -39,7 +40,7 @@ import {
 import { openPackWriter } from "./pack-writer.js"
 import { recover } from "./recover.js"
 import { blobFailure, storageError } from "./rules.js"
-import { sendBlob } from "./send.js"
+import { fillParts, sendBlob } from "./send.js"
 
 export interface FilesystemOptions {
   readonly directory: string
@@ -127,12 +128,14 @@ async function* statPages({ index }: PackSource) {
 /** The half of the port that changes nothing. */
 export const readingOf = (
   source: PackSource,
-): Pick<BlobStoreShape, "stat" | "read" | "readDeflated" | "list"> => {
+): Pick<BlobStoreShape, "stat" | "read" | "readDeflated" | "readInto" | "list"> => {
   const load = loadChunks(source)
+  const find = (digest: Digest) => findRecipe(source, digest)
   return {
     stat: (digest) => Effect.map(findRow(source, digest), (row) => row?.stat),
-    read: (digest, range) => sendBlob(findRecipe(source, digest), "content", range, load),
-    readDeflated: (digest, range) => sendBlob(findRecipe(source, digest), "deflated", range, load),
+    read: (digest, range) => sendBlob(find(digest), "content", range, load),
+    readDeflated: (digest, range) => sendBlob(find(digest), "deflated", range, load),
+    readInto: (parts) => fillParts(find, parts, load),
     list: () =>
       Stream.flattenIterable(Stream.fromAsyncIterable(statPages(source), storageError("list"))),
   }

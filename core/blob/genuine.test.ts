@@ -17,8 +17,8 @@ const recipe = recipeOf(frames)
 
 const loadFrom =
   (stored: ReadonlyArray<Frame>): LoadChunks =>
-  (_, chunks) => {
-    const found = chunks.map((chunk) => stored.find(({ digest }) => digest === chunk.digest))
+  (wanted) => {
+    const found = wanted.map(({ chunk }) => stored.find(({ digest }) => digest === chunk.digest))
     const whole = found.filter((frame) => frame !== undefined)
     return whole.length === found.length
       ? Promise.resolve(whole)

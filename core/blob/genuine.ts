@@ -21,7 +21,8 @@ export const isGenuine = async (recipe: Recipe, load: LoadChunks): Promise<boole
   try {
     for (let from = 0; from < recipe.count; from += chunkCount) {
       const chunks = chunksOf(recipe, from, Math.min(from + chunkCount, recipe.count))
-      for (const frame of await load(recipe, chunks)) {
+      const wanted = chunks.map((chunk) => ({ blob: recipe.stat.digest, chunk }))
+      for (const frame of await load(wanted)) {
         const bytes = rawBytes(frame, frame.size, frame.crc32)
         if (bytes === undefined) return false
         hash.update(bytes)

@@ -12,13 +12,13 @@ import * as Stream from "effect/Stream"
 import { type BlobCorrupted, BlobFailure } from "../errors.js"
 import { memoryBytesMaxDefault } from "../limits.js"
 import { type Digest, digestOf } from "../model/digest.js"
-import { type BlobBytes, BlobStore, type BlobStoreShape } from "./blob-store.js"
+import { type BlobBytes, BlobStore, type BlobStoreShape, type Sent } from "./blob-store.js"
 import { defaultChunking, fastcdc } from "./chunk.js"
 import { type BlobDraft, takeIn } from "./intake.js"
 import type { Frame } from "./pack.js"
-import { chunksOf, type Recipe, type Sent } from "./recipe.js"
+import { chunksOf, type Recipe } from "./recipe.js"
 import { absent, corrupted } from "./rules.js"
-import { type LoadChunks, sendBlob } from "./send.js"
+import { fillParts, type LoadChunks, sendBlob } from "./send.js"
 
 export type BlobOperation = "put" | "read" | "stat" | "flush" | "remove" | "list"
 
@@ -105,13 +105,13 @@ const beginDraft = (
 
 const loadFrom =
   ({ chunks }: MemoryBlobs): LoadChunks =>
-  async ({ stat: { digest } }, wanted) =>
-    wanted.map((chunk) => {
+  async (wanted) =>
+    wanted.map(({ blob, chunk }) => {
       const frame = chunks.get(chunk.digest)
       // A copy: what is handed out is the reader's.
       if (frame !== undefined && digestOf(frame.stored) === frame.storedDigest)
         return { ...frame, stored: new Uint8Array(frame.stored) }
-      throw corrupted(digest, `has the chunk ${chunk.digest} damaged or missing`)
+      throw corrupted(blob, `has the chunk ${chunk.digest} damaged or missing`)
     })
 
 const removeFrom = ({ chunks, recipes }: MemoryBlobs, digests: ReadonlyArray<Digest>): void => {
@@ -171,6 +171,7 @@ const make = (options: MemoryBlobOptions): BlobStoreShape => {
       ),
     read: send("content"),
     readDeflated: send("deflated"),
+    readInto: (parts) => guarded("read", fillParts(find, parts, load)),
     flush: guarded("flush", Effect.void),
     remove: (digests) =>
       guarded(

@@ -12,8 +12,7 @@ import type { BlobDraft } from "./intake.js"
 import type { Frame } from "./pack.js"
 import { beginDraft } from "./pack-draft.js"
 import { findRecipe, loadChunks, type PackStore } from "./pack-store.js"
-import { frameOf, openParts, recipeOf, temporaryDirectory } from "./packs.contract.js"
-import { chunksOf } from "./recipe.js"
+import { frameOf, openParts, recipeOf, temporaryDirectory, wantedOf } from "./packs.contract.js"
 import { noise } from "./samples.contract.js"
 
 const directory = temporaryDirectory()
@@ -44,7 +43,7 @@ const putFrames = async (...frames: ReadonlyArray<Frame>): Promise<Digest> => {
 
 const load = async (digest: Digest): Promise<ReadonlyArray<Digest>> => {
   const recipe = await run(findRecipe(store, digest))
-  const frames = await loadChunks(store)(recipe, chunksOf(recipe, 0, recipe.count))
+  const frames = await loadChunks(store)(wantedOf(recipe))
   return frames.map((frame) => frame.digest)
 }
 

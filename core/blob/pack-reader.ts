@@ -95,18 +95,20 @@ const frameAt = (bytes: Uint8Array, place: Place): Frame | undefined => {
 
 const endOf = (place: Place): number => place.offset + frameHeaderBytes + place.storedSize
 
-/** Places that lie side by side in one pack, in the order given. */
+const byPlace = (a: Place, b: Place): number => a.pack - b.pack || a.offset - b.offset
+
+/** The places in the order in which they lie, and in runs that are read at once. */
 const runsOf = (places: ReadonlyArray<Place>): ReadonlyArray<ReadonlyArray<Place>> => {
   const runs: Array<Array<Place>> = []
   let run: Array<Place> = []
-  for (const place of places) {
+  for (const place of [...places].sort(byPlace)) {
     const [first] = run
     const last = run.at(-1)
     const joins =
       first !== undefined &&
       last !== undefined &&
       last.pack === place.pack &&
-      endOf(last) === place.offset &&
+      place.offset <= endOf(last) + gapBytes &&
       endOf(place) - first.offset <= runBytesMax
     if (joins) run.push(place)
     else {
@@ -140,16 +142,17 @@ export const openPackReader = (directory: string): PackReader => {
     return opened
   }
 
-  const readRun = async (run: ReadonlyArray<Place>): Promise<ReadonlyArray<Frame | undefined>> => {
+  const readRun = async (run: ReadonlyArray<Place>, found: Map<Place, Frame | undefined>) => {
     const [first] = run
     const last = run.at(-1)
-    if (first === undefined || last === undefined) return []
+    if (first === undefined || last === undefined) return
     const opened = await take(first.pack)
     try {
       const bytes = await readThrough(opened, first.offset, endOf(last) - first.offset)
       // Not kept open: what is missing or cannot be read may be there again next time.
       if (bytes.length === 0) await drop(first.pack)
-      return run.map((place) => frameAt(bytes.subarray(place.offset - first.offset), place))
+      for (const place of run)
+        found.set(place, frameAt(bytes.subarray(place.offset - first.offset), place))
     } catch (cause) {
       await drop(first.pack)
       throw cause
@@ -160,9 +163,9 @@ export const openPackReader = (directory: string): PackReader => {
   }
 
   const readRuns = async (places: ReadonlyArray<Place>) => {
-    const frames: Array<Frame | undefined> = []
-    for (const run of runsOf(places)) frames.push(...(await readRun(run)))
-    return frames
+    const found = new Map<Place, Frame | undefined>()
+    for (const run of runsOf(places)) await readRun(run, found)
+    return places.map((place) => found.get(place))
   }
 
   const reads = new Set<Promise<unknown>>()

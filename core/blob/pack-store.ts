@@ -149,9 +149,9 @@ const findChunk = async (store: PackSource, blob: Digest, chunk: RecipeChunk): P
 /** Loads chunks: one look-up and few reads for all, then one by one those that were not right. */
 export const loadChunks =
   (store: PackSource): LoadChunks =>
-  async ({ stat: { digest } }, chunks) => {
+  async (wanted) => {
     const { index, reader } = store
-    const digests = chunks.map((chunk) => chunk.digest)
+    const digests = wanted.map(({ chunk }) => chunk.digest)
     // A trip to the index's thread costs as much as looking a few up.
     const rows =
       digests.length <= directCountMax
@@ -160,9 +160,9 @@ export const loadChunks =
     const found = await reader.frames(rows.filter((row) => row !== undefined))
     const frames: Array<Frame> = []
     let at = 0
-    for (const [position, chunk] of chunks.entries()) {
+    for (const [position, { blob, chunk }] of wanted.entries()) {
       const loaded = rows[position] === undefined ? undefined : found[at++]
-      const frame = isOf(chunk, loaded) ? loaded : await findChunk(store, digest, chunk)
+      const frame = isOf(chunk, loaded) ? loaded : await findChunk(store, blob, chunk)
       frames.push(frame)
     }
     return frames

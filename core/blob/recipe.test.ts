@@ -5,6 +5,7 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { digestOf, fromDigest } from "../model/digest.js"
 import { type Plain, pack } from "../model/msgpack.js"
+import type { Sent } from "./blob-store.js"
 import {
   chunksOf,
   cover,
@@ -12,7 +13,6 @@ import {
   readRecipe,
   recipeDraft,
   recipeFrame,
-  type Sent,
   sentBytes,
 } from "./recipe.js"
 

@@ -17,7 +17,7 @@ import {
   writeDigest,
 } from "../model/digest.js"
 import { isPlainMap, type Plain, pack, unpack } from "../model/msgpack.js"
-import type { BlobStat, ByteRange } from "./blob-store.js"
+import type { BlobStat, ByteRange, Sent } from "./blob-store.js"
 import { storedBlocksSize } from "./deflate.js"
 import type { Frame } from "./pack.js"
 
@@ -165,9 +165,6 @@ export const readRecipe = (bytes: Uint8Array): Recipe | undefined => {
   const isSame = recipe?.stat.size === size && recipe?.stat.storedDigest === toDigest(stored)
   return isSame ? recipe : undefined
 }
-
-/** `content`: the bytes themselves. `deflated`: the stored form, as `readDeflated` sends it. */
-export type Sent = "content" | "deflated"
 
 export const sentBytes = (stat: BlobStat, sent: Sent): number =>
   sent === "content" ? stat.size : stat.deflatedSize

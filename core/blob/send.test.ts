@@ -20,10 +20,10 @@ const content = Buffer.concat(frames.map(({ stored }) => stored))
 
 const loading = (found: ReadonlyArray<Frame> = frames) => {
   const asked: Array<number> = []
-  const load: LoadChunks = (_, chunks) => {
-    asked.push(chunks.length)
+  const load: LoadChunks = (wanted) => {
+    asked.push(wanted.length)
     const start = asked.slice(0, -1).reduce((sum, count) => sum + count, 0)
-    return Promise.resolve(found.slice(start, start + chunks.length))
+    return Promise.resolve(found.slice(start, start + wanted.length))
   }
   return { asked, load }
 }
@@ -98,10 +98,10 @@ describe("a chunk that cannot be loaded", () => {
 
   it("fails the read where it lies, not before", async () => {
     let runs = 0
-    const load: LoadChunks = (_, chunks) => {
+    const load: LoadChunks = (wanted) => {
       runs += 1
       return runs < 3
-        ? Promise.resolve(frames.slice((runs - 1) * 34, (runs - 1) * 34 + chunks.length))
+        ? Promise.resolve(frames.slice((runs - 1) * 34, (runs - 1) * 34 + wanted.length))
         : Promise.reject(failure)
     }
     let sum = 0
@@ -117,9 +117,9 @@ describe("a chunk that cannot be loaded", () => {
 
   it("is no unhandled rejection for a reader who has left", async () => {
     let runs = 0
-    const load: LoadChunks = (_, chunks) => {
+    const load: LoadChunks = (wanted) => {
       runs += 1
-      return runs === 1 ? Promise.resolve(frames.slice(0, chunks.length)) : Promise.reject(failure)
+      return runs === 1 ? Promise.resolve(frames.slice(0, wanted.length)) : Promise.reject(failure)
     }
     const first = Stream.take(send(recipe, load), 1)
     expect(await Effect.runPromise(Stream.runCollect(first))).toHaveLength(1)

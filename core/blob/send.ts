@@ -12,18 +12,21 @@ import * as Effect from "effect/Effect"
 import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { BlobCorrupted, BlobFailure } from "../errors.js"
-import { fromDigest, hasher, toDigest } from "../model/digest.js"
-import type { BlobBytes, ByteRange } from "./blob-store.js"
+import { type Digest, fromDigest, hasher, toDigest } from "../model/digest.js"
+import type { BlobBytes, BlobPart, ByteRange, Sent } from "./blob-store.js"
 import { rawBytes, storedBlocks } from "./deflate.js"
 import type { Frame } from "./pack.js"
-import { chunksOf, cover, type Recipe, type RecipeChunk, type Sent, sentBytes } from "./recipe.js"
+import { chunksOf, cover, type Recipe, type RecipeChunk, sentBytes } from "./recipe.js"
 import { clamp, corrupted, storageError } from "./rules.js"
 
-/** The frames of these chunks of a blob, whole and in order. Rejects with an error of the port. */
-export type LoadChunks = (
-  recipe: Recipe,
-  chunks: ReadonlyArray<RecipeChunk>,
-) => Promise<ReadonlyArray<Frame>>
+/** A chunk that is needed, and the blob that it is needed for. */
+export interface Wanted {
+  readonly blob: Digest
+  readonly chunk: RecipeChunk
+}
+
+/** The frames of these chunks, whole and in order. Rejects with an error of the port. */
+export type LoadChunks = (wanted: ReadonlyArray<Wanted>) => Promise<ReadonlyArray<Frame>>
 
 // One trip to the disk brings about this much: enough to hide its latency, little enough to hold.
 const runBytes = 1_048_576
@@ -62,62 +65,91 @@ const sentForm = (frame: Frame, sent: Sent): Uint8Array | undefined => {
   return frame.form === "raw" ? storedBlocks(frame.stored) : frame.stored
 }
 
+/** One read of a blob: which of its chunks it takes, and what of each leaves. */
+class Reading {
+  readonly recipe: Recipe
+  readonly from: number
+  readonly to: number
+  /** Bytes that leave. */
+  readonly length: number
+  readonly #sent: Sent
+  readonly #range: ByteRange
+  readonly #check: WholeCheck | undefined
+  #position: number
+
+  constructor(recipe: Recipe, sent: Sent, range: ByteRange | undefined) {
+    const size = sentBytes(recipe.stat, sent)
+    const { start, end } = clamp(range, size)
+    const { from, to, skip } = cover(recipe, sent, { start, end })
+    this.recipe = recipe
+    this.from = from
+    this.to = to
+    this.length = end - start
+    this.#sent = sent
+    this.#range = { start, end }
+    this.#check = start === 0 && end === size ? wholeCheck(recipe, sent) : undefined
+    this.#position = start - skip
+  }
+
+  /** What leaves of the next chunk. Throws when it is not what it says. */
+  take(frame: Frame): Uint8Array {
+    const bytes = sentForm(frame, this.#sent)
+    if (bytes === undefined) throw this.#corrupted("has a chunk that does not inflate")
+    this.#check?.see(frame, bytes)
+    const { start, end } = this.#range
+    const piece = bytes.subarray(Math.max(start - this.#position, 0), end - this.#position)
+    this.#position += bytes.length
+    return piece
+  }
+
+  /** After the last chunk of a full read. Throws when they do not make up the blob. */
+  finish(): void {
+    if (this.#check?.passes() === false) throw this.#corrupted("is not what its chunks make up")
+  }
+
+  wanted(chunk: RecipeChunk): Wanted {
+    return { blob: this.recipe.stat.digest, chunk }
+  }
+
+  #corrupted(found: string): BlobCorrupted {
+    return corrupted(this.recipe.stat.digest, found)
+  }
+}
+
 type BytesPull = Pull.Pull<NonEmptyReadonlyArray<Uint8Array>, BlobFailure | BlobCorrupted>
 
-const pullOf = (
-  recipe: Recipe,
-  sent: Sent,
-  range: ByteRange | undefined,
-  load: LoadChunks,
-): BytesPull => {
-  const size = sentBytes(recipe.stat, sent)
-  const { start, end } = clamp(range, size)
-  const { from, to, skip } = cover(recipe, sent, { start, end })
-  const check = start === 0 && end === size ? wholeCheck(recipe, sent) : undefined
-  let chunk = from
-  let position = start - skip
+const pullOf = (reading: Reading, load: LoadChunks): BytesPull => {
+  const { recipe, to } = reading
+  let chunk = reading.from
   let ahead: Promise<ReadonlyArray<Frame>> | undefined
-  let finished = from === to && check === undefined
+  let finished = false
 
   const loadNext = () => {
     const run = takeRun(recipe, chunk, to)
     chunk += run.length
-    const frames = load(recipe, run)
+    const frames = load(run.map((one) => reading.wanted(one)))
     // Awaited later or, when the reader goes away, never.
     frames.catch(() => undefined)
     return frames
   }
 
-  /** The part of the frames that lies in the range; undefined when they are not what they say. */
-  const piecesOf = (frames: ReadonlyArray<Frame>): Array<Uint8Array> | undefined => {
-    const pieces: Array<Uint8Array> = []
-    for (const frame of frames) {
-      const bytes = sentForm(frame, sent)
-      if (bytes === undefined) return undefined
-      check?.see(frame, bytes)
-      pieces.push(bytes.subarray(Math.max(start - position, 0), end - position))
-      position += bytes.length
-    }
+  const next = async (): Promise<ReadonlyArray<Uint8Array>> => {
+    const loading = ahead ?? (chunk < to ? loadNext() : undefined)
+    const frames = await loading
+    ahead = chunk < to ? loadNext() : undefined
+    finished = ahead === undefined
+    const pieces = (frames ?? []).map((frame) => reading.take(frame))
+    if (finished) reading.finish()
     return pieces
   }
 
-  const fail = (found: string) => Effect.fail(corrupted(recipe.stat.digest, found))
-  const isOther = () => check?.passes() === false
   return Effect.suspend((): BytesPull => {
     if (finished) return Cause.done()
-    finished = chunk === to && ahead === undefined
-    // Only an empty blob gets here with nothing to load.
-    if (finished) return isOther() ? fail("is not empty") : Cause.done()
     return Effect.flatMap(
-      Effect.tryPromise({ try: () => ahead ?? loadNext(), catch: storageError("read") }),
-      (frames) => {
-        ahead = chunk < to ? loadNext() : undefined
-        finished = ahead === undefined
-        const [first, ...others] = piecesOf(frames) ?? []
-        if (first === undefined) return fail("has a chunk that does not inflate")
-        if (finished && isOther()) return fail("is not what its chunks make up")
-        return Effect.succeed([first, ...others] as const)
-      },
+      Effect.tryPromise({ try: next, catch: storageError("read") }),
+      // Only an empty read has none.
+      ([first, ...others]) =>
+        first === undefined ? Cause.done() : Effect.succeed([first, ...others] as const),
     )
   })
 }
@@ -128,4 +160,68 @@ export const sendBlob = (
   sent: Sent,
   range: ByteRange | undefined,
   load: LoadChunks,
-): BlobBytes => Stream.fromPull(Effect.map(find, (recipe) => pullOf(recipe, sent, range, load)))
+): BlobBytes =>
+  Stream.fromPull(Effect.map(find, (recipe) => pullOf(new Reading(recipe, sent, range), load)))
+
+/** A part on its way: how far its place is filled. */
+class Filling {
+  readonly #reading: Reading
+  readonly #into: Uint8Array
+  #filled = 0
+
+  constructor(recipe: Recipe, { digest, sent, range, into }: BlobPart) {
+    this.#reading = new Reading(recipe, sent, range)
+    this.#into = into
+    const { length } = this.#reading
+    if (length !== into.length)
+      throw new Error(`a part of the blob ${digest} has ${length} bytes, its place ${into.length}`)
+  }
+
+  get wanted(): ReadonlyArray<Wanted> {
+    const { recipe, from, to } = this.#reading
+    return chunksOf(recipe, from, to).map((chunk) => this.#reading.wanted(chunk))
+  }
+
+  take(frame: Frame): void {
+    const piece = this.#reading.take(frame)
+    this.#into.set(piece, this.#filled)
+    this.#filled += piece.length
+  }
+
+  finish(): void {
+    this.#reading.finish()
+  }
+}
+
+const fillAll = async (fillings: ReadonlyArray<Filling>, load: LoadChunks): Promise<void> => {
+  let group: Array<{ readonly filling: Filling; readonly wanted: Wanted }> = []
+  let bytes = 0
+  const loadGroup = async () => {
+    const frames = await load(group.map(({ wanted }) => wanted))
+    for (const [at, frame] of frames.entries()) group[at]?.filling.take(frame)
+    group = []
+    bytes = 0
+  }
+  for (const filling of fillings)
+    for (const wanted of filling.wanted) {
+      group.push({ filling, wanted })
+      bytes += wanted.chunk.storedSize
+      if (bytes >= runBytes) await loadGroup()
+    }
+  await loadGroup()
+  for (const filling of fillings) filling.finish()
+}
+
+/** Fills the places of parts: see `readInto` of the port. */
+export const fillParts = (
+  find: (digest: Digest) => Effect.Effect<Recipe, BlobFailure | BlobCorrupted>,
+  parts: ReadonlyArray<BlobPart>,
+  load: LoadChunks,
+): Effect.Effect<void, BlobFailure | BlobCorrupted> =>
+  Effect.flatMap(
+    Effect.forEach(parts, (part) =>
+      Effect.map(find(part.digest), (recipe) => new Filling(recipe, part)),
+    ),
+    (fillings) =>
+      Effect.tryPromise({ try: () => fillAll(fillings, load), catch: storageError("read") }),
+  )

@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { BlobStoreShape, ByteRange } from "../blob/blob-store.js"
+import type { BlobPart, BlobStoreShape, ByteRange } from "../blob/blob-store.js"
 import { BlobCorrupted, type Failure, InvalidInput, type Refusal } from "../errors.js"
 import { candidateCountMax, nameBytesMax } from "../limits.js"
 import type { FileInput } from "../materializer/materializer.js"
@@ -46,26 +46,50 @@ export const blobsOf = (blobs: BlobStoreShape, version: ArtifactVersion): BlobSt
     stat: (digest) => Effect.mapError(blobs.stat(digest), name),
     read: (digest, range) => Stream.mapError(blobs.read(digest, range), name),
     readDeflated: (digest, range) => Stream.mapError(blobs.readDeflated(digest, range), name),
+    readInto: (parts) => Effect.mapError(blobs.readInto(parts), name),
   }
 }
 
 const readWhole = (bytes: Stream.Stream<Uint8Array, Failure>): Effect.Effect<Buffer, Failure> =>
   Effect.map(Stream.runCollect(bytes), (pieces) => Buffer.concat(pieces))
 
-export const readManifest = Effect.fnUntraced(function* (
+/** A manifest to be read, and the path of its directory: "", or ending in a slash. */
+interface ManifestAt {
+  readonly digest: Digest
+  readonly below: string
+}
+
+/** As they are stored, in their order. */
+const readStored = Effect.fnUntraced(function* (
   blobs: BlobStoreShape,
-  digest: Digest,
-  below: string,
+  wanted: ReadonlyArray<ManifestAt>,
+): Effect.fn.Return<ReadonlyArray<Uint8Array>, Failure> {
+  const parts: Array<BlobPart> = []
+  for (const { digest } of wanted) {
+    const stat = yield* blobs.stat(digest)
+    // The read fails for one that is not there.
+    parts.push({ digest, sent: "content", into: new Uint8Array(stat?.size ?? 0) })
+  }
+  yield* blobs.readInto(parts)
+  return parts.map(({ into }) => into)
+})
+
+/** The entries of manifests, one manifest behind the other. */
+export const readManifests = Effect.fnUntraced(function* (
+  blobs: BlobStoreShape,
+  wanted: ReadonlyArray<ManifestAt>,
 ): Effect.fn.Return<ReadonlyArray<TreeEntry>, Failure> {
-  const bytes = yield* readWhole(blobs.read(digest))
-  return yield* Effect.try({
-    try: () => parseManifest(bytes, below),
-    catch: (cause) =>
-      new BlobCorrupted({
-        message: `the manifest ${digest} is damaged (${String(cause)}): restore it from a backup`,
-        digest,
-      }),
-  })
+  const entries: Array<TreeEntry> = []
+  for (const [index, bytes] of (yield* readStored(blobs, wanted)).entries()) {
+    const { digest = emptyManifestDigest, below = "" } = wanted[index] ?? {}
+    try {
+      for (const entry of parseManifest(bytes, below)) entries.push(entry)
+    } catch (cause) {
+      const message = `the manifest ${digest} is damaged (${String(cause)}): restore it from a backup`
+      return yield* new BlobCorrupted({ message, digest })
+    }
+  }
+  return entries
 })
 
 const readTree = Effect.fnUntraced(function* (
@@ -73,17 +97,15 @@ const readTree = Effect.fnUntraced(function* (
   root: Digest,
 ): Effect.fn.Return<Tree, Failure> {
   const tree: Array<TreeEntry> = []
-  const waiting: Array<{ readonly digest: Digest; readonly below: string }> = [
-    { digest: root, below: "" },
-  ]
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const entries = yield* readManifest(blobs, next.digest, next.below)
-    for (const entry of entries) {
+  for (let level: ReadonlyArray<ManifestAt> = [{ digest: root, below: "" }]; level.length > 0; ) {
+    const next: Array<ManifestAt> = []
+    for (const entry of yield* readManifests(blobs, level)) {
       // An empty directory has no manifest of its own to read: it is an entry of the tree.
       if (entry.kind === "directory" && entry.digest !== emptyManifestDigest)
-        waiting.push({ digest: entry.digest, below: `${entry.path}/` })
+        next.push({ digest: entry.digest, below: `${entry.path}/` })
       else tree.push(entry)
     }
+    level = next
   }
   // A manifest is in order, but what lies below its directories comes when they are read.
   return tree.sort((a, b) => compareUtf8(a.path, b.path))

@@ -12,7 +12,7 @@ import type { CoreEvents } from "../event/catalog.js"
 import type { LostContent } from "../event/loss.js"
 import type { Digest } from "../model/digest.js"
 import { emptyManifestDigest, type TreeEntry } from "../model/tree.js"
-import { readManifest } from "./content.js"
+import { readManifests } from "./content.js"
 
 type Saved = CoreEvents["version-saved"]
 
@@ -66,7 +66,7 @@ export class Salvage {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       if (!(yield* this.#copy(next, saved))) continue
       const entries = yield* Effect.catchTag(
-        readManifest(this.#to, next, ""),
+        readManifests(this.#to, [{ digest: next, below: "" }]),
         "BlobCorrupted",
         ({ digest }) => Effect.sync(() => this.#lose(digest as Digest, saved)),
       )

@@ -52,10 +52,10 @@ export class Contents {
   }
 
   /** The bytes that fill a gap; throws when they are not as long as it. */
-  read({ digest, form, range, length }: ZipContent): Uint8Array {
-    const bytes = (form === "raw" ? this.raw : this.deflated).get(digest)
+  read({ digest, sent, range, length }: ZipContent): Uint8Array {
+    const bytes = (sent === "content" ? this.raw : this.deflated).get(digest)
     const read = bytes?.subarray(range?.start ?? 0, range?.end ?? bytes.length)
-    if (read === undefined || read.length !== length) throw new Error(`no such ${form} content`)
+    if (read === undefined || read.length !== length) throw new Error(`no such ${sent}`)
     return read
   }
 }
@@ -72,7 +72,7 @@ export const write = (
     const segment = layout.segment(at, end)
     if (segment.kind === "content") written.push(read(segment.content))
     else {
-      for (const { bytes, content } of segment.gaps) bytes.set(read(content))
+      for (const { into, ...part } of segment.gaps) into.set(read({ ...part, length: into.length }))
       written.push(segment.bytes)
     }
     same(segment.end > at && segment.end <= end, true)

@@ -308,7 +308,7 @@ describe("segments", () => {
     for (let at = 0; at < layout.size; ) {
       const segment = layout.segment(at, layout.size)
       if (segment.kind === "joined") expect(segment.bytes.length).toBeLessThanOrEqual(65_536)
-      else expect(segment.content).toMatchObject({ form: "raw", length: noise.length })
+      else expect(segment.content).toMatchObject({ sent: "content", length: noise.length })
       if (segment.kind === "content") expect(segment.content.range).toBeUndefined()
       kinds.push(segment.kind)
       at = segment.end
@@ -323,7 +323,7 @@ describe("segments", () => {
     expect(within).toMatchObject({ kind: "content", end: body + 70_000 })
     expect(within.kind === "content" && within.content.range).toEqual({ start: 10, end: 70_000 })
     const few = layout.segment(body - 5, body + 3)
-    expect(few.kind === "joined" && few.gaps.map(({ content }) => content.range)).toEqual([
+    expect(few.kind === "joined" && few.gaps.map(({ range }) => range)).toEqual([
       { start: 0, end: 3 },
     ])
     expect(few.kind === "joined" && few.bytes.length).toBe(8)

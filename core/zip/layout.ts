@@ -6,7 +6,7 @@
  * Headers are written when asked for: an entry costs a few words, however long its name. Reads
  * nothing and opens nothing.
  */
-import type { ByteRange } from "../blob/blob-store.js"
+import type { BlobPart, ByteRange, Sent } from "../blob/blob-store.js"
 import { type Digest, digestOf, hasher, toDigest } from "../model/digest.js"
 import { deflateEnd, type Placed, placeTrees, type ZipFile, type ZipTree } from "./entry.js"
 import {
@@ -23,17 +23,11 @@ import {
 /** What is read of a content: its bytes as they are, or its stored form (see the blob port). */
 export interface ZipContent {
   readonly digest: Digest
-  readonly form: "raw" | "deflate"
+  readonly sent: Sent
   /** Bytes to be read. */
   readonly length: number
   /** Absent when the whole is read. */
   readonly range?: ByteRange
-}
-
-/** A place inside a segment that waits for content of exactly its length. */
-export interface ZipGap {
-  readonly bytes: Uint8Array
-  readonly content: ZipContent
 }
 
 /** A stretch of the archive up to the offset `end`: literals with gaps, or one large content. */
@@ -42,7 +36,8 @@ export type ZipSegment =
       readonly kind: "joined"
       readonly end: number
       readonly bytes: Uint8Array
-      readonly gaps: ReadonlyArray<ZipGap>
+      /** The places in `bytes` that wait for content. */
+      readonly gaps: ReadonlyArray<BlobPart>
     }
   | { readonly kind: "content"; readonly end: number; readonly content: ZipContent }
 
@@ -142,9 +137,9 @@ const unitAt = (starts: Float64Array, offset: number): number => {
 }
 
 const contentOf = ({ digest, source }: ZipFile, range: ByteRange, whole: number): ZipContent => {
-  const form = source.method === "deflate" ? "deflate" : "raw"
+  const sent = source.method === "deflate" ? "deflated" : "content"
   const length = range.end - range.start
-  return length === whole ? { digest, form, length } : { digest, form, length, range }
+  return length === whole ? { digest, sent, length } : { digest, sent, length, range }
 }
 
 const startOf = ({ starts }: Plan, unit: number): number => starts[unit] ?? 0
@@ -177,7 +172,7 @@ const joinedSegment = (plan: Plan, first: number, from: number, to: number): Zip
   const length = Math.min(joinedBytesMax, to - origin)
   const room = literal ? Math.max(length, startOf(plan, first + 1) - origin) : length
   const sheet = makeSheet(room)
-  const gaps: Array<ZipGap> = []
+  const gaps: Array<BlobPart> = []
   let unit = first
   let at = origin
   while (at < to) {
@@ -190,7 +185,7 @@ const joinedSegment = (plan: Plan, first: number, from: number, to: number): Zip
       if (stop > at) writeLiteral(plan, unit, sheet, at - origin)
     } else if (stop > at) {
       const content = contentOf(file, { start: at - start, end: stop - start }, behind - start)
-      gaps.push({ bytes: sheet.bytes.subarray(at - origin, stop - origin), content })
+      gaps.push({ ...content, into: sheet.bytes.subarray(at - origin, stop - origin) })
     }
     at = stop
     unit += 1

@@ -8,44 +8,26 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { ByteRange } from "../blob/blob-store.js"
+import type { BlobPart, ByteRange } from "../blob/blob-store.js"
 import type { Digest } from "../model/digest.js"
-import type { ZipContent, ZipGap, ZipLayout, ZipSegment } from "./layout.js"
+import type { ZipContent, ZipLayout, ZipSegment } from "./layout.js"
 
 /** The reading verbs of the blob port; one for files left in place has errors of its own. */
 export interface ContentOpener<E> {
   readonly read: (digest: Digest, range?: ByteRange) => Stream.Stream<Uint8Array, E>
   readonly readDeflated: (digest: Digest, range?: ByteRange) => Stream.Stream<Uint8Array, E>
+  readonly readInto: (parts: ReadonlyArray<BlobPart>) => Effect.Effect<void, E>
 }
 
-// Contents read side by side. Node reads files on four threads; a few more hide the latency of
-// handing them over.
-const openCountMax = 16
-
 const openContent = <E>(
-  { digest, form, range }: ZipContent,
+  { digest, sent, range }: ZipContent,
   opener: ContentOpener<E>,
 ): Stream.Stream<Uint8Array, E> =>
-  form === "raw" ? opener.read(digest, range) : opener.readDeflated(digest, range)
+  sent === "content" ? opener.read(digest, range) : opener.readDeflated(digest, range)
 
 // All that follows would lie at a wrong offset: what was sent must not pass for an archive.
 const lengthBroken = ({ digest, length }: ZipContent, given: "more" | "fewer"): Error =>
   new Error(`the content ${digest} gave ${given} than the ${length} bytes laid out for it`)
-
-const fillGap = <E>({ bytes, content }: ZipGap, opener: ContentOpener<E>): Effect.Effect<void, E> =>
-  Stream.runFold(
-    openContent(content, opener),
-    () => 0,
-    (filled, piece) => {
-      if (filled + piece.length > bytes.length) throw lengthBroken(content, "more")
-      bytes.set(piece, filled)
-      return filled + piece.length
-    },
-  ).pipe(
-    Effect.flatMap((filled) =>
-      filled < bytes.length ? Effect.die(lengthBroken(content, "fewer")) : Effect.void,
-    ),
-  )
 
 /** Passes a large content on as it comes. */
 const passOn = <E>(content: ZipContent, opener: ContentOpener<E>): Stream.Stream<Uint8Array, E> =>
@@ -67,10 +49,7 @@ const sendSegment = <E>(
   opener: ContentOpener<E>,
 ): Stream.Stream<Uint8Array, E> => {
   if (segment.kind === "content") return passOn(segment.content, opener)
-  const fill = Effect.forEach(segment.gaps, (gap) => fillGap(gap, opener), {
-    concurrency: openCountMax,
-    discard: true,
-  })
+  const fill = segment.gaps.length === 0 ? Effect.void : opener.readInto(segment.gaps)
   return Stream.fromEffect(Effect.as(fill, segment.bytes))
 }
 
