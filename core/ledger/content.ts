@@ -85,8 +85,8 @@ export const readManifests = Effect.fnUntraced(function* (
     try {
       for (const entry of parseManifest(bytes, below)) entries.push(entry)
     } catch (cause) {
-      const message = `the manifest ${digest} is damaged (${String(cause)}): restore it from a backup`
-      return yield* new BlobCorrupted({ message, digest })
+      const found = `the manifest ${digest} is damaged (${String(cause)})`
+      return yield* new BlobCorrupted({ message: `${found}: restore it from a backup`, digest })
     }
   }
   return entries
