@@ -24,6 +24,7 @@ import { type Finding, PackDamage } from "./damage.js"
 import { readDamage } from "./damage-file.js"
 import { DamageRecord, located } from "./damage-record.js"
 import { behind } from "./index-behind.js"
+import { lately } from "./index-lately.js"
 import { openIndex } from "./index-level.js"
 import { takeIn } from "./intake.js"
 import { beginDraft } from "./pack-draft.js"
@@ -69,7 +70,7 @@ const openStore = async (options: FilesystemOptions): Promise<Opened> => {
   const { directory, durable, quarantine, packBytesMax = packBytesMaxDefault } = options
   const packs = join(directory, "packs")
   await mkdir(packs, { recursive: true, mode: directoryMode })
-  const opened = await openIndex(join(directory, "index"))
+  const opened = lately(await openIndex(join(directory, "index")))
   const index = behind(opened)
   try {
     const damage = new PackDamage(await readDamage(directory))

@@ -16,6 +16,7 @@ import { type Finding, PackDamage } from "./damage.js"
 import { readDamage } from "./damage-file.js"
 import { located } from "./damage-record.js"
 import { readingOf } from "./filesystem.js"
+import { lately } from "./index-lately.js"
 import { type BlobIndex, openIndex } from "./index-level.js"
 import { openPackReader } from "./pack-reader.js"
 import { forgetMended } from "./pack-store.js"
@@ -57,7 +58,7 @@ const copyIndex = async ({ directory, temporary }: ReadingOptions): Promise<Blob
 /** Tells what it finds, and takes nothing on record. */
 const openOnce = async (options: ReadingOptions) => {
   const packs = join(options.directory, "packs")
-  const index = await copyIndex(options)
+  const index = lately(await copyIndex(options))
   try {
     const damage = new PackDamage(await readDamage(options.directory))
     const { findings } = await recover(packs, index, damage, "reader")

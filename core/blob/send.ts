@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { BlobCorrupted, BlobFailure } from "../errors.js"
-import { type Digest, fromDigest, hasher, toDigest } from "../model/digest.js"
+import { type Digest, digestOf, fromDigest, hasher, toDigest } from "../model/digest.js"
 import type { BlobBytes, BlobPart, ByteRange, Sent } from "./blob-store.js"
 import { rawBytes, storedBlocks } from "./deflate.js"
 import type { Frame } from "./pack.js"
@@ -49,13 +49,23 @@ interface WholeCheck {
 }
 
 const wholeCheck = ({ stat, count }: Recipe, sent: Sent): WholeCheck => {
-  // A raw chunk was hashed when it was loaded, and the only one is named like its blob.
-  if (sent === "content" && count === 1 && stat.raw)
-    return { see: () => undefined, passes: () => true }
-  const hash = hasher()
   const expected = sent === "content" ? stat.digest : stat.storedDigest
+  const hashed = (frame: Frame, bytes: Uint8Array): Uint8Array =>
+    sent === "content" ? bytes : fromDigest(frame.storedDigest)
+  // Most blobs are one chunk: hashed in one go, at two thirds of the cost of a running hash.
+  if (count === 1) {
+    // A raw chunk was hashed when it was loaded, and is named like its blob.
+    let isWhole = sent === "content" && stat.raw
+    return {
+      see: (frame, bytes) => {
+        isWhole ||= digestOf(hashed(frame, bytes)) === expected
+      },
+      passes: () => isWhole,
+    }
+  }
+  const hash = hasher()
   return {
-    see: (frame, bytes) => hash.update(sent === "content" ? bytes : fromDigest(frame.storedDigest)),
+    see: (frame, bytes) => hash.update(hashed(frame, bytes)),
     passes: () => toDigest(hash.bytes()) === expected,
   }
 }

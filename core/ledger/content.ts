@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { BlobPart, BlobStoreShape, ByteRange } from "../blob/blob-store.js"
+import type { BlobPart, BlobStat, BlobStoreShape, ByteRange } from "../blob/blob-store.js"
 import { BlobCorrupted, type Failure, InvalidInput, type Refusal } from "../errors.js"
 import { candidateCountMax, nameBytesMax } from "../limits.js"
 import type { FileInput } from "../materializer/materializer.js"
@@ -195,24 +195,39 @@ export interface ArchiveOf<Sent> {
   readonly stream: (range?: ByteRange) => Sent
 }
 
-const zipEntry = Effect.fnUntraced(function* (
-  blobs: BlobStoreShape,
-  { path, kind, digest, executable }: TreeEntry,
-  target: string | undefined,
-): Effect.fn.Return<ZipEntry, Failure> {
-  if (kind === "directory") return { path, kind }
-  if (kind === "symlink") return { path, kind, target: target ?? "" }
-  const stat = yield* blobs.stat(digest)
-  if (stat === undefined)
-    return yield* new BlobCorrupted({
-      message: `the content ${digest} of ${path} is not in the store: restore it from a backup`,
-      digest,
-    })
-  const { size, crc32, raw, deflatedSize, storedDigest } = stat
+const absent = (digest: Digest, path: string): BlobCorrupted =>
+  new BlobCorrupted({
+    message: `the content ${digest} of ${path} is not in the store: restore it from a backup`,
+    digest,
+  })
+
+const zipFile = (
+  { path, digest, executable }: TreeEntry,
+  { size, crc32, raw, deflatedSize, storedDigest }: BlobStat,
+): ZipFile => {
   const source: ZipFile["source"] = raw
     ? { method: "stored" }
     : { method: "deflate", deflatedSize, storedDigest }
-  return { path, kind, digest, size, crc32, source, ...(executable ? { executable } : {}) }
+  const mode = executable ? { executable } : {}
+  return { path, kind: "file", digest, size, crc32, source, ...mode }
+}
+
+const zipEntries = Effect.fnUntraced(function* (
+  blobs: BlobStoreShape,
+  tree: Tree,
+): Effect.fn.Return<ReadonlyArray<ZipEntry>, Failure> {
+  const entries: Array<ZipEntry> = []
+  for (const entry of tree) {
+    const { path, kind, digest, target = "" } = entry
+    if (kind === "directory") entries.push({ path, kind })
+    else if (kind === "symlink") entries.push({ path, kind, target })
+    else {
+      const stat = yield* blobs.stat(digest)
+      if (stat === undefined) return yield* absent(digest, path)
+      entries.push(zipFile(entry, stat))
+    }
+  }
+  return entries
 })
 
 const unsafeInFilename = /[^\p{L}\p{N}._-]+/gu
@@ -224,10 +239,7 @@ export const archiveOf = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ArchiveOf<Bytes>, Failure> {
   const blobs = blobsOf(engine.blobs, version)
   const tree = yield* treeOf(blobs, version)
-  const entries = yield* Effect.mapError(
-    Effect.forEach(tree, (entry) => zipEntry(blobs, entry, entry.target)),
-    named(version),
-  )
+  const entries = yield* Effect.mapError(zipEntries(blobs, tree), named(version))
   const layout = zipLayout([{ modified: version.createdAt.getTime(), entries }])
   const { size, etag } = layout
   const filename = `${version.name}-${version.version}`.replace(unsafeInFilename, "_")
