@@ -76,6 +76,7 @@ export type {
   SaveRequest,
   TagDefinition,
   WriteOptions,
+  ZipOptions,
 } from "./ledger/call-options.js"
 export type { Downloaded, DownloadOptions, Progress } from "./ledger/download.js"
 export type { OpenOptions } from "./ledger/local.js"

@@ -22,6 +22,7 @@ import type { Page } from "../query/page.js"
 import type { TagQuery } from "../query/tags.js"
 import type { VersionQuery } from "../query/versions.js"
 import type { TableKey, Tables, ViewOf } from "../view/draft.js"
+import type { ArchiveOf } from "./archive.js"
 import type {
   Abortable,
   DeleteOptions,
@@ -32,8 +33,8 @@ import type {
   TagDefinition,
   WholeCall,
   WriteOptions,
+  ZipOptions,
 } from "./call-options.js"
-import type { ArchiveOf } from "./content.js"
 import type { Downloaded, DownloadOptions } from "./download.js"
 import type { Trust } from "./trust.js"
 
@@ -119,11 +120,15 @@ export interface ReaderApi<D extends Door> {
   }
   /** One file, streamed; the path may be left out where the version has one file. */
   readonly open: (reference: Reference, path?: string, options?: FileOptions) => Many<D, Uint8Array>
-  readonly zip: (reference: Reference, options?: Abortable) => Run<D, Archive<D>>
+  /** Of several versions each is a folder, `name/version/`. */
+  readonly zip: (
+    references: Reference | ReadonlyArray<Reference>,
+    options?: ZipOptions,
+  ) => Run<D, Archive<D>>
   readonly download: (
-    reference: Reference,
+    references: Reference | ReadonlyArray<Reference>,
     path: string,
-    options?: DownloadOptions & Abortable,
+    options?: DownloadOptions & ZipOptions,
   ) => Run<D, Downloaded>
   /** The rows of a caller's own projection. */
   readonly view: <T extends Tables>(projection: ViewOf<T>) => View<D, T>

@@ -67,6 +67,13 @@ export interface DeleteOptions extends WriteOptions {
   readonly force?: boolean
 }
 
+export interface ZipOptions extends Abortable {
+  /** The folder that everything lies in. */
+  readonly prefix?: string
+  /** Paths of files, or of folders with all that is in them; default: everything. */
+  readonly only?: string | ReadonlyArray<string>
+}
+
 export interface FileOptions extends Abortable {
   /** Half-open, in bytes, clamped to the file. */
   readonly range?: ByteRange

@@ -1,5 +1,5 @@
 /**
- * Content on its way out: trees large and small, single files, archives that never change.
+ * Content on its way out: trees large and small, and single files.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -134,28 +134,5 @@ describe("one file of a version", () => {
         path: "path",
         message: expect.stringContaining("a, b/c"),
       })
-  })
-})
-
-describe("an archive", () => {
-  it("is the same bytes whatever was written later, and its name is safe everywhere", async () => {
-    const ledger = await opened()
-    const { id } = await ledger.save('a/b::"c"\\d', { x: 1 }, { version: "été 2" })
-    const before = await ledger.zip(id)
-    const first = await collect(before.stream())
-    await ledger.tag(id, "later")
-    await ledger.save('a/b::"c"\\d', { x: 2 })
-    const after = await ledger.zip(id)
-    expect({ ...after, stream: 0 }).toEqual({ ...before, stream: 0 })
-    expect((await collect(after.stream())).equals(first)).toBe(true)
-    expect(after.filename).toBe("a_b_c_d-été_2.zip")
-    expect(after.etag).toMatch(/^"[^"]+"$/)
-  })
-
-  it("has another tag for other content", async () => {
-    const ledger = await opened()
-    await ledger.saveAll([1, 2].map((value) => ({ name: "a", value })))
-    const etags = await Promise.all(["a@1", "a@2"].map(async (of) => (await ledger.zip(of)).etag))
-    expect(new Set(etags).size).toBe(2)
   })
 })

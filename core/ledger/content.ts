@@ -1,11 +1,11 @@
 /**
- * The content of a version on its way out: its tree, its files, its zip.
+ * The content of a version on its way out: its tree and its files.
  *
  * A small tree lies in the version, a large one in manifests, read as they are needed.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { BlobPart, BlobStat, BlobStoreShape, ByteRange } from "../blob/blob-store.js"
+import type { BlobPart, BlobStoreShape, ByteRange } from "../blob/blob-store.js"
 import { BlobCorrupted, type Failure, InvalidInput, type Refusal } from "../errors.js"
 import { candidateCountMax, nameBytesMax } from "../limits.js"
 import type { FileInput } from "../materializer/materializer.js"
@@ -19,16 +19,11 @@ import {
   type Tree,
   type TreeEntry,
 } from "../model/tree.js"
-import type { ZipEntry, ZipFile } from "../zip/entry.js"
-import { zipLayout } from "../zip/layout.js"
-import { zipStream } from "../zip/stream.js"
-import type { Engine } from "./engine.js"
-import { operations } from "./operations.js"
 
 export type Bytes = Stream.Stream<Uint8Array, Refusal | Failure>
 
 /** What damaged content is the content of: the blob store knows only its digest. */
-const named =
+export const named =
   ({ name, version }: ArtifactVersion) =>
   <E>(error: E): E | BlobCorrupted => {
     if (!(error instanceof BlobCorrupted) || error.version !== undefined) return error
@@ -131,7 +126,7 @@ const noFile = (version: ArtifactVersion, path: string, tree: Tree): InvalidInpu
 }
 
 /** Throws for what is no range. One that goes beyond the bytes is clamped where they are read. */
-const checkedRange = (range: ByteRange | undefined): ByteRange | undefined =>
+export const checkedRange = (range: ByteRange | undefined): ByteRange | undefined =>
   range === undefined
     ? undefined
     : readable("range", () => {
@@ -183,72 +178,3 @@ export const fileInput = (
     stream: (path) => Stream.toAsyncIterable(stream(path)),
   }
 }
-
-/** An archive as it will be sent: everything about it is known before a byte is read. */
-export interface ArchiveOf<Sent> {
-  /** Bytes. */
-  readonly size: number
-  /** Strong, in quotes (RFC 9110, 8.8.3). */
-  readonly etag: string
-  readonly filename: string
-  /** The bytes, or a half-open range of them. */
-  readonly stream: (range?: ByteRange) => Sent
-}
-
-const absent = (digest: Digest, path: string): BlobCorrupted =>
-  new BlobCorrupted({
-    message: `the content ${digest} of ${path} is not in the store: restore it from a backup`,
-    digest,
-  })
-
-const zipFile = (
-  { path, digest, executable }: TreeEntry,
-  { size, crc32, raw, deflatedSize, storedDigest }: BlobStat,
-): ZipFile => {
-  const source: ZipFile["source"] = raw
-    ? { method: "stored" }
-    : { method: "deflate", deflatedSize, storedDigest }
-  const mode = executable ? { executable } : {}
-  return { path, kind: "file", digest, size, crc32, source, ...mode }
-}
-
-const zipEntries = Effect.fnUntraced(function* (
-  blobs: BlobStoreShape,
-  tree: Tree,
-): Effect.fn.Return<ReadonlyArray<ZipEntry>, Failure> {
-  const entries: Array<ZipEntry> = []
-  for (const entry of tree) {
-    const { path, kind, digest, target = "" } = entry
-    if (kind === "directory") entries.push({ path, kind })
-    else if (kind === "symlink") entries.push({ path, kind, target })
-    else {
-      const stat = yield* blobs.stat(digest)
-      if (stat === undefined) return yield* absent(digest, path)
-      entries.push(zipFile(entry, stat))
-    }
-  }
-  return entries
-})
-
-const unsafeInFilename = /[^\p{L}\p{N}._-]+/gu
-
-/** The archive of a version. Its time is that of the save, so its bytes never change. */
-export const archiveOf = Effect.fnUntraced(function* (
-  engine: Pick<Engine, "blobs" | "isClosed">,
-  version: ArtifactVersion,
-): Effect.fn.Return<ArchiveOf<Bytes>, Failure> {
-  const blobs = blobsOf(engine.blobs, version)
-  const tree = yield* treeOf(blobs, version)
-  const entries = yield* Effect.mapError(zipEntries(blobs, tree), named(version))
-  const layout = zipLayout([{ modified: version.createdAt.getTime(), entries }])
-  const { size, etag } = layout
-  const filename = `${version.name}-${version.version}`.replace(unsafeInFilename, "_")
-  const archive = {
-    size,
-    etag,
-    filename: `${filename}.zip`,
-    stream: (range?: ByteRange) =>
-      Stream.suspend(() => zipStream(layout, blobs, checkedRange(range))),
-  }
-  return operations(archive, engine.isClosed)
-})

@@ -8,7 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { type Failure, FileFailure, InvalidInput, type Refusal, TargetExists } from "../errors.js"
 import { hasCode, storageReason } from "../model/cause.js"
-import type { ArchiveOf, Bytes } from "./content.js"
+import type { ArchiveOf } from "./archive.js"
+import type { Bytes } from "./content.js"
 
 export interface Progress {
   /** Bytes written, and bytes that there will be. */

@@ -6,9 +6,17 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { DaybookError, Failure, Refusal } from "../errors.js"
 import { published } from "../event/published.js"
-import { pageSizeDefault, pageSizeMax } from "../limits.js"
+import { compositeCountMax, pageSizeDefault, pageSizeMax } from "../limits.js"
 import type { ArtifactVersion } from "../model/artifact.js"
-import { checkOptions, flag, members, readable, refuse, tagName } from "../model/input.js"
+import {
+  checkCount,
+  checkOptions,
+  flag,
+  members,
+  readable,
+  refuse,
+  tagName,
+} from "../model/input.js"
 import type { Reference } from "../model/reference.js"
 import { tags } from "../projection/tags.js"
 import { queries } from "../query/all.js"
@@ -19,8 +27,9 @@ import { checkLimit, type Page } from "../query/page.js"
 import type { Moment } from "../query/query.js"
 import { copying, type TableKey, type Tables, type ViewOf } from "../view/draft.js"
 import type { ReaderApi, View } from "./api.js"
-import type { FileOptions, LoadOptions } from "./call-options.js"
-import { archiveOf, blobsOf, openFile } from "./content.js"
+import { archiveOf, parseZip, type ZipPlan } from "./archive.js"
+import type { FileOptions, LoadOptions, ZipOptions } from "./call-options.js"
+import { blobsOf, openFile } from "./content.js"
 import { checkTarget, type DownloadOptions, download } from "./download.js"
 import { type Engine, momentAt } from "./engine.js"
 import { checkAs, loadValue } from "./loading.js"
@@ -106,22 +115,48 @@ const projectionView = <T extends Tables>(now: Now, engine: Engine, of: ViewOf<T
 const optionKeys = {
   load: ["version", "as", "signal"],
   open: ["range", "signal"],
-  zip: ["signal"],
-  download: ["overwrite", "onProgress", "signal"],
+  zip: ["prefix", "only", "signal"],
+  download: ["overwrite", "onProgress", "prefix", "only", "signal"],
 } as const
 
-const checkDownload = (options: DownloadOptions): object => {
+const parseDownload = (options: DownloadOptions & ZipOptions): ZipPlan => {
   checkOptions(options, optionKeys.download)
   flag(options.overwrite, "options.overwrite")
   const { onProgress } = options
   if (onProgress !== undefined && typeof onProgress !== "function")
     refuse("options.onProgress", "is not a function")
-  return options
+  return parseZip(options)
 }
 
 /** The version a call is about. What `save` and the lists give is taken at its word, by id. */
 const versionOf = (now: Now, reference: Reference): Effect.Effect<ArtifactVersion, DaybookError> =>
   Effect.flatMap(now, (moment) => queries.getVersion(moment, reference))
+
+type References = Reference | ReadonlyArray<Reference>
+
+const isList = (references: References): references is ReadonlyArray<Reference> =>
+  readable("reference", () => Array.isArray(references))
+
+/** All as of one moment, each of them once. */
+const versionsOf = Effect.fnUntraced(function* (
+  now: Now,
+  references: References,
+): Effect.fn.Return<ReadonlyArray<ArtifactVersion>, DaybookError> {
+  if (!isList(references)) return [yield* versionOf(now, references)]
+  const list = yield* parsedInput(() => {
+    const given = readable("reference", () => Array.from(references))
+    if (given.length === 0) refuse("reference", "is an empty list: name a version")
+    checkCount("compositeCountMax", compositeCountMax, given.length)
+    return given
+  })
+  const moment = yield* now
+  const found = new Map<string, ArtifactVersion>()
+  for (const reference of list) {
+    const version = yield* queries.getVersion(moment, reference)
+    found.set(version.id, version)
+  }
+  return [...found.values()]
+})
 
 /** Reads that go on to the blobs. */
 const contentReads = (engine: Engine, now: Now) => ({
@@ -147,18 +182,21 @@ const contentReads = (engine: Engine, now: Now) => ({
         return openFile(blobsOf(engine.blobs, version), version, path, options.range)
       }),
     ),
-  zip: Effect.fn("Ledger.zip")(function* (reference: Reference, options: object = {}) {
-    yield* parsedInput(() => checkOptions(options, optionKeys.zip))
-    return yield* archiveOf(engine, yield* versionOf(now, reference))
+  zip: Effect.fn("Ledger.zip")(function* (references: References, options: ZipOptions = {}) {
+    const plan = yield* parsedInput(() => {
+      checkOptions(options, optionKeys.zip)
+      return parseZip(options)
+    })
+    return yield* archiveOf(engine, yield* versionsOf(now, references), plan)
   }),
   download: Effect.fn("Ledger.download")(function* (
-    reference: Reference,
+    references: References,
     path: string,
-    options: DownloadOptions = {},
+    options: DownloadOptions & ZipOptions = {},
   ) {
-    yield* parsedInput(() => checkDownload(options))
+    const plan = yield* parsedInput(() => parseDownload(options))
     const target = yield* checkTarget(path, options.overwrite === true)
-    const archive = yield* archiveOf(engine, yield* versionOf(now, reference))
+    const archive = yield* archiveOf(engine, yield* versionsOf(now, references), plan)
     return yield* download(archive, target, options)
   }),
 })

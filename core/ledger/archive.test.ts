@@ -1,0 +1,186 @@
+/**
+ * Archives: the same bytes for ever, of one version or several, of all files or some.
+ */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { strFromU8, unzipSync } from "fflate"
+import { describe, expect, it } from "vitest"
+import type { Materializer } from "../materializer/materializer.js"
+import type { Archive } from "./api.js"
+import { MemoryPlace, opened, temporary } from "./places.contract.js"
+import type { PromiseLedger } from "./promise.js"
+
+type Files = Readonly<Record<string, string>>
+
+const folder: Materializer<Files, undefined> = {
+  name: "folder",
+  revision: 1,
+  accepts: () => true,
+  save: (files, out) => {
+    for (const [path, text] of Object.entries(files)) out.write(path, text)
+  },
+  load: () => undefined,
+}
+
+const files: Files = { "a.txt": "a", "d/b.txt": "b", "d/e/c.txt": "c", "data.txt": "d" }
+
+const folders = async (): Promise<PromiseLedger> => {
+  const ledger = await opened({ memory: true, materializers: [folder] })
+  await ledger.save("tree", files)
+  await ledger.save("tree", { "a.txt": "newer" }, { version: "next" })
+  await ledger.save("some/other", { "x.txt": "x" })
+  return ledger
+}
+
+const collect = async (bytes: AsyncIterable<Uint8Array>): Promise<Buffer> => {
+  const pieces: Array<Uint8Array> = []
+  for await (const piece of bytes) pieces.push(piece)
+  return Buffer.concat(pieces)
+}
+
+/** What lies in an archive, as another program reads it. */
+const contents = async (archive: Archive<"promise">): Promise<Files> => {
+  const bytes = await collect(archive.stream())
+  expect(bytes).toHaveLength(archive.size)
+  const found = Object.entries(unzipSync(bytes))
+  return Object.fromEntries(found.map(([path, file]) => [path, strFromU8(file)]))
+}
+
+describe("an archive", () => {
+  it("is the same bytes whatever was written later, and its name is safe everywhere", async () => {
+    const ledger = await opened()
+    const { id } = await ledger.save('a/b::"c"\\d', { x: 1 }, { version: "été 2" })
+    const before = await ledger.zip(id)
+    const first = await collect(before.stream())
+    await ledger.tag(id, "later")
+    await ledger.save('a/b::"c"\\d', { x: 2 })
+    const after = await ledger.zip(id)
+    expect({ ...after, stream: 0 }).toEqual({ ...before, stream: 0 })
+    expect((await collect(after.stream())).equals(first)).toBe(true)
+    expect(after.filename).toBe("a_b_c_d-été_2.zip")
+    expect(after.etag).toMatch(/^"[^"]+"$/)
+  })
+
+  it("has another tag for other content", async () => {
+    const ledger = await opened()
+    await ledger.saveAll([1, 2].map((value) => ({ name: "a", value })))
+    const etags = await Promise.all(["a@1", "a@2"].map(async (of) => (await ledger.zip(of)).etag))
+    expect(new Set(etags).size).toBe(2)
+  })
+})
+
+describe("a part of a version", () => {
+  it("is files, and folders with all that is in them", async () => {
+    const ledger = await folders()
+    const of = async (only: string | ReadonlyArray<string>) =>
+      Object.keys(await contents(await ledger.zip("tree@1", { only })))
+    expect(await of("a.txt")).toEqual(["a.txt"])
+    expect(await of("d")).toEqual(["d/b.txt", "d/e/c.txt"])
+    expect(await of(["d/e/", "data.txt", "d/e/c.txt"])).toEqual(["d/e/c.txt", "data.txt"])
+  })
+
+  it("that is not there is refused with what there is", async () => {
+    const ledger = await folders()
+    for (const only of ["b.txt", "d/b", "dat", ["a.txt", "A.TXT"]])
+      await expect(ledger.zip("tree@1", { only })).rejects.toMatchObject({
+        _tag: "InvalidInput",
+        path: "options.only",
+        message: expect.stringContaining("tree@1 has a.txt, d/b.txt"),
+      })
+  })
+
+  it("and its folder are refused where they are no paths", async () => {
+    const ledger = await folders()
+    const at = (path: string) => ({ _tag: "InvalidInput", path })
+    for (const bad of ["", "/", "../up", "a\\b", "C:/x", 5, "p".repeat(2_000)]) {
+      const path = bad as string
+      await expect(ledger.zip("tree", { prefix: path })).rejects.toMatchObject(at("options.prefix"))
+      const only = [path]
+      await expect(ledger.zip("tree", { only })).rejects.toMatchObject(at("options.only[0]"))
+    }
+    for (const bad of [[], 5, {}])
+      await expect(ledger.zip("tree", { only: bad as never })).rejects.toMatchObject(
+        at("options.only"),
+      )
+  })
+})
+
+describe("below a folder", () => {
+  it("lies everything, of one version and of several", async () => {
+    const ledger = await folders()
+    const one = await ledger.zip("tree@next", { prefix: "export/2026/" })
+    expect(await contents(one)).toEqual({ "export/2026/a.txt": "newer" })
+    const both = await ledger.zip(["tree@next", "some/other"], { prefix: "export" })
+    expect(await contents(both)).toEqual({
+      "export/some/other/1/x.txt": "x",
+      "export/tree/next/a.txt": "newer",
+    })
+  })
+})
+
+describe("several versions", () => {
+  it("are folders of one archive, each once, as of one moment", async () => {
+    const ledger = await folders()
+    const archive = await ledger.zip(["tree@1", "some/other", "tree@latest", "tree@1"])
+    expect(await contents(archive)).toEqual({
+      ...Object.fromEntries(Object.entries(files).map(([path, text]) => [`tree/1/${path}`, text])),
+      "some/other/1/x.txt": "x",
+      "tree/next/a.txt": "newer",
+    })
+    expect(archive.filename).toBe("tree-1-and-2-more.zip")
+    const turned = await ledger.zip(["some/other", "tree@next", "tree@1"])
+    expect(turned.etag).toBe(archive.etag)
+    expect((await ledger.zip(["tree@1", "some/other"])).etag).not.toBe(archive.etag)
+    expect(await contents(await ledger.asOf(2).zip(["tree"]))).toEqual(files)
+  })
+
+  it("are chosen from together", async () => {
+    const ledger = await folders()
+    const some = await ledger.zip(["tree@1", "some/other"], { only: ["d/e", "x.txt"] })
+    expect(await contents(some)).toEqual({ "some/other/1/x.txt": "x", "tree/1/d/e/c.txt": "c" })
+  })
+
+  it("are written to a file as they are sent", async () => {
+    const ledger = await folders()
+    const path = join(temporary(), "both.zip")
+    const { size } = await ledger.download(["tree", "some/other"], path, { prefix: "p" })
+    const sent = await collect((await ledger.zip(["tree", "some/other"], { prefix: "p" })).stream())
+    expect(size).toBe(sent.length)
+    expect(readFileSync(path).equals(sent)).toBe(true)
+  })
+
+  it("that are none, too many, or cannot be folders are refused", async () => {
+    const ledger = await folders()
+    await ledger.save("..", { "x.txt": "x" })
+    const invalid = { _tag: "InvalidInput", path: "reference" }
+    await expect(ledger.zip([])).rejects.toMatchObject(invalid)
+    await expect(ledger.zip(["tree", ".."])).rejects.toMatchObject(invalid)
+    expect(await contents(await ledger.zip(".."))).toEqual({ "x.txt": "x" })
+    await expect(ledger.zip(Array(1_001).fill("tree"))).rejects.toMatchObject({
+      _tag: "LimitExceeded",
+    })
+    await expect(ledger.zip(["tree", "nothing"])).rejects.toMatchObject({ _tag: "ArtifactMissing" })
+  })
+
+  it("are named by the one whose content is damaged", async () => {
+    const place = new MemoryPlace(0)
+    await place.use(
+      Effect.fnUntraced(function* (ledger) {
+        yield* ledger.save("whole", "whole")
+        const { content } = yield* ledger.save("hurt", "hurt")
+        const archive = yield* ledger.zip(["whole", "hurt"])
+        const digest = content.entries?.[0]?.digest
+        for (const key of place.blobs.chunks.keys())
+          if (key === digest) place.blobs.chunks.delete(key)
+        const failing = Stream.runDrain(archive.stream())
+        expect(yield* Effect.flip(failing)).toMatchObject({
+          digest,
+          artifact: "hurt",
+          version: "1",
+        })
+      }),
+    )
+  })
+})

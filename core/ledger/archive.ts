@@ -1,0 +1,195 @@
+/**
+ * Archives: the files of one version, or of several as folders, as a zip that is known before a
+ * byte of it is read.
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { BlobStat, BlobStoreShape, ByteRange } from "../blob/blob-store.js"
+import { BlobCorrupted, type Failure, InvalidInput, type Refusal } from "../errors.js"
+import { candidateCountMax, compositeCountMax, pathBytesMax } from "../limits.js"
+import type { ArtifactVersion } from "../model/artifact.js"
+import type { Digest } from "../model/digest.js"
+import { checkCount, refuse, text } from "../model/input.js"
+import { isRelativePath, pathProblem, type RelativePath } from "../model/path.js"
+import type { Tree, TreeEntry } from "../model/tree.js"
+import type { ZipEntry, ZipFile, ZipTree } from "../zip/entry.js"
+import { zipLayout } from "../zip/layout.js"
+import { zipStream } from "../zip/stream.js"
+import type { ZipOptions } from "./call-options.js"
+import { type Bytes, blobsOf, checkedRange, named, treeOf } from "./content.js"
+import type { Engine } from "./engine.js"
+import { operations } from "./operations.js"
+
+/** An archive as it will be sent: everything about it is known before a byte is read. */
+export interface ArchiveOf<Sent> {
+  /** Bytes. */
+  readonly size: number
+  /** Strong, in quotes (RFC 9110, 8.8.3). */
+  readonly etag: string
+  readonly filename: string
+  /** The bytes, or a half-open range of them. */
+  readonly stream: (range?: ByteRange) => Sent
+}
+
+/** What of the versions is sent, and below which folder. */
+export interface ZipPlan {
+  readonly prefix: RelativePath | undefined
+  /** Paths of files or folders; undefined for everything. */
+  readonly only: ReadonlyArray<RelativePath> | undefined
+}
+
+const relative = (value: unknown, at: string): RelativePath => {
+  const given = text(value, at, pathBytesMax)
+  // A folder may be written as one.
+  const path = given.endsWith("/") ? given.slice(0, -1) : given
+  return isRelativePath(path) ? path : refuse(at, pathProblem(path) ?? "is no path")
+}
+
+/** Throws `InvalidInput` for what is no folder or no path. */
+export const parseZip = ({ prefix, only }: ZipOptions): ZipPlan => {
+  const paths: ReadonlyArray<unknown> = typeof only === "string" ? [only] : (only ?? [])
+  if (only !== undefined && (!Array.isArray(paths) || paths.length === 0))
+    refuse("options.only", "is neither a path nor a list of paths")
+  checkCount("compositeCountMax", compositeCountMax, paths.length)
+  return {
+    prefix: prefix === undefined ? undefined : relative(prefix, "options.prefix"),
+    only:
+      only === undefined
+        ? undefined
+        : Array.from(paths, (path, at) => relative(path, `options.only[${at}]`)),
+  }
+}
+
+/** One version in an archive. */
+interface Part {
+  readonly version: ArtifactVersion
+  readonly tree: Tree
+}
+
+const holds = (only: RelativePath, path: RelativePath): boolean =>
+  path === only || path.startsWith(`${only}/`)
+
+const noPath = (path: RelativePath, parts: ReadonlyArray<Part>): InvalidInput => {
+  const [{ version, tree } = { version: undefined, tree: [] }] = parts
+  const some = tree.slice(0, candidateCountMax).map((entry) => entry.path)
+  const where = `${version?.name}@${version?.version}`
+  return new InvalidInput({
+    message: `options.only names ${path}, which no version has: ${where} has ${some.join(", ")}`,
+    path: "options.only",
+  })
+}
+
+/** Refuses a path that nothing lies at, rather than to send an archive that lacks it. */
+const chosen = (
+  parts: ReadonlyArray<Part>,
+  only: ZipPlan["only"],
+): ReadonlyArray<Part> | InvalidInput => {
+  if (only === undefined) return parts
+  for (const wanted of only)
+    if (!parts.some(({ tree }) => tree.some(({ path }) => holds(wanted, path))))
+      return noPath(wanted, parts)
+  return parts.map(({ version, tree }) => ({
+    version,
+    tree: tree.filter(({ path }) => only.some((wanted) => holds(wanted, path))),
+  }))
+}
+
+const absent = (digest: Digest, path: string): BlobCorrupted =>
+  new BlobCorrupted({
+    message: `the content ${digest} of ${path} is not in the store: restore it from a backup`,
+    digest,
+  })
+
+const zipFile = (
+  { path, digest, executable }: TreeEntry,
+  { size, crc32, raw, deflatedSize, storedDigest }: BlobStat,
+): ZipFile => {
+  const source: ZipFile["source"] = raw
+    ? { method: "stored" }
+    : { method: "deflate", deflatedSize, storedDigest }
+  const mode = executable ? { executable } : {}
+  return { path, kind: "file", digest, size, crc32, source, ...mode }
+}
+
+const zipEntries = Effect.fnUntraced(function* (
+  blobs: BlobStoreShape,
+  tree: Tree,
+): Effect.fn.Return<ReadonlyArray<ZipEntry>, Failure> {
+  const entries: Array<ZipEntry> = []
+  for (const entry of tree) {
+    const { path, kind, digest, target = "" } = entry
+    if (kind === "directory") entries.push({ path, kind })
+    else if (kind === "symlink") entries.push({ path, kind, target })
+    else {
+      const stat = yield* blobs.stat(digest)
+      if (stat === undefined) return yield* absent(digest, path)
+      entries.push(zipFile(entry, stat))
+    }
+  }
+  return entries
+})
+
+/** The folder of a version among several. Throws where its name cannot be one. */
+const folderOf = ({ name, version }: ArtifactVersion): RelativePath => {
+  const folder = `${name}/${version}`
+  const problem = pathProblem(folder)
+  if (isRelativePath(folder)) return folder
+  return refuse("reference", `names ${name}, and a folder ${folder} ${problem}: zip it by itself`)
+}
+
+const below = (...folders: ReadonlyArray<RelativePath | undefined>) => {
+  const path = folders.filter((folder) => folder !== undefined).join("/")
+  return path === "" ? {} : { prefix: path as RelativePath }
+}
+
+const unsafeInFilename = /[^\p{L}\p{N}._-]+/gu
+
+const filenameOf = (versions: ReadonlyArray<ArtifactVersion>): string => {
+  const [first, ...others] = versions.map(({ name, version }) => `${name}-${version}`)
+  const more = others.length === 0 ? "" : `-and-${others.length}-more`
+  return `${`${first}${more}`.replace(unsafeInFilename, "_")}.zip`
+}
+
+/** What is damaged in an archive is named with the first of its versions that has it. */
+const namedIn =
+  (parts: ReadonlyArray<Part>) =>
+  <E>(error: E): E | BlobCorrupted => {
+    if (!(error instanceof BlobCorrupted)) return error
+    const part = parts.find(({ tree }) => tree.some(({ digest }) => digest === error.digest))
+    return part === undefined ? error : named(part.version)(error)
+  }
+
+/**
+ * The archive of these versions: of one as it is, of several as folders `name/version/`. The time
+ * of its entries is that of their saves, so its bytes never change.
+ */
+export const archiveOf = Effect.fnUntraced(function* (
+  engine: Pick<Engine, "blobs" | "isClosed">,
+  versions: ReadonlyArray<ArtifactVersion>,
+  { prefix, only }: ZipPlan,
+): Effect.fn.Return<ArchiveOf<Bytes>, Failure | Refusal> {
+  const all: Array<Part> = []
+  for (const version of versions)
+    all.push({ version, tree: yield* treeOf(blobsOf(engine.blobs, version), version) })
+  const parts = chosen(all, only)
+  if (parts instanceof InvalidInput) return yield* parts
+  const name = namedIn(parts)
+  const trees: Array<ZipTree> = []
+  for (const { version, tree } of parts) {
+    const folder = parts.length > 1 ? folderOf(version) : undefined
+    const entries = yield* Effect.mapError(zipEntries(engine.blobs, tree), name)
+    trees.push({ ...below(prefix, folder), modified: version.createdAt.getTime(), entries })
+  }
+  const layout = zipLayout(trees)
+  const { read, readDeflated, readInto } = engine.blobs
+  const opener = { read, readDeflated, readInto }
+  const { size, etag } = layout
+  const archive = {
+    size,
+    etag,
+    filename: filenameOf(versions),
+    stream: (range?: ByteRange) =>
+      Stream.suspend(() => Stream.mapError(zipStream(layout, opener, checkedRange(range)), name)),
+  }
+  return operations(archive, engine.isClosed)
+})
