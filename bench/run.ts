@@ -13,6 +13,7 @@ import { parseArgs } from "node:util"
 import { type Measured, measure } from "./measure.js"
 import { reads } from "./read.bench.js"
 import { writes } from "./write.bench.js"
+import { zips } from "./zip.bench.js"
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -26,7 +27,7 @@ const { values, positionals } = parseArgs({
 })
 
 const effort = { rounds: Number(values.rounds), milliseconds: Number(values.milliseconds) }
-const comparisons = { ...writes, ...reads }
+const comparisons = { ...writes, ...reads, ...zips }
 const unknown = positionals.filter((name) => !Object.hasOwn(comparisons, name))
 if (unknown.length > 0)
   throw new Error(`no ${unknown.join(", ")}; there is ${Object.keys(comparisons).join(", ")}`)
