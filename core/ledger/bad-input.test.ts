@@ -160,8 +160,15 @@ describe.each(Object.entries(badReferences))("a reference that is %s", (_, [refe
       load: [expected, call("load", bad)],
       "load with a label": [labelled, call("load", bad, { version: 1 })],
       open: [expected, call("open", bad)],
-      zip: [expected, call("zip", bad)],
-      download: [expected, call("download", bad, file)],
+      // Archives are of one version or of a list.
+      ...(Array.isArray(bad)
+        ? {}
+        : {
+            zip: [expected, call("zip", bad)],
+            download: [expected, call("download", bad, file)],
+          }),
+      "zip of several": [expected, call("zip", ["a", bad])],
+      "download of several": [expected, call("download", ["a", bad], file)],
       tag: [expected, call("tag", bad, "t")],
       untag: [expected, call("untag", bad, "t")],
       logMetadata: [expected, call("logMetadata", bad, { n: 1 })],
