@@ -8,7 +8,7 @@
 import { chunkBytesAverage, chunkBytesMax, chunkBytesMin } from "../limits.js"
 import { sha256 } from "../model/digest.js"
 import type { Chunking } from "./blob-store.js"
-import { frameChunkBytesMax } from "./pack.js"
+import { frameChunkBytesMax } from "./frame.js"
 
 /** What a new ledger cuts with. An old one keeps what its identity says. */
 export const defaultChunking: Chunking = {

@@ -21,8 +21,8 @@ import { digestOf } from "../model/digest.js"
 import type { BlobStoreShape } from "./blob-store.js"
 import { removeBlobs } from "./compact.js"
 import type { Finding } from "./damage.js"
+import { encodeFrame, frameHeaderBytes } from "./frame.js"
 import { rowOfRecipe } from "./index-row.js"
-import { encodeFrame, frameHeaderBytes } from "./pack.js"
 import {
   diskError,
   dropIndex,

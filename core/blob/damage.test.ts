@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import { damagedContentCountMax } from "../limits.js"
 import { digestOf } from "../model/digest.js"
 import { type Finding, PackDamage, stretchOf, wording } from "./damage.js"
-import { frameHeaderBytes } from "./pack.js"
+import { frameHeaderBytes } from "./frame.js"
 
 const digest = (name: number) => digestOf(Buffer.from(String(name)))
 

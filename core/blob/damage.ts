@@ -5,8 +5,8 @@
  */
 import { damagedContentCountMax } from "../limits.js"
 import type { Digest } from "../model/digest.js"
+import { frameHeaderBytes } from "./frame.js"
 import type { Place } from "./index-row.js"
-import { frameHeaderBytes } from "./pack.js"
 import { packName } from "./pack-files.js"
 
 /** Bytes of a pack, half-open. */

@@ -134,8 +134,8 @@ export const readingOf = (
   const find = (digest: Digest) => findRecipe(source, digest)
   return {
     stat: (digest) => Effect.map(findRow(source, digest), (row) => row?.stat),
-    read: (digest, range) => sendBlob(find(digest), "content", range, load),
-    readDeflated: (digest, range) => sendBlob(find(digest), "deflated", range, load),
+    read: (digest, range) => sendBlob(find, digest, "content", range, load),
+    readDeflated: (digest, range) => sendBlob(find, digest, "deflated", range, load),
     readInto: (parts) => fillParts(find, parts, load),
     list: () =>
       Stream.flattenIterable(Stream.fromAsyncIterable(statPages(source), storageError("list"))),

@@ -7,6 +7,7 @@
  * was lost before others shows by the numbers of batches (`index-numbers.ts`). Opens no pack.
  */
 import type { Digest } from "../model/digest.js"
+import type { FrameKind } from "./frame.js"
 import { type BytesRange, IndexDatabase } from "./index-database.js"
 import { baseKey, IndexNumbers, numberRange, type Operation } from "./index-numbers.js"
 import {
@@ -29,7 +30,6 @@ import {
   samePlace,
 } from "./index-row.js"
 import { IndexTrust } from "./index-trust.js"
-import type { FrameKind } from "./pack.js"
 
 /** A row with the role it has: the first frame of its digest, or a further copy. */
 export interface RoleRow {

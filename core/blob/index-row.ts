@@ -8,7 +8,7 @@
 import { crc32 } from "node:zlib"
 import { type Digest, toDigest, writeDigest } from "../model/digest.js"
 import type { BlobStat } from "./blob-store.js"
-import type { FrameKind } from "./pack.js"
+import type { FrameKind } from "./frame.js"
 import { entryBytes, type Recipe } from "./recipe.js"
 
 /** Where a frame lies. */

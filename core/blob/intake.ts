@@ -13,7 +13,7 @@ import { type Digest, digestOf, hasher, toDigest } from "../model/digest.js"
 import type { BlobStat } from "./blob-store.js"
 import type { Cuts } from "./chunk.js"
 import { type StoredForm, storedForm, storedFormNow } from "./deflate.js"
-import type { Frame } from "./pack.js"
+import type { Frame } from "./frame.js"
 import { type Recipe, type RecipeDraft, recipeDraft } from "./recipe.js"
 
 /** What is known of a chunk that is stored already. */

@@ -9,13 +9,13 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import { type BlobCorrupted, BlobFailure } from "../errors.js"
+import { BlobFailure } from "../errors.js"
 import { memoryBytesMaxDefault } from "../limits.js"
 import { type Digest, digestOf } from "../model/digest.js"
 import { type BlobBytes, BlobStore, type BlobStoreShape, type Sent } from "./blob-store.js"
 import { defaultChunking, fastcdc } from "./chunk.js"
+import type { Frame } from "./frame.js"
 import { type BlobDraft, takeIn } from "./intake.js"
-import type { Frame } from "./pack.js"
 import { chunksOf, type Recipe } from "./recipe.js"
 import { absent, corrupted } from "./rules.js"
 import { fillParts, type LoadChunks, sendBlob } from "./send.js"
@@ -147,16 +147,16 @@ const make = (options: MemoryBlobOptions): BlobStoreShape => {
       Stream.concat(Stream.fromEffectDrain(failAt(operation, "after"))),
     )
 
-  const find = (digest: Digest): Effect.Effect<Recipe, BlobCorrupted> =>
-    Effect.suspend(() => {
-      const recipe = recipes.get(digest)
-      return recipe === undefined ? Effect.fail(absent(digest)) : Effect.succeed(recipe)
-    })
+  const find = (digest: Digest): Recipe => {
+    const recipe = recipes.get(digest)
+    if (recipe === undefined) throw absent(digest)
+    return recipe
+  }
 
   const send =
     (sent: Sent): BlobStoreShape["read"] =>
     (digest, range): BlobBytes =>
-      guardedStream("read", sendBlob(find(digest), sent, range, load))
+      guardedStream("read", sendBlob(find, digest, sent, range, load))
 
   return {
     put: (source) =>

@@ -8,8 +8,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { Digest } from "../model/digest.js"
 import { removeBlobs } from "./compact.js"
 import { stretchOf } from "./damage.js"
+import type { Frame } from "./frame.js"
 import type { BlobDraft } from "./intake.js"
-import type { Frame } from "./pack.js"
 import { beginDraft } from "./pack-draft.js"
 import { findRecipe, loadChunks, type PackStore } from "./pack-store.js"
 import { frameOf, openParts, recipeOf, temporaryDirectory, wantedOf } from "./packs.contract.js"
@@ -42,7 +42,7 @@ const putFrames = async (...frames: ReadonlyArray<Frame>): Promise<Digest> => {
 }
 
 const load = async (digest: Digest): Promise<ReadonlyArray<Digest>> => {
-  const recipe = await run(findRecipe(store, digest))
+  const recipe = await findRecipe(store, digest)
   const frames = await loadChunks(store)(wantedOf(recipe))
   return frames.map((frame) => frame.digest)
 }

@@ -3,8 +3,9 @@
  */
 import { appendFileSync, truncateSync, writeFileSync } from "node:fs"
 import { afterEach, describe, expect, it, vi } from "vitest"
+import { encodeFrame, type Frame, frameHeaderBytes } from "./frame.js"
 import type { Place } from "./index-row.js"
-import { encodeFrame, type Frame, frameHeaderBytes, packHeader, packHeaderBytes } from "./pack.js"
+import { packHeader, packHeaderBytes } from "./pack.js"
 import { packPath } from "./pack-files.js"
 import { openPackReader } from "./pack-reader.js"
 import { diskError, fileHandles, frameOf, openFiles, temporaryDirectory } from "./packs.contract.js"

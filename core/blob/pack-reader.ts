@@ -7,9 +7,9 @@
  */
 import { type FileHandle, open } from "node:fs/promises"
 import { hasCode } from "../model/cause.js"
-import { digestOf } from "../model/digest.js"
+import { type Digest, digestOf } from "../model/digest.js"
+import { type Frame, frameHeaderBytes, LoadedFrame, readFrameHeader } from "./frame.js"
 import type { Place } from "./index-row.js"
-import { type Frame, frameHeaderBytes, readFrameHeader } from "./pack.js"
 import { packPath, readAt } from "./pack-files.js"
 import { stopped } from "./rules.js"
 
@@ -37,9 +37,15 @@ interface OpenPack {
   window: Window | undefined
 }
 
+/** Where a frame is looked for. */
+export interface Sought extends Place {
+  /** Of its bytes, where that is known: spares the one in its header to be made into text. */
+  readonly storedDigest?: Digest
+}
+
 export interface PackReader {
   /** The frames at these places, in order; undefined for one that is damaged or not there. */
-  readonly frames: (places: ReadonlyArray<Place>) => Promise<ReadonlyArray<Frame | undefined>>
+  readonly frames: (places: ReadonlyArray<Sought>) => Promise<ReadonlyArray<Frame | undefined>>
   /** Closes a pack that is no longer there, once its reads are done. */
   readonly drop: (pack: number) => Promise<void>
   readonly close: () => Promise<void>
@@ -86,11 +92,13 @@ const readThrough = async (opened: OpenPack, offset: number, length: number) => 
   return part(await bytes, 0, length)
 }
 
-const frameAt = (bytes: Uint8Array, place: Place): Frame | undefined => {
+const frameAt = (bytes: Uint8Array, place: Sought): Frame | undefined => {
   const header = readFrameHeader(bytes)
   if (header === undefined || header.storedSize !== place.storedSize) return undefined
   const stored = bytes.subarray(frameHeaderBytes, frameHeaderBytes + header.storedSize)
-  return digestOf(stored) === header.storedDigest ? { ...header, stored } : undefined
+  const digest = digestOf(stored)
+  const isWhole = digest === place.storedDigest || digest === header.storedDigest
+  return isWhole ? new LoadedFrame(header, digest, stored) : undefined
 }
 
 const endOf = (place: Place): number => place.offset + frameHeaderBytes + place.storedSize
@@ -98,9 +106,9 @@ const endOf = (place: Place): number => place.offset + frameHeaderBytes + place.
 const byPlace = (a: Place, b: Place): number => a.pack - b.pack || a.offset - b.offset
 
 /** The places in the order in which they lie, and in runs that are read at once. */
-const runsOf = (places: ReadonlyArray<Place>): ReadonlyArray<ReadonlyArray<Place>> => {
-  const runs: Array<Array<Place>> = []
-  let run: Array<Place> = []
+const runsOf = (places: ReadonlyArray<Sought>): ReadonlyArray<ReadonlyArray<Sought>> => {
+  const runs: Array<Array<Sought>> = []
+  let run: Array<Sought> = []
   for (const place of [...places].sort(byPlace)) {
     const [first] = run
     const last = run.at(-1)
@@ -142,7 +150,7 @@ export const openPackReader = (directory: string): PackReader => {
     return opened
   }
 
-  const readRun = async (run: ReadonlyArray<Place>, found: Map<Place, Frame | undefined>) => {
+  const readRun = async (run: ReadonlyArray<Sought>, found: Map<Sought, Frame | undefined>) => {
     const [first] = run
     const last = run.at(-1)
     if (first === undefined || last === undefined) return
@@ -162,8 +170,8 @@ export const openPackReader = (directory: string): PackReader => {
     }
   }
 
-  const readRuns = async (places: ReadonlyArray<Place>) => {
-    const found = new Map<Place, Frame | undefined>()
+  const readRuns = async (places: ReadonlyArray<Sought>) => {
+    const found = new Map<Sought, Frame | undefined>()
     for (const run of runsOf(places)) await readRun(run, found)
     return places.map((place) => found.get(place))
   }

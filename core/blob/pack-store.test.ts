@@ -20,8 +20,8 @@ import { BlobCorrupted } from "../errors.js"
 import { digestOf } from "../model/digest.js"
 import type { BlobStoreShape } from "./blob-store.js"
 import type { Finding } from "./damage.js"
+import { encodeFrame, type Frame, frameHeaderBytes } from "./frame.js"
 import { rowOfRecipe } from "./index-row.js"
-import { encodeFrame, type Frame, frameHeaderBytes } from "./pack.js"
 import { findRecipe, loadChunks } from "./pack-store.js"
 import type { Handed, Unplaced } from "./pack-writer.js"
 import {
@@ -408,8 +408,10 @@ describe("the index", () => {
     const frame = recipeFrame(recipeOf(frames.reverse()))
     const row = { ...rowOfRecipe(recipe), storedSize: frame.storedSize }
     await store.writer.append([handed(row, frame)], [], true)
-    const failure = await Effect.runPromise(Effect.flip(findRecipe(store, stat.digest)))
-    expect(failure).toMatchObject({ _tag: "BlobCorrupted", digest: stat.digest })
+    await expect(findRecipe(store, stat.digest)).rejects.toMatchObject({
+      _tag: "BlobCorrupted",
+      digest: stat.digest,
+    })
     await store.close()
   })
 })

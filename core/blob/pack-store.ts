@@ -11,13 +11,13 @@ import type { Digest } from "../model/digest.js"
 import type { BlobStat } from "./blob-store.js"
 import { type Finding, type PackDamage, type Stretch, stretchOf, wording } from "./damage.js"
 import type { DamageRecord } from "./damage-record.js"
+import type { Frame, FrameKind } from "./frame.js"
 import type { BlobIndex } from "./index-level.js"
 import { type BlobRow, type ChunkRow, type Place, type Row, samePlace } from "./index-row.js"
-import type { Frame, FrameKind } from "./pack.js"
 import type { PackReader } from "./pack-reader.js"
 import type { PackWriter } from "./pack-writer.js"
 import { chunksOf, type Recipe, type RecipeChunk, readRecipe } from "./recipe.js"
-import { absent, blobFailure, corrupted, storageError } from "./rules.js"
+import { absent, corrupted, storageError } from "./rules.js"
 import type { LoadChunks } from "./send.js"
 
 /** What it takes to read. */
@@ -44,17 +44,23 @@ type Failure = BlobFailure | BlobCorrupted
 export const damagedRow = (digest: Digest): BlobCorrupted =>
   corrupted(digest, "has a damaged row in the index", "remove the index, opening makes it anew")
 
+/** What the index says of a blob. Throws an error of the port. */
+const rowIn = ({ index }: PackSource, digest: Digest): BlobRow | undefined => {
+  const row = index.blob(digest)
+  if (row === "damaged") throw damagedRow(digest)
+  return row
+}
+
 /** What the index says of a blob. */
 export const findRow = (
-  { index }: PackSource,
+  source: PackSource,
   digest: Digest,
 ): Effect.Effect<BlobRow | undefined, Failure> =>
   Effect.suspend((): Effect.Effect<BlobRow | undefined, Failure> => {
     try {
-      const row = index.blob(digest)
-      return row === "damaged" ? Effect.fail(damagedRow(digest)) : Effect.succeed(row)
+      return Effect.succeed(rowIn(source, digest))
     } catch (cause) {
-      return Effect.fail(blobFailure("read", cause))
+      return Effect.fail(storageError("read")(cause))
     }
   })
 
@@ -132,7 +138,6 @@ const pageCount = 1_000
 
 const isOf = (chunk: RecipeChunk, frame: Frame | undefined): frame is Frame =>
   frame?.kind === "chunk" &&
-  frame.digest === chunk.digest &&
   frame.size === chunk.size &&
   frame.storedSize === chunk.storedSize &&
   frame.storedDigest === chunk.storedDigest
@@ -181,18 +186,16 @@ export const loadRecipe = async (store: PackSource, { digest, stat }: BlobRow): 
 }
 
 /** The recipe in a row, where there is room for it. */
-export const recipeInRow = ({ stat, count, entries }: BlobRow): Recipe | undefined =>
-  entries === undefined ? undefined : { stat, count, entries }
+export const recipeInRow = (row: BlobRow): Recipe | undefined => (hasEntries(row) ? row : undefined)
 
-/** The recipe of a blob that must be there. */
-export const findRecipe = (store: PackSource, digest: Digest): Effect.Effect<Recipe, Failure> =>
-  Effect.flatMap(findRow(store, digest), (row): Effect.Effect<Recipe, Failure> => {
-    if (row === undefined) return Effect.fail(absent(digest, store.damage.of(digest)))
-    const recipe = recipeInRow(row)
-    return recipe === undefined
-      ? Effect.tryPromise({ try: () => loadRecipe(store, row), catch: storageError("read") })
-      : Effect.succeed(recipe)
-  })
+const hasEntries = (row: BlobRow): row is BlobRow & Recipe => row.entries !== undefined
+
+/** The recipe of a blob that must be there; a promise of a long one. Throws as `loadRecipe`. */
+export const findRecipe = (store: PackSource, digest: Digest): Recipe | Promise<Recipe> => {
+  const row = rowIn(store, digest)
+  if (row === undefined) throw absent(digest, store.damage.of(digest))
+  return recipeInRow(row) ?? loadRecipe(store, row)
+}
 
 /** Whether a frame of these bytes is there and not known to be damaged. */
 export const believedChunk = (

@@ -10,7 +10,8 @@ import { afterEach, describe, expect, it, vi } from "vitest"
 import { BlobFailure } from "../errors.js"
 import { digestOf } from "../model/digest.js"
 import type { BlobStoreShape } from "./blob-store.js"
-import { encodeFrame, packHeaderBytes } from "./pack.js"
+import { encodeFrame } from "./frame.js"
+import { packHeaderBytes } from "./pack.js"
 import type { Claim, Handed } from "./pack-writer.js"
 import {
   diskError,

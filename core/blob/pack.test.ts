@@ -6,33 +6,17 @@ import { randomFillSync } from "node:crypto"
 import { crc32 } from "node:zlib"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { digestOf } from "../model/digest.js"
+import { encodeFrame, type Frame, frameHeaderBytes } from "./frame.js"
 import {
-  encodeFrame,
-  type Frame,
-  frameHeaderBytes,
   packHeader,
   packHeaderBytes,
   readAhead,
-  readFrameHeader,
   readPackFormat,
   type Scanned,
   scanPack,
 } from "./pack.js"
-import { frameOf, recipeOf } from "./packs.contract.js"
-import { recipeFrame } from "./recipe.js"
+import { frameOf } from "./packs.contract.js"
 import { noise } from "./samples.contract.js"
-
-const deflated: Frame = {
-  kind: "chunk",
-  form: "deflate",
-  size: 100,
-  storedSize: 3,
-  digest: digestOf(Buffer.from("raw")),
-  storedDigest: digestOf(Buffer.from("abc")),
-  crc32: 0xfedcba98,
-  stored: Buffer.from("abc"),
-}
 
 const reader = (bytes: Uint8Array) => async (offset: number, length: number) =>
   bytes.subarray(offset, offset + length)
@@ -75,44 +59,6 @@ describe("headers", () => {
       header[at] = (header[at] ?? 0) ^ 4
       expect(readPackFormat(header)).toBeUndefined()
     }
-  })
-
-  it("of a frame lie where the format says", () => {
-    const bytes = encodeFrame(deflated)
-    expect(bytes.length).toBe(frameHeaderBytes + 3)
-    expect(bytes.subarray(0, 16).toString("hex")).toBe("89444246010100000000006400000003")
-    expect(bytes.subarray(16, 48).toString("hex")).toBe(deflated.digest)
-    expect(bytes.subarray(48, 80).toString("hex")).toBe(deflated.storedDigest)
-    expect(bytes.readUInt32BE(80)).toBe(0xfedcba98)
-    expect(bytes.readUInt32BE(84)).toBe(crc32(bytes.subarray(0, 84)))
-    expect(bytes.subarray(88).toString()).toBe("abc")
-    const { stored: _, ...header } = deflated
-    expect(readFrameHeader(bytes)).toEqual(header)
-    const recipe = recipeFrame(recipeOf(frames))
-    expect(readFrameHeader(encodeFrame(recipe))).toMatchObject({ kind: "recipe", form: "raw" })
-  })
-
-  it("with any bit flipped are none", () => {
-    for (let bit = 0; bit < frameHeaderBytes * 8; bit += 1) {
-      const bytes = encodeFrame(deflated)
-      bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7))
-      expect(readFrameHeader(bytes)).toBeUndefined()
-    }
-    expect(readFrameHeader(encodeFrame(deflated).subarray(0, 87))).toBeUndefined()
-  })
-
-  it("that say what no writer says are none, though their checksum is right", () => {
-    const [raw = deflated] = frames
-    const lies: ReadonlyArray<Frame> = [
-      { ...deflated, storedSize: 100 },
-      { ...deflated, storedSize: 0 },
-      { ...deflated, kind: "recipe" },
-      { ...deflated, size: 16_777_217 },
-      { ...raw, size: 51 },
-      { ...raw, size: 0, storedSize: 0 },
-      { ...raw, storedDigest: deflated.digest },
-    ]
-    for (const lie of lies) expect(readFrameHeader(encodeFrame(lie))).toBeUndefined()
   })
 })
 

@@ -1,51 +1,26 @@
 /**
  * Pack files: how frames lie in them, and how to find the frames again without any index.
  *
- * Pack: magic, format (u32), id (16 random bytes), CRC-32 of these (u32); then frames until the
- * end. Frame: magic, kind, form, two zero bytes, raw size (u32), stored size (u32), raw SHA-256,
- * stored SHA-256, CRC-32 of the raw bytes (u32), CRC-32 of the 84 bytes before (u32); then the
- * stored bytes. All big-endian. Opens no file, and does not know what a recipe says.
+ * Magic, format (u32), id (16 random bytes), CRC-32 of these (u32), all big-endian; then frames
+ * until the end. Opens no file.
  */
 import { randomBytes } from "node:crypto"
 import { crc32 } from "node:zlib"
-import { type Digest, digestOf, hasher, toDigest, writeDigest } from "../model/digest.js"
-import { type Form, rawBytes } from "./deflate.js"
+import { digestOf, hasher, toDigest } from "../model/digest.js"
+import { rawBytes } from "./deflate.js"
+import {
+  type FrameHeader,
+  frameChunkBytesMax,
+  frameHeaderBytes,
+  frameMagicBytes,
+  readFrameHeader,
+} from "./frame.js"
 
 export const packFormat = 1
 export const packHeaderBytes = 28
 const packIdBytes = 16
-export const frameHeaderBytes = 88
-
-/** Bytes of a chunk that format 1 can hold: bounds what a damaged size makes a reader allocate. */
-export const frameChunkBytesMax = 16_777_216
-
-// Neither begins with a letter, so that no text is full of candidates.
+// Does not begin with a letter, as that of frames.
 const packMagic = 0x8944_4250
-const frameMagic = 0x8944_4246
-const frameMagicBytes = Buffer.from([0x89, 0x44, 0x42, 0x46])
-
-export type FrameKind = "chunk" | "recipe"
-
-const kindCodes: Readonly<Record<FrameKind, number>> = { chunk: 1, recipe: 2 }
-const formCodes: Readonly<Record<Form, number>> = { raw: 0, deflate: 1 }
-
-export interface FrameHeader {
-  readonly kind: FrameKind
-  readonly form: Form
-  /** Bytes before deflating. */
-  readonly size: number
-  readonly storedSize: number
-  /** Of the raw bytes: for a chunk, its name. */
-  readonly digest: Digest
-  readonly storedDigest: Digest
-  /** Of the raw bytes. */
-  readonly crc32: number
-}
-
-export interface Frame extends FrameHeader {
-  readonly stored: Uint8Array
-}
-
 /** The beginning of a new pack. By its id, copies of packs are told apart, whatever their names. */
 export const packHeader = (id: Uint8Array = randomBytes(packIdBytes)): Buffer => {
   const header = Buffer.alloc(packHeaderBytes)
@@ -71,51 +46,6 @@ export const headerCheck = (header: Uint8Array): number =>
   header.length < packHeaderBytes
     ? 0
     : Buffer.from(header.buffer, header.byteOffset, packHeaderBytes).readUInt32BE(24)
-
-/** A frame as it lies in a pack. */
-export const encodeFrame = (frame: Frame): Buffer => {
-  const bytes = Buffer.allocUnsafe(frameHeaderBytes + frame.stored.length)
-  bytes.writeUInt32BE(frameMagic, 0)
-  bytes[4] = kindCodes[frame.kind]
-  bytes[5] = formCodes[frame.form]
-  bytes.writeUInt16BE(0, 6)
-  bytes.writeUInt32BE(frame.size, 8)
-  bytes.writeUInt32BE(frame.storedSize, 12)
-  writeDigest(bytes, frame.digest, 16)
-  writeDigest(bytes, frame.storedDigest, 48)
-  bytes.writeUInt32BE(frame.crc32, 80)
-  bytes.writeUInt32BE(crc32(bytes.subarray(0, 84)), 84)
-  bytes.set(frame.stored, frameHeaderBytes)
-  return bytes
-}
-
-/** Whether a header says what a writer of format 1 could have said. */
-const isPossible = ({ kind, form, size, storedSize, digest, storedDigest }: FrameHeader): boolean =>
-  size > 0 &&
-  (form === "raw"
-    ? storedSize === size && storedDigest === digest
-    : kind === "chunk" && storedSize > 0 && storedSize < size) &&
-  (kind === "recipe" || size <= frameChunkBytesMax)
-
-/** The frame header at the beginning of `bytes`; undefined when there is none that is whole. */
-export const readFrameHeader = (bytes: Uint8Array): FrameHeader | undefined => {
-  if (bytes.length < frameHeaderBytes) return undefined
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, frameHeaderBytes)
-  if (view.readUInt32BE(0) !== frameMagic) return undefined
-  if (view.readUInt32BE(84) !== crc32(view.subarray(0, 84))) return undefined
-  if (view[4] !== 1 && view[4] !== 2) return undefined
-  if ((view[5] !== 0 && view[5] !== 1) || view.readUInt16BE(6) !== 0) return undefined
-  const header: FrameHeader = {
-    kind: view[4] === 1 ? "chunk" : "recipe",
-    form: view[5] === 0 ? "raw" : "deflate",
-    size: view.readUInt32BE(8),
-    storedSize: view.readUInt32BE(12),
-    digest: toDigest(view.subarray(16, 48)),
-    storedDigest: toDigest(view.subarray(48, 80)),
-    crc32: view.readUInt32BE(80),
-  }
-  return isPossible(header) ? header : undefined
-}
 
 /** Reads bytes of a pack; fewer than asked only where the pack ends. */
 export type ReadPack = (offset: number, length: number) => Promise<Uint8Array>

@@ -10,12 +10,11 @@ import { syncDirectory } from "../disk/files.js"
 import { BlobFailure } from "../errors.js"
 import type { Digest } from "../model/digest.js"
 import { type Finding, PackDamage } from "./damage.js"
+import { type FrameHeader, frameHeaderBytes } from "./frame.js"
 import { isGenuine } from "./genuine.js"
 import type { BlobIndex } from "./index-level.js"
 import { type Mark, type Row, rowOfRecipe } from "./index-row.js"
 import {
-  type FrameHeader,
-  frameHeaderBytes,
   headerCheck,
   packFormat,
   packHeaderBytes,

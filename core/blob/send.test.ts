@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import { BlobCorrupted } from "../errors.js"
 import { digestOf } from "../model/digest.js"
-import type { Frame } from "./pack.js"
+import type { Frame } from "./frame.js"
 import { frameOf, recipeOf } from "./packs.contract.js"
 import type { Recipe } from "./recipe.js"
 import { corrupted } from "./rules.js"
@@ -29,7 +29,7 @@ const loading = (found: ReadonlyArray<Frame> = frames) => {
 }
 
 const send = (recipe: Recipe, load: LoadChunks, sent: "content" | "deflated" = "content") =>
-  sendBlob(Effect.succeed(recipe), sent, undefined, load)
+  sendBlob(() => recipe, recipe.stat.digest, sent, undefined, load)
 
 const recipe = recipeOf(frames)
 
@@ -128,7 +128,10 @@ describe("a chunk that cannot be loaded", () => {
 
   it("is one of nothing when the blob is not found", async () => {
     const { asked, load } = loading()
-    const bytes = sendBlob(Effect.fail(failure), "content", undefined, load)
+    const find = () => {
+      throw failure
+    }
+    const bytes = sendBlob(find, recipe.stat.digest, "content", undefined, load)
     expect(await Effect.runPromise(Effect.flip(collect(bytes)))).toBe(failure)
     expect(asked).toEqual([])
   })

@@ -15,7 +15,7 @@ import type { BlobCorrupted, BlobFailure } from "../errors.js"
 import { type Digest, digestOf, fromDigest, hasher, toDigest } from "../model/digest.js"
 import type { BlobBytes, BlobPart, ByteRange, Sent } from "./blob-store.js"
 import { rawBytes, storedBlocks } from "./deflate.js"
-import type { Frame } from "./pack.js"
+import type { Frame } from "./frame.js"
 import { chunksOf, cover, type Recipe, type RecipeChunk, sentBytes } from "./recipe.js"
 import { clamp, corrupted, storageError } from "./rules.js"
 
@@ -164,14 +164,30 @@ const pullOf = (reading: Reading, load: LoadChunks): BytesPull => {
   })
 }
 
-/** The bytes of the blob whose recipe `find` gives: nothing is looked for before the first pull. */
+/** The recipe of a blob that must be there, at once where it is at hand. Throws a port's error. */
+export type FindRecipe = (digest: Digest) => Recipe | Promise<Recipe>
+
+/** The bytes of a blob: nothing is looked for before the first pull. */
 export const sendBlob = (
-  find: Effect.Effect<Recipe, BlobFailure | BlobCorrupted>,
+  find: FindRecipe,
+  digest: Digest,
   sent: Sent,
   range: ByteRange | undefined,
   load: LoadChunks,
 ): BlobBytes =>
-  Stream.fromPull(Effect.map(find, (recipe) => pullOf(new Reading(recipe, sent, range), load)))
+  Stream.fromPull(
+    Effect.map(
+      Effect.tryPromise({ try: async () => find(digest), catch: storageError("read") }),
+      (recipe) => pullOf(new Reading(recipe, sent, range), load),
+    ),
+  )
+
+/** A defect of whoever asks. */
+class OtherLength extends Error {
+  constructor(digest: Digest, length: number, place: number) {
+    super(`a part of the blob ${digest} has ${length} bytes, its place ${place}`)
+  }
+}
 
 /** A part on its way: how far its place is filled. */
 class Filling {
@@ -183,8 +199,7 @@ class Filling {
     this.#reading = new Reading(recipe, sent, range)
     this.#into = into
     const { length } = this.#reading
-    if (length !== into.length)
-      throw new Error(`a part of the blob ${digest} has ${length} bytes, its place ${into.length}`)
+    if (length !== into.length) throw new OtherLength(digest, length, into.length)
   }
 
   get wanted(): ReadonlyArray<Wanted> {
@@ -224,14 +239,22 @@ const fillAll = async (fillings: ReadonlyArray<Filling>, load: LoadChunks): Prom
 
 /** Fills the places of parts: see `readInto` of the port. */
 export const fillParts = (
-  find: (digest: Digest) => Effect.Effect<Recipe, BlobFailure | BlobCorrupted>,
+  find: FindRecipe,
   parts: ReadonlyArray<BlobPart>,
   load: LoadChunks,
 ): Effect.Effect<void, BlobFailure | BlobCorrupted> =>
-  Effect.flatMap(
-    Effect.forEach(parts, (part) =>
-      Effect.map(find(part.digest), (recipe) => new Filling(recipe, part)),
+  Effect.tryPromise({
+    try: async () => {
+      const fillings: Array<Filling> = []
+      for (const part of parts) {
+        const found = find(part.digest)
+        fillings.push(new Filling(found instanceof Promise ? await found : found, part))
+      }
+      await fillAll(fillings, load)
+    },
+    catch: (cause) => cause,
+  }).pipe(
+    Effect.catch((cause) =>
+      cause instanceof OtherLength ? Effect.die(cause) : Effect.fail(storageError("read")(cause)),
     ),
-    (fillings) =>
-      Effect.tryPromise({ try: () => fillAll(fillings, load), catch: storageError("read") }),
   )

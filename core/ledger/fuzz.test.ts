@@ -12,15 +12,9 @@ import { isDeepStrictEqual } from "node:util"
 import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { frameHeaderBytes, readFrameHeader } from "../blob/frame.js"
 import * as IndexRow from "../blob/index-row.js"
-import {
-  frameHeaderBytes,
-  packHeaderBytes,
-  readAhead,
-  readFrameHeader,
-  readPackFormat,
-  scanPack,
-} from "../blob/pack.js"
+import { packHeaderBytes, readAhead, readPackFormat, scanPack } from "../blob/pack.js"
 import { chunksOf, readRecipe } from "../blob/recipe.js"
 import { InvalidInput, RecordCorrupted, ViewFailure, WrongLedger } from "../errors.js"
 import { catalog } from "../event/catalog.js"
