@@ -73,6 +73,7 @@ export type {
   FileOptions,
   LoadOptions,
   SaveOptions,
+  SaveProgress,
   SaveRequest,
   TagDefinition,
   WriteOptions,

@@ -25,6 +25,13 @@ export interface WriteOptions extends Abortable {
   readonly reason?: string
 }
 
+/** How far a save has come with its content, in bytes. */
+export interface SaveProgress {
+  readonly done: number
+  /** Absent where a stream says only at its end how long it is. */
+  readonly total?: number
+}
+
 export interface SaveOptions extends WriteOptions {
   /** The label; assigned when left out. */
   readonly version?: string | number
@@ -40,6 +47,8 @@ export interface SaveOptions extends WriteOptions {
   readonly description?: string
   /** `"content"`: content equal to that of the latest version makes no new version. */
   readonly reuse?: "content"
+  /** Told while content is taken in: after each piece, which is 4 MiB of bytes at most. */
+  readonly onProgress?: (progress: SaveProgress) => void
 }
 
 /** Options that a call has as a whole, not each of its writes. */

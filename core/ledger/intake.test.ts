@@ -4,10 +4,11 @@
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { BlobFailure } from "../errors.js"
-import { treeInlineCountMax } from "../limits.js"
+import { copyBytesMax, treeInlineCountMax } from "../limits.js"
 import { materializers } from "../materializer/all.js"
 import type { FileOutput, Materializer } from "../materializer/materializer.js"
 import { digestOf } from "../model/digest.js"
+import type { SaveProgress } from "./call-options.js"
 import { chooseMaterializer } from "./intake.js"
 import { MemoryPlace, opened } from "./places.contract.js"
 
@@ -241,6 +242,53 @@ describe("a source that fails", () => {
     const error = await place.use((ledger) => Effect.flip(ledger.save("a", 1)))
     expect(error).toBe(failure)
     expect(place.records).toHaveLength(1)
+  })
+})
+
+describe("the progress of a save", () => {
+  const told = async (value: unknown) => {
+    const ledger = await ledgerOf()
+    const progress: Array<SaveProgress> = []
+    await ledger.save("a", value, { onProgress: (one) => void progress.push(one) })
+    return progress
+  }
+
+  it("goes up to all bytes, which are known beforehand unless it is a stream", async () => {
+    expect(await told("text")).toEqual([{ done: 4, total: 4 }])
+    const large = 2 * copyBytesMax + 7
+    expect(await told(new Uint8Array(large))).toEqual([
+      { done: copyBytesMax, total: large },
+      { done: 2 * copyBytesMax, total: large },
+      { done: large, total: large },
+    ])
+    expect(await told(pieces(new Uint8Array(5), new Uint8Array(6)))).toEqual([
+      { done: 5 },
+      { done: 11 },
+    ])
+  })
+
+  it("is one of all files, each told as it comes", async () => {
+    const progress = await told((out: FileOutput) => {
+      for (const [path, text] of Object.entries({ a: "12", b: "345", c: "6" }))
+        out.write(path, text)
+    })
+    expect(progress.map(({ total }) => total)).toEqual([6, 6, 6])
+    expect(progress.at(-1)).toEqual({ done: 6, total: 6 })
+  })
+
+  it("is told to a function alone, and what that throws ends the save", async () => {
+    const ledger = await opened()
+    const bad = 5 as never
+    await expect(ledger.save("a", 1, { onProgress: bad })).rejects.toMatchObject({
+      _tag: "InvalidInput",
+      path: "options.onProgress",
+    })
+    const enough = new Error("enough")
+    const onProgress = () => {
+      throw enough
+    }
+    await expect(ledger.save("a", 1, { onProgress })).rejects.toBe(enough)
+    expect(ledger.position).toBe(1)
   })
 })
 

@@ -24,7 +24,8 @@ import { checkCount, members, readable, refuse } from "../model/input.js"
 import { encodeMetadata, type PlainMetadata, storageSize } from "../model/metadata.js"
 import { pathProblem, type RelativePath } from "../model/path.js"
 import { makeTree, summarizeTree, type Tree, type TreeEntry } from "../model/tree.js"
-import { awaiting } from "./foreign.js"
+import type { SaveOptions } from "./call-options.js"
+import { awaiting, calling } from "./foreign.js"
 
 /** A value as the ledger keeps it. */
 export interface Stored {
@@ -38,7 +39,10 @@ export interface Stored {
 /** A value that was turned into files, of which none is stored yet. */
 export interface TakenIn extends Pick<Stored, "materializer" | "type"> {
   /** Answers when the bytes are durable. To be run once: a stream can be read only once. */
-  readonly store: (blobs: BlobStoreShape) => Effect.Effect<Stored, Refusal | Failure>
+  readonly store: (
+    blobs: BlobStoreShape,
+    onProgress?: SaveOptions["onProgress"],
+  ) => Effect.Effect<Stored, Refusal | Failure>
 }
 
 type Source = Uint8Array | Stream.Stream<Uint8Array, Refusal | Failure>
@@ -46,6 +50,8 @@ type Source = Uint8Array | Stream.Stream<Uint8Array, Refusal | Failure>
 interface Written {
   readonly path: RelativePath
   readonly source: Source
+  /** Bytes, where they are known before they are read. */
+  readonly size: number | undefined
 }
 
 /** What a materializer made of a value, all of it at one moment where its `save` is synchronous. */
@@ -66,7 +72,10 @@ const collectFiles = (
     const problem = typeof path === "string" ? pathProblem(path) : "is not a path"
     if (problem !== undefined) refuse(`file ${JSON.stringify(path)}`, problem)
     if (files.has(path)) refuse(`file ${path}`, "is written twice")
-    files.set(path, { path: path as RelativePath, source: sourceOf(path, given) })
+    const source = sourceOf(path, given)
+    const known = types.isUint8Array(source) ? source : given
+    const size = typeof known === "object" && types.isUint8Array(known) ? known.length : undefined
+    files.set(path, { path: path as RelativePath, source, size })
   }
   const end = (metadata: PlainMetadata): Collected => {
     closed = true
@@ -140,12 +149,38 @@ export const sideBySide = <A, B, E>(
     : Effect.forEach(all, act, { concurrency: intakeCountMax })
 }
 
+/** Told how many bytes were taken in. */
+type Tell = (bytes: number) => Effect.Effect<void, Refusal | Failure>
+
+const telling = (
+  files: ReadonlyArray<Written>,
+  onProgress: SaveOptions["onProgress"],
+): Tell | undefined => {
+  if (onProgress === undefined) return undefined
+  let done = 0
+  const sizes = files.flatMap(({ size }) => size ?? [])
+  const known = sizes.length === files.length ? { total: sizes.reduce((a, b) => a + b, 0) } : {}
+  return (bytes) =>
+    calling(() => {
+      done += bytes
+      onProgress({ done, ...known })
+    })
+}
+
+const putSource = (blobs: BlobStoreShape, source: Source, tell: Tell | undefined) => {
+  if (tell === undefined) return blobs.put<Refusal | Failure>(source)
+  if (!(source instanceof Uint8Array))
+    return blobs.put<Refusal | Failure>(Stream.tap(source, ({ length }) => tell(length)))
+  return Effect.tap(blobs.put<Refusal | Failure>(source), () => tell(source.length))
+}
+
 const putFile = (
   blobs: BlobStoreShape,
   { path, source }: Written,
+  tell: Tell | undefined,
 ): Effect.Effect<TreeEntry, Refusal | Failure> =>
   // Here and below, members are in the order in which they are packed: nothing has to be sorted.
-  Effect.map(blobs.put<Refusal | Failure>(source), ({ size, digest }) => ({
+  Effect.map(putSource(blobs, source, tell), ({ size, digest }) => ({
     digest,
     kind: "file",
     path,
@@ -220,9 +255,10 @@ const treeOf = (entries: ReadonlyArray<TreeEntry>): Tree | InvalidInput => {
 const storeFiles = (
   blobs: BlobStoreShape,
   files: ReadonlyArray<Written>,
+  tell: Tell | undefined,
 ): Effect.Effect<Content, Refusal | Failure> =>
   Effect.flatMap(
-    sideBySide(files, (file) => putFile(blobs, file)),
+    sideBySide(files, (file) => putFile(blobs, file, tell)),
     (entries): Effect.Effect<Content, Refusal | Failure> => {
       const tree = treeOf(entries)
       return tree instanceof InvalidInput ? Effect.fail(tree) : storeTree(blobs, tree)
@@ -241,8 +277,8 @@ export const takeIn = (
     }
     return {
       ...known,
-      store: (blobs) =>
-        Effect.map(storeFiles(blobs, files), (content) => {
+      store: (blobs, onProgress) =>
+        Effect.map(storeFiles(blobs, files, telling(files, onProgress)), (content) => {
           const size = encodeMetadata({ storage_size: storageSize(content.size) }, "metadata")
           return { ...known, content, automatic: { ...metadata, ...size } }
         }),

@@ -29,6 +29,7 @@ export interface SavePlan {
   readonly saveType: (typeof SaveTypeSchema)["Type"]
   readonly description?: string
   readonly producer?: Producer
+  readonly onProgress?: SaveOptions["onProgress"]
 }
 
 /** What a save of a batch may say; key, reason and signal are those of the whole batch. */
@@ -43,6 +44,7 @@ export const batchSaveKeys = [
   "producer",
   "description",
   "expect",
+  "onProgress",
 ] as const
 
 /** What a save of `saveAll` may say. */
@@ -106,7 +108,9 @@ const tagsOf = (value: SaveOptions["tags"]): ReadonlyArray<string> => {
 /** Throws the refusal of the first option that is not as it should be. */
 export const parseSave = (name: unknown, options: SaveOptions): SavePlan => {
   checkOptions(options, known)
-  const { type, saveType, description } = options
+  const { type, saveType, description, onProgress } = options
+  if (onProgress !== undefined && typeof onProgress !== "function")
+    return refuse("options.onProgress", "is not a function")
   return {
     input: {
       name: artifactName(name, "name"),
@@ -124,5 +128,6 @@ export const parseSave = (name: unknown, options: SaveOptions): SavePlan => {
       ? {}
       : { description: text(description, "options.description", descriptionBytesMax) }),
     ...(options.producer === undefined ? {} : { producer: producer(options.producer) }),
+    ...(onProgress === undefined ? {} : { onProgress }),
   }
 }

@@ -86,7 +86,9 @@ export const planSave = (
       Effect.map(presentMoment(engine), (moment) => ({
         rehearsal: stepWith(plan, id, { ...taken, content: nothing, automatic: {} }),
         isDoubtful: mayBeRefused(plan.input, moment),
-        store: Effect.map(taken.store(engine.blobs), (stored) => stepWith(plan, id, stored)),
+        store: Effect.map(taken.store(engine.blobs, plan.onProgress), (stored) =>
+          stepWith(plan, id, stored),
+        ),
       })),
     )
   })
