@@ -92,7 +92,7 @@ export const indexHeldCountMax = 512
 export const indexHeldBytesMax = 16_777_216
 // So many times as much may be held while rows are being written: beyond that, puts wait for it.
 export const indexHeldTimesMax = 4
-// Rows of each kind that stay in memory, and as many again of an older generation: some 4 MB.
+// Rows of each kind that stay in memory, and as many again of an older generation.
 export const indexLatelyCountMax = 8_192
 // Live rows that stay decoded, in bytes as they are stored; up to twice as many are in memory.
 export const liveRowsBytesMax = 4_194_304

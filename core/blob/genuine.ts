@@ -8,8 +8,8 @@ import { crc32 } from "node:zlib"
 import { BlobCorrupted } from "../errors.js"
 import { hasher, toDigest } from "../model/digest.js"
 import { rawBytes } from "./deflate.js"
-import { chunksOf, type Recipe } from "./recipe.js"
-import type { LoadChunks } from "./send.js"
+import type { Recipe } from "./recipe.js"
+import { type LoadChunks, wantedOf } from "./send.js"
 
 // Held at once.
 const chunkCount = 4
@@ -20,8 +20,7 @@ export const isGenuine = async (recipe: Recipe, load: LoadChunks): Promise<boole
   let crc = 0
   try {
     for (let from = 0; from < recipe.count; from += chunkCount) {
-      const chunks = chunksOf(recipe, from, Math.min(from + chunkCount, recipe.count))
-      const wanted = chunks.map((chunk) => ({ blob: recipe.stat.digest, chunk }))
+      const wanted = wantedOf(recipe, from, Math.min(from + chunkCount, recipe.count))
       for (const frame of await load(wanted)) {
         const bytes = rawBytes(frame, frame.size, frame.crc32)
         if (bytes === undefined) return false

@@ -12,8 +12,9 @@ import type { Frame } from "./frame.js"
 import type { BlobDraft } from "./intake.js"
 import { beginDraft } from "./pack-draft.js"
 import { findRecipe, loadChunks, type PackStore } from "./pack-store.js"
-import { frameOf, openParts, recipeOf, temporaryDirectory, wantedOf } from "./packs.contract.js"
+import { frameOf, openParts, recipeOf, temporaryDirectory } from "./packs.contract.js"
 import { noise } from "./samples.contract.js"
+import { wantedOf } from "./send.js"
 
 const directory = temporaryDirectory()
 let store: PackStore & { readonly close: () => Promise<void> }
@@ -43,7 +44,7 @@ const putFrames = async (...frames: ReadonlyArray<Frame>): Promise<Digest> => {
 
 const load = async (digest: Digest): Promise<ReadonlyArray<Digest>> => {
   const recipe = await findRecipe(store, digest)
-  const frames = await loadChunks(store)(wantedOf(recipe))
+  const frames = await loadChunks(store)(wantedOf(recipe, 0, recipe.count))
   return frames.map((frame) => frame.digest)
 }
 

@@ -35,10 +35,10 @@ import {
   recipeOf,
   temporaryDirectory,
   useBlobs,
-  wantedOf,
 } from "./packs.contract.js"
 import { recipeDraft, recipeFrame } from "./recipe.js"
 import { collect, expectBytes, noise } from "./samples.contract.js"
+import { wantedOf } from "./send.js"
 
 const directory = temporaryDirectory()
 
@@ -334,7 +334,7 @@ describe("copies of a frame", () => {
     const rows = frames.map((frame) => handed({ ...frame, kind: "chunk" }, frame))
     for (let copy = 0; copy < 3; copy += 1) await store.writer.append(rows, [], true)
     const recipe = recipeOf(frames)
-    const load = () => loadChunks(store)(wantedOf(recipe, 2))
+    const load = () => loadChunks(store)(wantedOf(recipe, 0, 2))
     const path = packFile(directory(), 1)
     const bytes = readFileSync(path)
     const frameBytes = frameHeaderBytes + small.length
@@ -390,7 +390,7 @@ describe("a chunk that is stored in two forms", () => {
       const draft = recipeDraft()
       draft.add(frame)
       const recipe = draft.finish(frame.digest, frame.crc32)
-      const [found] = await loadChunks(store)(wantedOf(recipe, 1))
+      const [found] = await loadChunks(store)(wantedOf(recipe, 0, 1))
       expect(found?.storedDigest).toBe(frame.storedDigest)
       expect(recipe.stat).toMatchObject({ deflatedSize: frame.storedSize })
     }

@@ -136,6 +136,7 @@ const notFound = (blob: Digest, what: string, { where, lost }: Search<unknown>):
 const directCountMax = 4
 const pageCount = 1_000
 
+// What is stored says what it inflates to: the digest in the header would tell nothing more.
 const isOf = (chunk: RecipeChunk, frame: Frame | undefined): frame is Frame =>
   frame?.kind === "chunk" &&
   frame.size === chunk.size &&

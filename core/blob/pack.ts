@@ -21,6 +21,7 @@ export const packHeaderBytes = 28
 const packIdBytes = 16
 // Does not begin with a letter, as that of frames.
 const packMagic = 0x8944_4250
+
 /** The beginning of a new pack. By its id, copies of packs are told apart, whatever their names. */
 export const packHeader = (id: Uint8Array = randomBytes(packIdBytes)): Buffer => {
   const header = Buffer.alloc(packHeaderBytes)

@@ -31,8 +31,7 @@ import { listPacks } from "./pack-files.js"
 import { openPackReader } from "./pack-reader.js"
 import type { PackStore } from "./pack-store.js"
 import { openPackWriter } from "./pack-writer.js"
-import { chunksOf, type Recipe, recipeDraft } from "./recipe.js"
-import type { Wanted } from "./send.js"
+import { type Recipe, recipeDraft } from "./recipe.js"
 
 /** A directory for each test of the file, removed after it. */
 export const temporaryDirectory = (): (() => string) => {
@@ -107,10 +106,6 @@ export const recipeOf = (frames: ReadonlyArray<Frame>): Recipe => {
   const content = Buffer.concat(frames.map(({ stored }) => stored))
   return draft.finish(digestOf(content), crc32(content))
 }
-
-/** The first chunks of a blob, as a reader asks for them. */
-export const wantedOf = (recipe: Recipe, count = recipe.count): ReadonlyArray<Wanted> =>
-  chunksOf(recipe, 0, count).map((chunk) => ({ blob: recipe.stat.digest, chunk }))
 
 export const packNames = (directory: string): ReadonlyArray<string> =>
   readdirSync(join(directory, "packs")).sort()

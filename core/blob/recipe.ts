@@ -60,8 +60,8 @@ const decodeChunks = (
   return chunks
 }
 
-// Small files are read again and again, and each is all of its chunks: a fifth of what it costs to
-// send one is decoding them.
+// A small file is asked for its chunks at each read, and most files are small: decoded once, as
+// long as the row that holds the recipe is kept.
 const shortCountMax = 4
 const shortOnes = new WeakMap<Recipe, ReadonlyArray<RecipeChunk>>()
 

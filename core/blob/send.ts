@@ -25,6 +25,10 @@ export interface Wanted {
   readonly chunk: RecipeChunk
 }
 
+/** The chunks `from` to `to` of a blob, as a reader asks for them. */
+export const wantedOf = (recipe: Recipe, from: number, to: number): ReadonlyArray<Wanted> =>
+  chunksOf(recipe, from, to).map((chunk) => ({ blob: recipe.stat.digest, chunk }))
+
 /** The frames of these chunks, whole and in order. Rejects with an error of the port. */
 export type LoadChunks = (wanted: ReadonlyArray<Wanted>) => Promise<ReadonlyArray<Frame>>
 
@@ -32,14 +36,14 @@ export type LoadChunks = (wanted: ReadonlyArray<Wanted>) => Promise<ReadonlyArra
 const runBytes = 1_048_576
 const runCountMax = 64
 
-const takeRun = (recipe: Recipe, from: number, to: number): ReadonlyArray<RecipeChunk> => {
-  const chunks = chunksOf(recipe, from, Math.min(to, from + runCountMax))
+const takeRun = (recipe: Recipe, from: number, to: number): ReadonlyArray<Wanted> => {
+  const wanted = wantedOf(recipe, from, Math.min(to, from + runCountMax))
   let bytes = 0
-  const end = chunks.findIndex(({ storedSize }) => {
-    bytes += storedSize
+  const end = wanted.findIndex(({ chunk }) => {
+    bytes += chunk.storedSize
     return bytes > runBytes
   })
-  return end < 0 ? chunks : chunks.slice(0, Math.max(end, 1))
+  return end < 0 ? wanted : wanted.slice(0, Math.max(end, 1))
 }
 
 /** Sees every chunk of a full read; then says whether they were the blob. */
@@ -117,10 +121,6 @@ class Reading {
     if (this.#check?.passes() === false) throw this.#corrupted("is not what its chunks make up")
   }
 
-  wanted(chunk: RecipeChunk): Wanted {
-    return { blob: this.recipe.stat.digest, chunk }
-  }
-
   #corrupted(found: string): BlobCorrupted {
     return corrupted(this.recipe.stat.digest, found)
   }
@@ -137,7 +137,7 @@ const pullOf = (reading: Reading, load: LoadChunks): BytesPull => {
   const loadNext = () => {
     const run = takeRun(recipe, chunk, to)
     chunk += run.length
-    const frames = load(run.map((one) => reading.wanted(one)))
+    const frames = load(run)
     // Awaited later or, when the reader goes away, never.
     frames.catch(() => undefined)
     return frames
@@ -204,7 +204,7 @@ class Filling {
 
   get wanted(): ReadonlyArray<Wanted> {
     const { recipe, from, to } = this.#reading
-    return chunksOf(recipe, from, to).map((chunk) => this.#reading.wanted(chunk))
+    return wantedOf(recipe, from, to)
   }
 
   take(frame: Frame): void {

@@ -47,7 +47,7 @@ export interface SaveOptions extends WriteOptions {
   readonly description?: string
   /** `"content"`: content equal to that of the latest version makes no new version. */
   readonly reuse?: "content"
-  /** Told while content is taken in: after each piece, which is 4 MiB of bytes at most. */
+  /** Told while content is taken in, after each piece of it. */
   readonly onProgress?: (progress: SaveProgress) => void
 }
 
