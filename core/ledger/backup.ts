@@ -20,7 +20,6 @@ import { makeCodec } from "../event/codec.js"
 import { replayPageCount } from "../limits.js"
 import { EventLog, type EventLogShape } from "../log/event-log.js"
 import * as LevelLog from "../log/level.js"
-import { endOrDamage } from "../log/level-end.js"
 import { checkOptions, directoryPath } from "../model/input.js"
 import { appendRecords, type Edge, emptyEdge } from "../proof/merkle.js"
 import { parsedInput } from "../query/input.js"
@@ -31,13 +30,12 @@ import type { Engine } from "./engine.js"
 import { type Layout, layoutOf } from "./layout.js"
 import { lock } from "./lock.js"
 import {
-  beginOpening,
   damagedLog,
   endOpening,
   giveUpOpening,
+  inspectAside,
   isDamage,
   keepOpening,
-  tipOrEvidence,
 } from "./quarantine.js"
 import { encodeTip } from "./tip.js"
 import { type Claim, checkLog, printRoot } from "./trust.js"
@@ -82,11 +80,8 @@ const checkPrefix = Effect.fnUntraced(function* (
 /** What an earlier backup says of itself, its log set aside until it is proven. */
 const claimOf = async ({ place }: Source, directory: string, layout: Layout) => {
   for (const path of [layout.tmp, layout.quarantine]) await makeDirectory(path)
-  await beginOpening(layout)
-  const tip = await tipOrEvidence(layout)
-  const generation = await generationOf(layout.log)
-  const end = generation === undefined ? undefined : await endOrDamage(layout.log)
-  return { directory, identity: place.identity, codec: makeCodec(catalog), tip, generation, end }
+  const inspected = await inspectAside(layout)
+  return { directory, identity: place.identity, codec: makeCodec(catalog), ...inspected }
 }
 
 /** Adds what an earlier backup lacks, once it is proven as opening proves it. */

@@ -10,9 +10,11 @@ import { randomUUID } from "node:crypto"
 import { rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import type { Damage } from "../disk/damage.js"
+import { generationOf } from "../disk/database.js"
 import { isSameEvidence, keepFile, keptIn, nextKept, putBack, setAside } from "../disk/evidence.js"
 import { isThere, syncDirectory } from "../disk/files.js"
 import { LogFailure, RecordCorrupted } from "../errors.js"
+import { endOrDamage } from "../log/level-end.js"
 import type { Layout } from "./layout.js"
 import { readTip, type Tip } from "./tip.js"
 
@@ -66,11 +68,20 @@ export const keepOpening = async (layout: Layout): Promise<string> => {
 }
 
 /** The seal, if there is one that adds up; one that does not is kept as evidence. */
-export const tipOrEvidence = async (layout: Layout): Promise<Tip | undefined> => {
+const tipOrEvidence = async (layout: Layout): Promise<Tip | undefined> => {
   const tip = await readTip(layout.tip)
   if (tip === undefined && (await isThere(layout.tip)))
     await keepFile(layout.tip, layout.quarantine)
   return tip
+}
+
+/** Sets the log aside, and reads what its files say of it before LevelDB opens them. */
+export const inspectAside = async (layout: Layout) => {
+  await beginOpening(layout)
+  const tip = await tipOrEvidence(layout)
+  const generation = await generationOf(layout.log)
+  const end = generation === undefined ? undefined : await endOrDamage(layout.log)
+  return { tip, generation, end }
 }
 
 /** The files of a log show damage by themselves. */

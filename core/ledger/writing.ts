@@ -18,7 +18,6 @@ import { fileMode, isThere, makeDirectory, replaceFile } from "../disk/files.js"
 import { type Failure, LogFailure, type Refusal, WrongLedger } from "../errors.js"
 import type { Durability } from "../log/event-log.js"
 import * as LevelLog from "../log/level.js"
-import { endOrDamage } from "../log/level-end.js"
 import { storageReason } from "../model/cause.js"
 import * as LevelViews from "../view/level.js"
 import type { LedgerApi } from "./api.js"
@@ -28,13 +27,12 @@ import { type LedgerOptions, openLedgerAt } from "./ledger.js"
 import { lock } from "./lock.js"
 import type { Place } from "./place.js"
 import {
-  beginOpening,
   damagedLog,
   endOpening,
   giveUpOpening,
+  inspectAside,
   isDamage,
   keepOpening,
-  tipOrEvidence,
 } from "./quarantine.js"
 import { openForReading } from "./reading.js"
 import { encodeTip } from "./tip.js"
@@ -99,11 +97,7 @@ const prepare = Effect.fnUntraced(function* (options: WritingOptions) {
   const layout = layoutOf(directory)
   yield* checkPieces(directory)
   yield* attempt(directory, () => clean(layout))
-  yield* attempt(directory, () => beginOpening(layout))
-  const tip = yield* attempt(directory, () => tipOrEvidence(layout))
-  const generation = yield* attempt(directory, () => generationOf(layout.log))
-  const end =
-    generation === undefined ? undefined : yield* attempt(directory, () => endOrDamage(layout.log))
+  const { tip, generation, end } = yield* attempt(directory, () => inspectAside(layout))
   const writeSeal: Place["writeSeal"] = (edge) =>
     Effect.tryPromise({
       try: async () => {
