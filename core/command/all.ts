@@ -9,6 +9,7 @@ import { removeMetadata } from "./remove-metadata.js"
 import { restore } from "./restore.js"
 import { saveVersion } from "./save-version.js"
 import { settleRequest } from "./settle-request.js"
+import { sweepContent } from "./sweep-content.js"
 import { tag } from "./tag.js"
 import { untag } from "./untag.js"
 
@@ -21,5 +22,6 @@ export const commands: ReadonlyArray<AnyCommand> = [
   removeMetadata,
   deletion,
   restore,
+  sweepContent,
   settleRequest,
 ]

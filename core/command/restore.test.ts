@@ -2,7 +2,8 @@
  * Restoring: given these events, when something is brought back, then this fact or this refusal.
  */
 import { describe, expect, it } from "vitest"
-import { Recorder, testId } from "../event/recorder.contract.js"
+import { Recorder, testId, timeAt } from "../event/recorder.contract.js"
+import { digestOf } from "../model/digest.js"
 import { commandContract, given } from "./command.contract.js"
 import { restore } from "./restore.js"
 import { tag } from "./tag.js"
@@ -111,6 +112,48 @@ describe("restoring an artifact", () => {
     situation.done(restore, { target: { artifact: "churn" } })
     expect(situation.when(tag, { target: "churn@1", tags: "x" })).toMatchObject({
       _tag: "VersionMissing",
+    })
+  })
+})
+
+describe("restoring what was swept", () => {
+  const swept = (tell: (recorder: Recorder, told: ReturnType<typeof story>) => void) =>
+    given((recorder) => {
+      const told = story(recorder)
+      recorder.context = { actor: "ann", reason: "the disk is full" }
+      tell(recorder, told)
+    })
+
+  it("is refused for a version, with when, by whom and why", () => {
+    const situation = swept((recorder, told) => recorder.sweep(told.one))
+    expect(situation.when(restore, { target: "churn@1" })).toMatchObject({
+      _tag: "ContentGone",
+      digest: digestOf(Buffer.from("churn 1")),
+      position: 8,
+      time: timeAt(8),
+      actor: "ann",
+      reason: "the disk is full",
+      message: expect.stringMatching(/^the content of version 1 of churn .* \(the disk is full\)/),
+    })
+  })
+
+  it("is refused for an artifact, whose version it names", () => {
+    const situation = swept((recorder, told) => recorder.sweep(told.feed))
+    expect(situation.when(restore, { target: { artifact: "feed" } })).toMatchObject({
+      _tag: "ContentGone",
+      digest: digestOf(Buffer.from("feed 1")),
+      message: expect.stringContaining("version 1 of feed"),
+    })
+  })
+
+  it("is no matter to an artifact where the version had been deleted for itself", () => {
+    const situation = swept((recorder, told) => {
+      recorder.sweep(told.one)
+      recorder.delete("churn")
+    })
+    const { artifact } = one
+    expect(situation.when(restore, { target: { artifact: "churn" } })).toMatchObject({
+      facts: [{ type: "artifact-restored", data: { artifact } }],
     })
   })
 })

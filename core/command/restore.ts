@@ -11,6 +11,7 @@ import type { ArtifactRow } from "../projection/artifacts.js"
 import {
   artifactMissing,
   artifactRef,
+  contentGone,
   findArtifact,
   findByLabel,
   findTarget,
@@ -47,8 +48,10 @@ const named = (views: ViewReader, of: ParsedTarget): ResolvedTarget | Refusal =>
   return version === undefined ? labelMissing(artifact, reference.selector) : { artifact, version }
 }
 
-const restoreArtifact = (artifact: ArtifactRow): Decided => {
+const restoreArtifact = (artifact: ArtifactRow): Decided | Refusal => {
   if (artifact.deleted === undefined) return unchanged(null)
+  const { name, swept } = artifact
+  if (swept !== undefined) return contentGone(name, swept.version, swept.digest, swept)
   const restored = fact("artifact-restored", { artifact: artifactRef(artifact) }, [artifact.id])
   return { facts: [restored], result: null }
 }
@@ -56,6 +59,8 @@ const restoreArtifact = (artifact: ArtifactRow): Decided => {
 const restoreVersion = (artifact: ArtifactRow, version: VersionRow): Decided | Refusal => {
   if (artifact.deleted !== undefined) return artifactMissing(artifact.name, artifact.deleted)
   if (version.deleted === undefined) return unchanged(null)
+  const { label, content, swept } = version
+  if (swept !== undefined) return contentGone(artifact.name, label, content.digest, swept)
   const at = { artifact: artifactRef(artifact), version: versionRef(version) }
   const restored = fact("version-restored", { target: at, inputs: version.inputs }, [
     version.id,

@@ -38,6 +38,7 @@ describe("the catalog", () => {
       "version-restored",
       "artifact-deleted",
       "artifact-restored",
+      "content-swept",
       "request-settled",
     ])
   })
@@ -117,6 +118,7 @@ describe("the schemas of the other events", () => {
     ["version-restored", { target }, "data.inputs"],
     ["artifact-deleted", { artifact, version: 1 }, "data.version"],
     ["artifact-restored", {}, "data.artifact"],
+    ["content-swept", { versions: [target] }, "data.versions[0].digest"],
     ["request-settled", { command: "tag" }, "data.result"],
   ])("refuse %s %j", (type, data, path) => {
     expect(check(type, data)).toMatchObject({ _tag: "InvalidInput", path })

@@ -28,6 +28,7 @@ import {
   VersionPart,
   VersionTargetPart,
 } from "./subject.js"
+import { decodeSwept, encodeSwept, printSwept, SweptSchema } from "./swept.js"
 
 const Metadata = Schema.Record(Schema.String, PlainSchema).pipe(
   Schema.refine((metadata): metadata is PlainMetadata => metadata !== null),
@@ -172,6 +173,15 @@ const artifactRestored = eventType({
   sentence: ({ artifact }) => `restored ${artifact.name}`,
 })
 
+/** Comes before the bytes go: from then on nothing needs them. */
+const contentSwept = eventType({
+  type: "content-swept",
+  revision: 1,
+  schema: SweptSchema,
+  sentence: printSwept,
+  wire: { encode: encodeSwept, decode: decodeSwept },
+})
+
 const requestSettled = eventType({
   type: "request-settled",
   revision: 1,
@@ -193,6 +203,7 @@ export const catalog = [
   versionRestored,
   artifactDeleted,
   artifactRestored,
+  contentSwept,
   requestSettled,
 ] as const
 

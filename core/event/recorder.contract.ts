@@ -247,6 +247,18 @@ export class Recorder {
       this.record(fact("artifact-restored", { artifact }, [artifact.id]))
     } else this.record(fact("version-restored", { target, inputs }, targetIds(target)))
   }
+
+  sweep(...targets: ReadonlyArray<VersionTarget>): void {
+    const versions = targets.map((target) => ({ ...target, digest: this.#digestOf(target) }))
+    this.record(fact("content-swept", { versions }, targets.flatMap(targetIds)))
+  }
+
+  #digestOf({ version }: VersionTarget): Saved["content"]["digest"] {
+    for (const event of this.events as ReadonlyArray<CoreRecorded>)
+      if (event.type === "version-saved" && event.data.version.id === version.id)
+        return event.data.content.digest
+    throw new Error(`no version was saved with the id ${version.id}`)
+  }
 }
 
 const subjectsOf = (target: TargetRef, tags: ReadonlyArray<Tagging>): ReadonlyArray<string> => [
@@ -292,6 +304,7 @@ export const everyEvent = (): ReadonlyArray<Recorded> => {
   recorder.restore(first, [{ id: feed.version.id, artifactId: feed.artifact.id }])
   recorder.delete("feed")
   recorder.restore("feed")
+  recorder.sweep(second)
   const key = { idempotencyKey: "once", request: digestOf(Buffer.from("request")) }
   recorder.save("churn", {}, key)
   const settled = { command: "tag", result: null }

@@ -55,6 +55,9 @@ const tell = (): ReadonlyArray<Recorded> => {
   recorder.delete("churn")
   recorder.context = {}
   recorder.restore("churn")
+  recorder.delete(next)
+  recorder.sweep(next)
+  recorder.sweep(first, next)
   recorder.record(fact("request-settled", { command: "tag", result: null }, []))
   return recorder.events
 }
@@ -83,6 +86,9 @@ const sentences = [
   "bob restored version 3 of churn",
   "bob deleted churn with all its versions: end of the project",
   "someone restored churn",
+  "someone deleted version 3 of churn",
+  "someone swept the content of version 3 of churn",
+  "someone swept the content of version 1 of churn and 1 more",
   "someone asked for tag, which changed nothing",
 ]
 

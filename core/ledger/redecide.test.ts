@@ -204,6 +204,29 @@ describe("a deletion", () => {
   })
 })
 
+describe("swept content", () => {
+  const swept = (...lost: ReadonlyArray<number>) =>
+    last(
+      (recorder) => {
+        const both = [recorder.save("a"), recorder.save("a")]
+        for (const target of both) recorder.delete(target)
+        recorder.sweep(...both)
+      },
+      ...lost,
+    )
+
+  it("is that of the versions whose deletion is there, and that is said", () => {
+    expect(swept(2)).toMatchObject({
+      fact: { data: { versions: [{ version: { label: "2" } }] } },
+      altered: "of its versions some are not deleted",
+    })
+  })
+
+  it("is left out where none is deleted", () => {
+    expect(swept(2, 3)).toEqual({ refused: "it changes nothing any more" })
+  })
+})
+
 describe("an answer that was recorded", () => {
   it("is left out where it is a version that is not there", () => {
     const settled = (result: string | null) => (recorder: Recorder) => {

@@ -14,6 +14,7 @@ import { removeMetadata } from "../command/remove-metadata.js"
 import { restore } from "../command/restore.js"
 import { saveVersion } from "../command/save-version.js"
 import { settleRequest } from "../command/settle-request.js"
+import { sweepContent } from "../command/sweep-content.js"
 import { tag } from "../command/tag.js"
 import { untag } from "../command/untag.js"
 import { isRefusal, type Refusal } from "../errors.js"
@@ -143,6 +144,10 @@ const askedBy = (
       return without(restore, { target: targetOf(event.data.target) })
     case "artifact-restored":
       return without(restore, { target: targetOf(event.data) })
+    case "content-swept": {
+      const versions = event.data.versions.map(({ version }) => version.id)
+      return without(sweepContent, { versions, before: Number.POSITIVE_INFINITY })
+    }
     case "request-settled":
       return without(settleRequest, event.data)
     default:
@@ -166,6 +171,7 @@ interface Parts {
   readonly tags?: ReadonlyArray<Tagging>
   readonly inputs?: ReadonlyArray<{ readonly id: string; readonly as?: string }>
   readonly keys?: ReadonlyArray<string>
+  readonly versions?: ReadonlyArray<unknown>
 }
 
 const holder = ({ id, exclusive, from }: Tagging) => {
@@ -175,9 +181,10 @@ const holder = ({ id, exclusive, from }: Tagging) => {
 
 /** Where a fact differs from what was recorded; its ordinals are counted anew, and may differ. */
 const difference = (before: Parts, after: Parts): string | undefined => {
-  const { inputs = [], keys = [], tags = [] } = before
+  const { inputs = [], keys = [], tags = [], versions } = before
   if (!isDeepStrictEqual(inputs, after.inputs ?? [])) return "of its inputs some are not there"
   if (!isDeepStrictEqual(keys, after.keys ?? [])) return "of its keys some are not there"
+  if (versions?.length !== after.versions?.length) return "of its versions some are not deleted"
   const changed = tags.filter(({ id }, index) => {
     const now = after.tags?.[index]
     return now?.id !== id || !isDeepStrictEqual(holder(tags[index] ?? now), holder(now))

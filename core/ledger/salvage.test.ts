@@ -8,7 +8,7 @@ import { BlobStore, type BlobStoreShape } from "../blob/blob-store.js"
 import * as MemoryBlobs from "../blob/memory.js"
 import { BlobCorrupted, BlobFailure } from "../errors.js"
 import type { CoreEvents } from "../event/catalog.js"
-import { Recorder } from "../event/recorder.contract.js"
+import { Recorder, testId } from "../event/recorder.contract.js"
 import { type Digest, digestOf } from "../model/digest.js"
 import type { RelativePath } from "../model/path.js"
 import { makeTree, summarizeTree, type TreeEntry } from "../model/tree.js"
@@ -51,6 +51,7 @@ const failed = (reason: BlobFailure["reason"]) =>
 const salvaged = (
   versions: ReadonlyArray<Saved>,
   spoil: (store: BlobStoreShape) => Pick<BlobStoreShape, "read"> = (store) => store,
+  swept: ReadonlyArray<Saved> = [],
 ) =>
   Effect.gen(function* () {
     const stores = [MemoryBlobs.layerWith({}), MemoryBlobs.layerWith({})]
@@ -62,8 +63,10 @@ const salvaged = (
           for (const bytes of [...contents, ...manifests]) yield* from.put(bytes)
           const salvage = new Salvage(spoil(from), to)
           for (const version of versions) yield* salvage.version(version)
+          for (const { artifact, version, content } of swept)
+            salvage.sweep({ versions: [{ artifact, version, digest: content.digest }] })
           const found = yield* Stream.runCollect(to.list())
-          return { lost: [...salvage.lost.values()], found: found.map((stat) => stat.digest) }
+          return { lost: salvage.lost, found: found.map((stat) => stat.digest) }
         }),
       ),
     )
@@ -86,6 +89,16 @@ describe("the content of a version", () => {
     expect(found).toEqual(sorted([x, z, ...manifests]))
     const root = await Effect.runPromise(salvaged([manifested], failing(corrupted(y), digest)))
     expect(root).toEqual({ lost: [{ digest, artifact: "a", version: "1" }], found: [] })
+  })
+
+  it("is not lost where it was swept, unless another version has it too", async () => {
+    const version = { ...inline.version, id: testId(9), label: "2" }
+    const other: Saved = { ...inline, version }
+    const spoil = failing(corrupted(y), digestOf(y))
+    const run = (...swept: ReadonlyArray<Saved>) =>
+      Effect.runPromise(salvaged([inline, other], spoil, swept))
+    expect((await run(inline)).lost).toEqual([{ digest: digestOf(y), artifact: "a", version: "2" }])
+    expect((await run(inline, other)).lost).toEqual([])
   })
 
   it("is lost where the disk cannot read it, and not where it may not be read", async () => {

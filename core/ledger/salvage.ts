@@ -16,6 +16,8 @@ import { readManifests } from "./content.js"
 
 type Saved = CoreEvents["version-saved"]
 
+type Swept = CoreEvents["content-swept"]
+
 /** A failure of the store that is read, told from one of the store that is written. */
 class Unreadable {
   readonly error: BlobFailure | BlobCorrupted
@@ -31,14 +33,27 @@ const isLost = (error: BlobFailure | BlobCorrupted): boolean =>
   error instanceof BlobCorrupted || lostReasons.includes(error.reason)
 
 export class Salvage {
-  /** By digest. */
-  readonly lost = new Map<Digest, LostContent>()
+  /** By digest: the versions that have it, by id. */
+  readonly #lost = new Map<Digest, Map<string, LostContent>>()
   readonly #from: Pick<BlobStoreShape, "read">
   readonly #to: BlobStoreShape
 
   constructor(from: Pick<BlobStoreShape, "read">, to: BlobStoreShape) {
     this.#from = from
     this.#to = to
+  }
+
+  /** Named with the first version that has it. */
+  get lost(): ReadonlyArray<LostContent> {
+    return [...this.#lost.values()].flatMap((versions) => [...versions.values()].slice(0, 1))
+  }
+
+  /** What was given up on purpose is not lost. */
+  sweep({ versions }: Swept): void {
+    for (const [digest, having] of this.#lost) {
+      for (const { version } of versions) having.delete(version.id)
+      if (having.size === 0) this.#lost.delete(digest)
+    }
   }
 
   /** Copies the content of a version, as far as it is there. */
@@ -78,7 +93,9 @@ export class Salvage {
   })
 
   #lose(digest: Digest, { artifact, version }: Saved): undefined {
-    this.lost.set(digest, { digest, artifact: artifact.name, version: version.label })
+    const having = this.#lost.get(digest) ?? new Map<string, LostContent>()
+    having.set(version.id, { digest, artifact: artifact.name, version: version.label })
+    this.#lost.set(digest, having)
     return undefined
   }
 
@@ -88,7 +105,10 @@ export class Salvage {
     digest: Digest,
     saved: Saved,
   ): Effect.fn.Return<boolean, Failure> {
-    if (this.lost.has(digest)) return false
+    if (this.#lost.has(digest)) {
+      this.#lose(digest, saved)
+      return false
+    }
     if ((yield* this.#to.stat(digest)) !== undefined) return true
     const source = Stream.mapError(this.#from.read(digest), (error) => new Unreadable(error))
     const put = Effect.catchIf(

@@ -116,6 +116,7 @@ const keep = Effect.fnUntraced(function* (
   if (taken.length === 0) return
   for (const { event } of taken as ReadonlyArray<{ readonly event: CoreRecorded }>)
     if (event.type === "version-saved") yield* salvage.version(event.data)
+    else if (event.type === "content-swept") salvage.sweep(event.data)
   const bodies = taken.map(({ body }) => body)
   const after = yield* log.head
   yield* log.append(after, bodies)
@@ -228,7 +229,7 @@ export const transfer = Effect.fnUntraced(function* (
   }
   const lost = yield* takeOver(source, draft)
   const { leftOut, altered } = draft.survivors
-  const contentLost = [...draft.salvage.lost.values()]
+  const contentLost = draft.salvage.lost
   const recovery: Recovery = {
     source: source.identity.id,
     recoveredAt: yield* Clock.currentTimeMillis,

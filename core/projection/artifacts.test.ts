@@ -5,6 +5,7 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { Recorder, timeAt } from "../event/recorder.contract.js"
 import type { VersionTarget } from "../event/subject.js"
+import { digestOf } from "../model/digest.js"
 import { artifacts, withoutKeys, withoutTags, withTags } from "./artifacts.js"
 import { FoldedViews } from "./projection.contract.js"
 
@@ -89,6 +90,19 @@ describe("an artifact", () => {
     expect(rowOf(recorder, "churn")).toMatchObject({ surviving: 1, updatedAt: timeAt(3) })
     recorder.delete("churn")
     expect(rowOf(recorder, "churn")?.deleted).toEqual({ position: 4, time: timeAt(4) })
+  })
+
+  it("remembers a version that was swept with it, not one that was deleted before", () => {
+    const recorder = new Recorder()
+    const [one, two] = [recorder.save("churn"), recorder.save("churn", { content: "two" })]
+    recorder.delete(one)
+    recorder.delete("churn")
+    recorder.sweep(one)
+    expect(rowOf(recorder, "churn")).not.toHaveProperty("swept")
+    recorder.sweep(one, two)
+    expect(rowOf(recorder, "churn")).toMatchObject({
+      swept: { position: 6, time: timeAt(6), version: "2", digest: digestOf(Buffer.from("two")) },
+    })
   })
 
   it("has tags and metadata of its own, beside those of its versions", () => {

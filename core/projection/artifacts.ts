@@ -11,7 +11,7 @@ import type { Tagging, TargetRef } from "../event/subject.js"
 import type { PlainMetadata } from "../model/metadata.js"
 import { labelNumber } from "../model/names.js"
 import type { Rows } from "../view/draft.js"
-import { addOrdinal, dropOrdinal, highestAbsent, pageOf } from "./bitmap.js"
+import { addOrdinal, dropOrdinal, hasOrdinal, highestAbsent, pageOf } from "./bitmap.js"
 import { projection } from "./projection.js"
 
 /** When and by whom something was deleted. */
@@ -40,6 +40,8 @@ export type ArtifactRow = {
   readonly updatedAt: number
   readonly position: number
   readonly deleted?: Deletion
+  /** A version that is hidden with the artifact alone, and whose content was given up. */
+  readonly swept?: Deletion & { readonly digest: string; readonly version: string }
 }
 
 export type ArtifactTables = {
@@ -180,6 +182,14 @@ export const artifacts = projection<ArtifactTables>()({
       })),
     "artifact-restored": (rows, event) =>
       change(rows, event.data.artifact.name, event, ({ deleted, ...row }) => row),
+    "content-swept": (rows, event) => {
+      for (const { artifact, version, digest } of event.data.versions) {
+        const page = rows.get(["deleted", artifact.id, pageOf(version.ordinal)])
+        if (hasOrdinal(page, version.ordinal)) continue
+        const swept = { ...deletionOf(event), digest, version: version.label }
+        change(rows, artifact.name, event, (row) => ({ ...row, swept }))
+      }
+    },
     "tags-added": (rows, event) => {
       const { target, tags } = event.data
       removeMoved(rows, tags, event)

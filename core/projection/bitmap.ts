@@ -29,7 +29,8 @@ export const dropOrdinal = (
   return bytes.some((byte) => byte !== 0) ? bytes : undefined
 }
 
-const has = (page: Uint8Array | undefined, ordinal: number): boolean => {
+/** Whether the ordinal is on its page. */
+export const hasOrdinal = (page: Uint8Array | undefined, ordinal: number): boolean => {
   const bit = ordinal % pageBits
   return ((page?.[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0
 }
@@ -43,7 +44,7 @@ export const highestAbsent = (
   while (ordinal >= 1) {
     const page = pageAt(pageOf(ordinal))
     const floor = Math.max(1, pageOf(ordinal) * pageBits)
-    for (; ordinal >= floor; ordinal -= 1) if (!has(page, ordinal)) return ordinal
+    for (; ordinal >= floor; ordinal -= 1) if (!hasOrdinal(page, ordinal)) return ordinal
   }
   return undefined
 }

@@ -6,6 +6,7 @@
  */
 import {
   ArtifactMissing,
+  ContentGone,
   InvalidReference,
   isRefusal,
   NameTaken,
@@ -254,3 +255,27 @@ export const targetRef = ({ artifact, version }: ResolvedTarget): TargetRef => (
 /** A refusal for a name that something else holds in an artifact's namespace of selectors. */
 export const taken = (name: string, message: string, holders: ReadonlyArray<string>): NameTaken =>
   new NameTaken({ message, taken: name, holders })
+
+/** Since when a version is hidden, by its own deletion or with its artifact; else undefined. */
+export const hiddenSince = ({ artifact, version }: ResolvedVersion): Deletion | undefined =>
+  version.deleted ?? artifact.deleted
+
+/** The answer to whoever wants the content of a version that was swept. */
+export const contentGone = (
+  artifact: string,
+  version: string,
+  digest: string,
+  swept: Deletion,
+): ContentGone => {
+  const { position, time, actor, reason } = swept
+  const what = `version ${version} of ${artifact}`
+  const why = reason === undefined ? "" : ` (${reason})`
+  return new ContentGone({
+    message: `the content of ${what} was swept at position ${position}${why}: save it anew`,
+    digest,
+    position,
+    time,
+    ...(actor === undefined ? {} : { actor }),
+    ...(reason === undefined ? {} : { reason }),
+  })
+}

@@ -77,6 +77,17 @@ describe("a version", () => {
     expect(rowOf(recorder, one)).not.toHaveProperty("deleted")
   })
 
+  it("remembers when its content was swept, and why", () => {
+    const recorder = new Recorder()
+    const [one, two] = [recorder.save("churn"), recorder.save("churn")]
+    recorder.delete(one)
+    recorder.context = { reason: "room" }
+    recorder.sweep(one)
+    const swept = { position: 4, time: timeAt(4), reason: "room" }
+    expect(rowOf(recorder, one)).toMatchObject({ swept, deleted: { position: 3 } })
+    expect(rowOf(recorder, two)).not.toHaveProperty("swept")
+  })
+
   it("has tags and metadata of its own, beside those of its artifact", () => {
     const recorder = new Recorder()
     const target = recorder.save("churn", { metadata: { a: 1, b: 2 } })

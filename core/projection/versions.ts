@@ -44,6 +44,8 @@ export type VersionRow = {
   readonly actor?: string
   readonly position: number
   readonly deleted?: Deletion
+  /** Its content was given up. */
+  readonly swept?: Deletion
 }
 
 export type VersionTables = {
@@ -127,6 +129,10 @@ export const versions = projection<VersionTables>()({
       change(rows, event.data.target, (row) => ({ ...row, deleted: deletionOf(event) })),
     "version-restored": (rows, event) =>
       change(rows, event.data.target, ({ deleted, ...row }) => row),
+    "content-swept": (rows, event) => {
+      for (const target of event.data.versions)
+        change(rows, target, (row) => ({ ...row, swept: deletionOf(event) }))
+    },
     "tags-added": (rows, { data }) => {
       removeMoved(rows, data.tags)
       change(rows, data.target, (row) => ({ ...row, tags: withTags(row.tags, data.tags) }))
