@@ -36,7 +36,7 @@ const all = {
     new errors.IdempotencyMismatch({ message, idempotencyKey: "k", position: 7 }),
     new errors.ContentDrifted({ message, path: "a/b" }),
     new errors.TargetExists({ message, path: "x.zip" }),
-    new errors.InUse({ message, consumers: ["churn@7"] }),
+    new errors.InUse({ message, consumers: ["churn@7"], held: ["churn@6"] }),
     new errors.TypeMismatch({ message, path: "[0].rows" }),
   ],
   exceeded: [

@@ -131,10 +131,11 @@ export class TargetExists extends Schema.TaggedError<TargetExists>()("TargetExis
   readonly kind = "conflict" as const
 }
 
-/** Surviving versions use this one as input. */
+/** Surviving versions use it as input (`consumers`), or it is held, which force does not change. */
 export class InUse extends Schema.TaggedError<InUse>()("InUse", {
   ...text,
   consumers: strings,
+  held: strings,
 }) {
   readonly kind = "conflict" as const
 }
@@ -242,10 +243,7 @@ export class BlobCorrupted extends Schema.TaggedError<BlobCorrupted>()("BlobCorr
   readonly kind = "corrupt" as const
 }
 
-/**
- * The ledger is not the one it should be, or was written by a newer program. `expected` and `found`
- * say what of. Nothing in it was touched.
- */
+/** Not the ledger it should be (`expected`, `found`), or a newer program's. It was not touched. */
 export class WrongLedger extends Schema.TaggedError<WrongLedger>()("WrongLedger", {
   ...text,
   directory: Schema.optionalKey(Schema.String),

@@ -66,6 +66,7 @@ type Asking = [
   d.Target,
   d.TextConditions,
   d.TextFilter,
+  d.VersionFilter,
   d.VersionQuery,
   d.WriteOptions,
 ]
@@ -84,6 +85,7 @@ type Answered = [
   d.EntryKind,
   d.ErrorKind,
   d.Failure,
+  d.Hold,
   d.Id,
   d.Input,
   d.Ledger,

@@ -99,6 +99,7 @@ export type {
   ArtifactType,
   ArtifactVersion,
   Content,
+  Hold,
   Input,
   Loaded,
   Producer,
@@ -128,7 +129,7 @@ export type { ReplayQuery } from "./query/history.js"
 export type { MetadataChange, MetadataPoint } from "./query/metadata.js"
 export type { Order, Page, PageQuery } from "./query/page.js"
 export type { TagQuery } from "./query/tags.js"
-export type { VersionQuery } from "./query/versions.js"
+export type { VersionFilter, VersionQuery } from "./query/versions.js"
 export type { RowReader, Rows, TableKey, Tables, ViewOf, ViewReader } from "./view/draft.js"
 export type { KeyPart } from "./view/key.js"
 

@@ -86,6 +86,13 @@ describe("tour", () => {
     expect((await ledger.get("penguins@2")).version).toBe("2")
   })
 
+  it("does not delete what is held, until it is released", async () => {
+    expect(await tour.holding(ledger)).toEqual(["penguins@1"])
+    const before = ledger.asOf(ledger.position - 1)
+    expect((await before.get("penguins@1")).held).toMatchObject({ reason: "the audit of 2026" })
+    expect(await ledger.delete("penguins@1")).toMatchObject({ changed: true })
+  })
+
   it("knows an archive before it sends it", async () => {
     const { headers, body, filename } = await tour.archive(ledger)
     expect(body).toHaveLength(Number(headers["content-length"]))

@@ -123,6 +123,15 @@ export const deletion = async (ledger: Ledger) => {
   return refused instanceof InUse ? refused.consumers : []
 }
 
+export const holding = async (ledger: Ledger) => {
+  // #region hold
+  await ledger.hold("penguins@1", { reason: "the audit of 2026" }) // its version has it as `held`
+  const refused = await ledger.delete("penguins@1", { force: true }).catch((e) => e) // InUse
+  await ledger.release("penguins@1")
+  // #endregion
+  return refused instanceof InUse ? refused.held : []
+}
+
 export const archive = async (ledger: Ledger) => {
   // #region zip
   const zip = await ledger.zip("penguins@2")

@@ -4,7 +4,9 @@
 import type { AnyCommand } from "./command.js"
 import { defineTag } from "./define-tag.js"
 import { deletion } from "./delete.js"
+import { hold } from "./hold.js"
 import { logMetadata } from "./log-metadata.js"
+import { release } from "./release.js"
 import { removeMetadata } from "./remove-metadata.js"
 import { restore } from "./restore.js"
 import { saveVersion } from "./save-version.js"
@@ -22,6 +24,8 @@ export const commands: ReadonlyArray<AnyCommand> = [
   removeMetadata,
   deletion,
   restore,
+  hold,
+  release,
   sweepContent,
   settleRequest,
 ]

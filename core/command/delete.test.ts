@@ -19,7 +19,7 @@ const story = (ledger: Recorder) => {
 const ledger = () => given((recorder) => void story(recorder))
 const { feed, one, two } = story(new Recorder())
 const seen = (id: string, position: number, ...consumers: ReadonlyArray<string>) => ({
-  use: { id, position, consumers },
+  use: { id, position, consumers, held: [] },
 })
 
 /** Decides with what a query saw beforehand, which comes to the decision beside the input. */
@@ -180,6 +180,64 @@ describe("what is used as an input", () => {
     const next = situation.recorder.save("feed")
     situation.recorder.save("late", { inputs: [next] })
     expect(decide(situation, moving, seen(id, 99))).toMatchObject({ _tag: "InUse" })
+  })
+})
+
+describe("what is held", () => {
+  const held = () => {
+    const situation = ledger()
+    situation.recorder.context = { actor: "ann", reason: "audit" }
+    situation.recorder.hold(two)
+    situation.recorder.context = {}
+    return situation
+  }
+
+  it("is not deleted, not by force either, and is said with who holds it and why", () => {
+    for (const force of [true, false])
+      expect(held().when(deletion, { target: "churn@2", force })).toMatchObject({
+        _tag: "InUse",
+        message: "version 2 of churn is held by ann (audit): release it first",
+        consumers: [],
+        held: [two.version.id],
+      })
+    expect(held().when(deletion, { target: "churn@1", force: true })).toMatchObject({
+      facts: [{}],
+    })
+  })
+
+  it("keeps its artifact, as long as any of it is held", () => {
+    const situation = held()
+    situation.recorder.hold(one)
+    const input = { target: { artifact: "churn" }, force: true }
+    const { id } = two.artifact
+    const message = "version 1 of churn is held, and 1 more: release them first"
+    const ids = [one.version.id, two.version.id]
+    const use = { id, position: 7, consumers: [], held: ids }
+    expect(decide(situation, input, { use })).toMatchObject({ _tag: "InUse", message, held: ids })
+    // Listed for another thing, or not at all: that some are held is known all the same.
+    for (const observed of [{}, { use: { ...use, id: feed.artifact.id } }])
+      expect(decide(situation, input, observed)).toMatchObject({
+        _tag: "InUse",
+        message: "churn has versions that are held: release them first",
+        held: [],
+      })
+    situation.recorder.release(one)
+    // Released since it was listed.
+    expect(decide(situation, input, { use })).toMatchObject({ _tag: "InUse", held: ids })
+    situation.recorder.release(two)
+    expect(decide(situation, input, { use })).toMatchObject({ facts: [{}] })
+    expect(decide(held(), { target: { artifact: "feed" }, force: true })).toMatchObject({
+      facts: [{}],
+    })
+  })
+
+  it("is told before who uses it: that can be passed over", () => {
+    const situation = ledger()
+    situation.recorder.hold(feed)
+    expect(decide(situation, { target: "feed@1" })).toMatchObject({
+      consumers: [],
+      held: [feed.version.id],
+    })
   })
 })
 

@@ -1,22 +1,25 @@
 /**
  * Hides a version, or an artifact with all its versions. Frees no space and no name, label or
- * number; `restore` brings it back.
+ * number; `restore` brings it back. What is held is not deleted, not by force either.
  *
  * The consumers of a version form a list, and a decision reads exact keys only. So a query lists
  * the surviving ones beforehand, as of a position, and the decision sees whether one came since.
  */
-import { InUse, InvalidReference, isRefusal, type Refusal } from "../errors.js"
+import { InUse, isRefusal, type Refusal } from "../errors.js"
 import { fact } from "../event/catalog.js"
-import { flag, members, parsing, target } from "../model/input.js"
+import { flag, members, parsing } from "../model/input.js"
 import type { ParsedTarget } from "../model/reference.js"
 import { lineage } from "../projection/lineage.js"
 import {
   artifactRef,
+  findById,
   type ResolvedTarget,
   resolveTarget,
   versionRef,
 } from "../projection/resolve.js"
+import { type VersionRow, versions } from "../projection/versions.js"
 import type { ViewReader } from "../view/draft.js"
+import { type Advice, bareText, outright } from "./bare-name.js"
 import { command, type Decided } from "./command.js"
 import { checkExpectation, type Expectation, expected } from "./expect.js"
 
@@ -27,6 +30,8 @@ export interface ObservedUse {
   readonly position: number
   /** Ids of surviving consumers, at most 10 (`candidateCountMax`). */
   readonly consumers: ReadonlyArray<string>
+  /** Ids of held versions of an artifact, at most as many. */
+  readonly held: ReadonlyArray<string>
 }
 
 export interface DeleteInput {
@@ -36,12 +41,7 @@ export interface DeleteInput {
   readonly use?: ObservedUse
 }
 
-/** A bare name would mean its latest version, which is rarely what was meant to be deleted. */
-const bare = (name: string): InvalidReference =>
-  new InvalidReference({
-    message: `${name} is a bare name: say "${name}@latest" or { artifact: "${name}" }`,
-    reference: name,
-  })
+const advice: Advice = (name) => `"${name}@latest" or { artifact: "${name}" }`
 
 /**
  * Consumers that were listed, or came since; undefined when there are none. An empty list where
@@ -66,7 +66,37 @@ const inUse = (consumers: ReadonlyArray<string>): InUse => {
     consumers.length === 0
       ? "an artifact was restored meanwhile, whose versions may use it as input: try again"
       : "surviving versions use it as input: delete them first, or say { force: true }"
-  return new InUse({ message, consumers })
+  return new InUse({ message, consumers, held: [] })
+}
+
+/** `version 3 of churn is held by ann (audit): release it first`, as far as it is known. */
+const printHeld = (name: string, count: number, first: VersionRow | undefined): string => {
+  if (first?.held === undefined) return `${name} has versions that are held: release them first`
+  const by = first.held.actor === undefined ? "" : ` by ${first.held.actor}`
+  const why = first.held.reason === undefined ? "" : ` (${first.held.reason})`
+  const rest = count === 1 ? ": release it first" : `, and ${count - 1} more: release them first`
+  return `version ${first.label} of ${name} is held${by}${why}${rest}`
+}
+
+/**
+ * Refuses what is held, whoever asks. That an artifact has held versions is seen by their number;
+ * which ones was listed before, or is before anyone hears of the refusal.
+ */
+const heldIn = (
+  views: ViewReader,
+  { artifact: { id, name }, version }: ResolvedTarget,
+  seen: ObservedUse | undefined,
+): InUse | undefined => {
+  if (version !== undefined) {
+    if (version.held === undefined) return undefined
+    const message = printHeld(name, 1, version)
+    return new InUse({ message, consumers: [], held: [version.id] })
+  }
+  const count = views.view(versions).get(["holds", id]) ?? 0
+  if (count === 0) return undefined
+  const held = seen?.id === id ? seen.held : []
+  const first = held[0] === undefined ? undefined : findById(views, held[0])?.version
+  return new InUse({ message: printHeld(name, count, first), consumers: [], held })
 }
 
 const hide = ({ artifact, version }: ResolvedTarget, forced: true | undefined): Decided => {
@@ -84,15 +114,16 @@ const hide = ({ artifact, version }: ResolvedTarget, forced: true | undefined): 
 
 /** Also asked outside the writer: what would be decided at a moment. */
 export const decideDeletion = (input: DeleteInput, views: ViewReader): Decided | Refusal => {
-  // A part of an id, which looks like a name, is an id by now.
-  if (input.target.kind === "version" && input.target.reference.by === "text")
-    return bare(input.target.reference.text)
+  const bare = bareText(input.target, advice)
+  if (bare !== undefined) return bare
   const resolved = resolveTarget(views, input.target)
   if (isRefusal(resolved)) return resolved
   const { artifact, version } = resolved
   const subject = (version ?? artifact).id
   const failed = checkExpectation(views, input.expect, { subject, artifact })
   if (failed !== undefined) return failed
+  const held = heldIn(views, resolved, input.use)
+  if (held !== undefined) return held
   const consumers = input.force === true ? undefined : consumersOf(views, subject, input.use)
   if (consumers !== undefined) return inUse(consumers)
   return hide(resolved, input.force)
@@ -103,13 +134,8 @@ export const deletion = command<DeleteInput>({
   parse: (input) =>
     parsing(() => {
       const { target: of, force, expect } = members(input)
-      const meant = target(of)
-      // `{ name }` means the latest version as a bare name does.
-      const isBare = meant.kind === "version" && meant.reference.by === "latest"
-      if (isBare && typeof of === "object" && members(of).version === undefined)
-        throw bare(meant.reference.name)
       return {
-        target: meant,
+        target: outright(of, advice),
         ...(flag(force, "options.force") ? { force: true as const } : {}),
         ...expected(expect),
       }

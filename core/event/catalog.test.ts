@@ -38,6 +38,8 @@ describe("the catalog", () => {
       "version-restored",
       "artifact-deleted",
       "artifact-restored",
+      "hold-placed",
+      "hold-released",
       "content-swept",
       "request-settled",
     ])
@@ -118,6 +120,8 @@ describe("the schemas of the other events", () => {
     ["version-restored", { target }, "data.inputs"],
     ["artifact-deleted", { artifact, version: 1 }, "data.version"],
     ["artifact-restored", {}, "data.artifact"],
+    ["hold-placed", { target: { artifact } }, "data.target.version"],
+    ["hold-released", { target, held: true }, "data.held"],
     ["content-swept", { versions: [target] }, "data.versions[0].digest"],
     ["request-settled", { command: "tag" }, "data.result"],
   ])("refuse %s %j", (type, data, path) => {

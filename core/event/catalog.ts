@@ -173,6 +173,21 @@ const artifactRestored = eventType({
   sentence: ({ artifact }) => `restored ${artifact.name}`,
 })
 
+/** Neither a deletion nor a prune nor a sweep touches the version until the hold is released. */
+const holdPlaced = eventType({
+  type: "hold-placed",
+  revision: 1,
+  schema: Schema.Struct({ target: VersionTargetPart }),
+  sentence: ({ target }) => `placed a hold on ${printTarget(target)}`,
+})
+
+const holdReleased = eventType({
+  type: "hold-released",
+  revision: 1,
+  schema: Schema.Struct({ target: VersionTargetPart }),
+  sentence: ({ target }) => `released the hold on ${printTarget(target)}`,
+})
+
 /** Comes before the bytes go: from then on nothing needs them. */
 const contentSwept = eventType({
   type: "content-swept",
@@ -203,6 +218,8 @@ export const catalog = [
   versionRestored,
   artifactDeleted,
   artifactRestored,
+  holdPlaced,
+  holdReleased,
   contentSwept,
   requestSettled,
 ] as const

@@ -117,10 +117,10 @@ export class Recorder {
     if (event.type === "version-saved") {
       const { artifact, version, tags } = event.data
       this.#artifacts.set(artifact.name, { ref: artifact, saved: version.ordinal })
-      this.#hold({ artifact, version }, tags)
-    } else if (event.type === "tags-added") this.#hold(event.data.target, event.data.tags)
+      this.#give({ artifact, version }, tags)
+    } else if (event.type === "tags-added") this.#give(event.data.target, event.data.tags)
     else if (event.type === "tags-removed")
-      for (const { name } of event.data.tags) this.#release(name, event.data.target)
+      for (const { name } of event.data.tags) this.#take(name, event.data.target)
     else if (event.type === "tag-defined") {
       const { tag, exclusive } = event.data
       const holders = this.#tags.get(tag.name)?.holders ?? []
@@ -128,16 +128,16 @@ export class Recorder {
     }
   }
 
-  #hold(target: TargetRef, taggings: ReadonlyArray<Tagging>): void {
+  #give(target: TargetRef, taggings: ReadonlyArray<Tagging>): void {
     for (const { id, name, from } of taggings) {
-      if (from !== undefined) this.#release(name, from)
+      if (from !== undefined) this.#take(name, from)
       const { exclusive, holders } = this.#tags.get(name) ?? { exclusive: false, holders: [] }
       const others = holders.filter((holder) => !isSame(holder, target))
       this.#tags.set(name, { id, exclusive, holders: [...others, target] })
     }
   }
 
-  #release(name: string, target: TargetRef): void {
+  #take(name: string, target: TargetRef): void {
     const tag = this.#tags.get(name)
     if (tag === undefined) return
     const holders = tag.holders.filter((holder) => !isSame(holder, target))
@@ -248,6 +248,14 @@ export class Recorder {
     } else this.record(fact("version-restored", { target, inputs }, targetIds(target)))
   }
 
+  hold(target: VersionTarget): void {
+    this.record(fact("hold-placed", { target }, targetIds(target)))
+  }
+
+  release(target: VersionTarget): void {
+    this.record(fact("hold-released", { target }, targetIds(target)))
+  }
+
   sweep(...targets: ReadonlyArray<VersionTarget>): void {
     const versions = targets.map((target) => ({ ...target, digest: this.#digestOf(target) }))
     this.record(fact("content-swept", { versions }, targets.flatMap(targetIds)))
@@ -302,6 +310,9 @@ export const everyEvent = (): ReadonlyArray<Recorded> => {
   recorder.delete(second)
   recorder.delete(first)
   recorder.restore(first, [{ id: feed.version.id, artifactId: feed.artifact.id }])
+  recorder.hold(feed)
+  recorder.hold(first)
+  recorder.release(feed)
   recorder.delete("feed")
   recorder.restore("feed")
   recorder.sweep(second)

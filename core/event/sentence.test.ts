@@ -51,6 +51,9 @@ const tell = (): ReadonlyArray<Recorded> => {
   recorder.unlog("churn", "owner")
   recorder.delete(next)
   recorder.restore(next)
+  recorder.hold(next)
+  recorder.context = { actor: "ann", reason: "the audit is over" }
+  recorder.release(next)
   recorder.context = { actor: "bob", reason: "end of the project" }
   recorder.delete("churn")
   recorder.context = {}
@@ -84,6 +87,8 @@ const sentences = [
   "bob removed owner from churn",
   "bob deleted version 3 of churn",
   "bob restored version 3 of churn",
+  "bob placed a hold on version 3 of churn",
+  "ann released the hold on version 3 of churn: the audit is over",
   "bob deleted churn with all its versions: end of the project",
   "someone restored churn",
   "someone deleted version 3 of churn",

@@ -15,6 +15,7 @@ import {
   type Call,
   find,
   type Happening,
+  type Held,
   latestOf,
   type Of,
   refuse,
@@ -30,6 +31,12 @@ const byUtf8 = (a: string, b: string): number => Buffer.compare(Buffer.from(a), 
 const isNumber = (label: string): boolean => /^[1-9]\d*$/.test(label)
 
 const sizeOf = ({ value }: Version): number => Buffer.byteLength(value)
+
+const heldIn = ({ position, time, actor }: Held) => ({
+  position,
+  ...(actor === undefined ? {} : { actor }),
+  time: new Date(time),
+})
 
 const versionIn = (state: State, version: Version) => ({
   id: `version ${version.saved}`,
@@ -51,6 +58,7 @@ const versionIn = (state: State, version: Version) => ({
   createdAt: new Date(version.time),
   ...(version.actor === undefined ? {} : { actor: version.actor }),
   position: version.saved,
+  ...(version.held === undefined ? {} : { held: heldIn(version.held) }),
 })
 
 const artifactIn = (state: State, artifact: Artifact) => {
@@ -148,8 +156,9 @@ export type ArtifactsAsked = Omit<ArtifactQuery, "tags"> & { readonly tags?: Tag
 const versions = (state: State, query: VersionsAsked): ReadonlyArray<unknown> => {
   checkFilter(state, query.tags)
   const passing = state.versions.filter(
-    ({ of, label, tags, deleted }) =>
+    ({ of, label, tags, deleted, held }) =>
       !deleted &&
+      (query.held ?? held !== undefined) === (held !== undefined) &&
       artifactOf(state, of)?.deleted === false &&
       passesText(query.name, of) &&
       passesText(query.version, label) &&

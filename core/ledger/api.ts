@@ -166,6 +166,8 @@ export interface BatchBuilder {
     keys: string | ReadonlyArray<string>,
     options?: StepOptions,
   ) => void
+  readonly hold: (reference: Reference, options?: StepOptions) => void
+  readonly release: (reference: Reference, options?: StepOptions) => void
 }
 
 /** One a write, in order: a version for a save, a receipt for anything else. */
@@ -225,6 +227,9 @@ export interface LedgerApi<D extends Door> extends ReaderApi<D> {
   /** Hides a version, or an artifact with all its versions. */
   readonly delete: (target: Target, options?: DeleteOptions) => Run<D, Receipt>
   readonly restore: (target: Target, options?: WriteOptions) => Run<D, Receipt>
+  /** Keeps a version: it cannot be deleted, pruned or swept until it is released. */
+  readonly hold: (reference: Reference, options?: WriteOptions) => Run<D, Receipt>
+  readonly release: (reference: Reference, options?: WriteOptions) => Run<D, Receipt>
   /** All or none, one commit, results in order. */
   readonly batch: (
     build: (batch: BatchBuilder) => void | Promise<void>,

@@ -75,6 +75,8 @@ describe.each(badNames)("a name that is %s", (_, bad) => {
       removeMetadata: [target, call("removeMetadata", of, "n")],
       delete: [target, call("delete", of)],
       restore: [target, call("restore", of)],
+      hold: [target, call("hold", of)],
+      release: [target, call("release", of)],
       history: [target, call("history", of)],
       metadataHistory: [target, call("metadataHistory", of)],
     })
@@ -175,6 +177,9 @@ describe.each(Object.entries(badReferences))("a reference that is %s", (_, [refe
       removeMetadata: [expected, call("removeMetadata", bad, "n")],
       delete: [expected, call("delete", bad)],
       restore: [expected, call("restore", bad)],
+      hold: [expected, call("hold", bad)],
+      release: [expected, call("release", bad)],
+      "hold in a batch": [expected, call("batch", (b: Loose) => b.hold?.(bad))],
       history: [expected, call("history", bad)],
       metadataHistory: [expected, call("metadataHistory", bad)],
       "an input": [expected, call("save", "b", 1, { inputs: [bad] })],
@@ -201,6 +206,8 @@ describe("a reference that could be one", () => {
       "load with a label": [unreadable(`${given}@1`), call("load", given, { version: 1 })],
       tag: [missing, call("tag", given, "t")],
       delete: [missing, call("delete", given)],
+      hold: [missing, call("hold", given)],
+      release: [missing, call("release", given)],
       history: [missing, call("history", given)],
       "an input": [missing, call("save", "b", 1, { inputs: [given] })],
       "replay of it": [missing, call("replay", { target: given })],
@@ -259,6 +266,9 @@ describe("options", () => {
       removeMetadata: [path, call("removeMetadata", "a", "n", bad)],
       delete: [path, call("delete", id, bad)],
       restore: [path, call("restore", id, bad)],
+      hold: [path, call("hold", id, bad)],
+      release: [path, call("release", id, bad)],
+      "a hold in a batch": [path, call("batch", (b: Loose) => b.hold?.(id, bad))],
       load: [path, call("load", "a", bad)],
       open: [path, call("open", "a", undefined, bad)],
       zip: [path, call("zip", "a", bad)],
@@ -284,6 +294,7 @@ describe("options", () => {
         call("saveAll", [{ name: "a", value: 1, reason: "r" }]),
       ],
       "force of tag": ["options.force", call("tag", "a", "u", { force: true })],
+      "force of hold": ["options.force", call("hold", id, { force: true })],
     })
   })
 
@@ -306,6 +317,8 @@ describe("options", () => {
       defineTag: [expected, call("defineTag", "new", bad)],
       logMetadata: [expected, call("logMetadata", "a", { n: 1 }, bad)],
       delete: [expected, call("delete", id, bad)],
+      hold: [expected, call("hold", id, bad)],
+      release: [expected, call("release", id, bad)],
     })
   })
 })

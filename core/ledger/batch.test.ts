@@ -47,6 +47,24 @@ describe("a batch", () => {
     expect((await ledger.get("a@1")).tags).toEqual([])
   })
 
+  it("holds what it saves, and releases what was held", async () => {
+    const ledger = await opened()
+    await ledger.save("a", 1)
+    await ledger.hold("a@1")
+    await ledger.batch((b) => {
+      b.hold(b.save("a", 2))
+      b.release("a@1", { expect: { latest: "2" } })
+    })
+    const { entries } = await ledger.listVersions({ held: true })
+    expect(entries).toMatchObject([{ version: "2", held: { position: 5 } }])
+    const refused = ledger.batch((b) => {
+      b.release("a@2")
+      b.hold("a")
+    })
+    await expect(refused).rejects.toMatchObject({ _tag: "InvalidReference", reference: "a" })
+    expect(ledger.position).toBe(6)
+  })
+
   it("of nothing is no event and no refusal", async () => {
     const ledger = await opened()
     expect(await ledger.batch(() => undefined)).toEqual([])

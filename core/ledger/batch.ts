@@ -5,7 +5,9 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { AnyCommand } from "../command/command.js"
 import { defineTag } from "../command/define-tag.js"
+import { hold } from "../command/hold.js"
 import { logMetadata } from "../command/log-metadata.js"
+import { release } from "../command/release.js"
 import { removeMetadata } from "../command/remove-metadata.js"
 import { saveVersion } from "../command/save-version.js"
 import { tag } from "../command/tag.js"
@@ -21,8 +23,8 @@ import { awaiting } from "./foreign.js"
 import { freshId } from "./id.js"
 import { batchSaveKeys } from "./save-options.js"
 import { type PlannedSave, planSave, type SaveCall, savedVersion, storeAll } from "./saving.js"
-import { checkWriteOptions, type Session, stepOf, submit } from "./submit.js"
-import { tagKeys, toReceipt } from "./writes.js"
+import { checkWriteOptions, type Session, stepOf, submit, toReceipt } from "./submit.js"
+import { tagKeys } from "./writes.js"
 
 type Collected =
   | { readonly kind: "save"; readonly call: SaveCall }
@@ -52,6 +54,8 @@ const collector = (time: number) => {
       step(defineTag, { ...checkOptions(definition, tagKeys), name }),
     logMetadata: (target, values, options) => step(logMetadata, { target, values }, options),
     removeMetadata: (target, keys, options) => step(removeMetadata, { target, keys }, options),
+    hold: (reference, options) => step(hold, { target: reference }, options),
+    release: (reference, options) => step(release, { target: reference }, options),
   }
   const close = () => {
     open = false

@@ -98,6 +98,7 @@ const lists = function* (reader: Reader, { artifacts, tags }: Asked) {
   yield ["tagged artifacts", all(reader.artifacts({ tags: tag }))]
   yield ["tagged versions", all(reader.versions({ tags: { any: tags.slice(0, 1), none: [] } }))]
   yield ["untagged versions", all(reader.versions({ tags: { none: [tag] } }))]
+  yield ["held versions", all(reader.versions({ held: true }))]
   yield ["versions by label", all(reader.versions({ version: { in: ["1", "2"] } }))]
   yield ["exclusive tags", all(reader.tags({ exclusive: true }))]
 }

@@ -64,6 +64,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     values: fc.record({ k: fc.nat({ max: 2 }) }),
   }),
   fc.record({ does: fc.constantFrom("delete" as const, "restore" as const), of }),
+  fc.record({ does: fc.constantFrom("hold" as const, "release" as const), of }),
 )
 
 const deed: fc.Arbitrary<Deed> = fc.oneof(

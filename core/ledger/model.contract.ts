@@ -6,6 +6,7 @@
  * Shares no rule with the ledger: no command, fold, query or resolver of it is called here.
  */
 import { isDeepStrictEqual } from "node:util"
+import { candidateCountMax } from "../limits.js"
 import { type Metadata, storageSize } from "../model/metadata.js"
 import {
   type Artifact,
@@ -248,7 +249,13 @@ export class Model {
     this.#happen("version-saved", about, { call, values }, (next) => {
       const { time } = next
       const version = { saved, of: name, label, value, time, actor: call.actor, inputs }
-      const whole: Version = { ...version, tags: [], metadata: values, deleted: false }
+      const whole: Version = {
+        ...version,
+        tags: [],
+        metadata: values,
+        deleted: false,
+        held: undefined,
+      }
       const fresh = { name, made: saved, time, updated: time, counter: 0, tags: [], metadata: {} }
       const owner = artifactOf(next, name) ?? { ...fresh, deleted: false }
       if (artifact === undefined) next.artifacts.push(owner)
@@ -318,8 +325,9 @@ export class Model {
 
   #change(call: Call, step: Change, of: Of): void {
     const { state } = this
-    // A bare name means its latest version, which nobody deletes by accident.
-    if (step.does === "delete" && "text" in of && !of.text.includes("@")) refuse("InvalidReference")
+    // A bare name means its latest version, which nobody deletes or holds by accident.
+    const isOutright = ["delete", "hold", "release"].includes(step.does)
+    if (isOutright && "text" in of && !of.text.includes("@")) refuse("InvalidReference")
     const meant = find(state, of, step.does === "untag")
     const { artifact, version } = meant
     const target = version ?? artifact
@@ -354,12 +362,29 @@ export class Model {
           if (held === undefined) owner.updated = next.time
           return []
         })
+    } else if (step.does === "hold" || step.does === "release") {
+      if ((version?.held === undefined) === (step.does === "hold")) this.#hold(call, step.does, of)
     } else {
+      const owned = version === undefined ? versionsOf(state, artifact.name) : [version]
+      const names = (list: ReadonlyArray<Version>) =>
+        list.map(({ of: name, label }) => `${name}@${label}`).slice(0, candidateCountMax)
+      const held = names(owned.filter((one) => one.held !== undefined))
+      if (held.length > 0) refuse("InUse", { consumers: [], held })
       const users = step.force === true ? [] : consumersOf(state, meant)
-      if (users.length > 0)
-        refuse("InUse", { consumers: users.map(({ of: name, label }) => `${name}@${label}`) })
+      if (users.length > 0) refuse("InUse", { consumers: names(users), held: [] })
       this.#mark(call, meant, true)
     }
+  }
+
+  #hold(call: Call, does: "hold" | "release", of: Of): void {
+    const type = does === "hold" ? "hold-placed" : "hold-released"
+    this.#happen(type, aboutOf(find(this.state, of)), { call }, (next) => {
+      const { version } = find(next, of)
+      if (version === undefined) throw new Error("nothing to hold")
+      const { position, time } = next
+      version.held = does === "hold" ? { position, time, actor: call.actor } : undefined
+      return []
+    })
   }
 
   /** Deletes or restores. */

@@ -120,7 +120,13 @@ const define = does(
     ),
   }),
 )
+/** Of one version each. */
+const holding: ReadonlyArray<fc.Arbitrary<Step>> = [
+  does("hold", fc.record({ of: ref })),
+  does("release", fc.record({ of: ref })),
+]
 const changes: ReadonlyArray<fc.Arbitrary<Step>> = [
+  ...holding,
   does("tag", on, fc.record({ tags: someTags })),
   does("untag", on, fc.record({ tags: someTags })),
   does("log", on, fc.record({ values })),
@@ -189,8 +195,9 @@ const labelled = rarely(
   fc.constantFrom<unknown>({ notIn: ["1"] }, { endsWith: "7" }, { eq: "x" }),
   4,
 )
+const held = rarely("held", fc.boolean(), 4)
 const listing: fc.Arbitrary<Listing> = fc.oneof(
-  together(named, tagged, labelled, sorting("createdAt", "name", "version", "size")).map(
+  together(named, tagged, labelled, held, sorting("createdAt", "name", "version", "size")).map(
     (query) => ({ list: "versions", query }) as Listing,
   ),
   together(named, tagged, sorting("name", "createdAt", "updatedAt")).map(

@@ -204,6 +204,34 @@ describe("a deletion", () => {
   })
 })
 
+describe("a hold", () => {
+  it("stays where its release is lost: what it keeps is not deleted, nor its artifact", () => {
+    const build = (target: "a" | "version") => (recorder: Recorder) => {
+      const version = recorder.save("a")
+      recorder.hold(version)
+      recorder.release(version)
+      recorder.delete(target === "a" ? "a" : version)
+    }
+    expect(last(build("version"))).toMatchObject({ fact: { type: "version-deleted" } })
+    expect(last(build("version"), 2)).toEqual({
+      refused: "version 1 of a is held: release it first",
+    })
+    expect(last(build("a"), 2)).toEqual({
+      refused: "a has versions that are held: release them first",
+    })
+  })
+
+  it("that is not there is not released, and one of what is not there is left out", () => {
+    const build = (recorder: Recorder) => {
+      const version = recorder.save("a")
+      recorder.hold(version)
+      recorder.release(version)
+    }
+    expect(last(build, 1)).toEqual({ refused: "it changes nothing any more" })
+    expect(last(build, 0)).toEqual({ refused: "its version is not there by then" })
+  })
+})
+
 describe("swept content", () => {
   const swept = (...lost: ReadonlyArray<number>) =>
     last(

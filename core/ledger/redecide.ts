@@ -9,7 +9,9 @@ import { isDeepStrictEqual } from "node:util"
 import type { AnyCommand, Stamp } from "../command/command.js"
 import { defineTag } from "../command/define-tag.js"
 import { deletion } from "../command/delete.js"
+import { hold } from "../command/hold.js"
 import { logMetadata } from "../command/log-metadata.js"
+import { release } from "../command/release.js"
 import { removeMetadata } from "../command/remove-metadata.js"
 import { restore } from "../command/restore.js"
 import { saveVersion } from "../command/save-version.js"
@@ -87,11 +89,12 @@ const askedSave = (data: CoreEvents["version-saved"], views: ViewReader): Asked 
 
 /**
  * That nothing in use was deleted is true since it was decided: who used it then was deleted
- * before, also where that event is lost.
+ * before, also where that event is lost. But a hold stays where its release is lost: what it keeps
+ * must not go by an inference.
  */
 const askedDeletion = (target: TargetRef, forced: true | undefined, position: number): Asked => {
   const { id } = target.version ?? target.artifact
-  const use = { id, position, consumers: [] }
+  const use = { id, position, consumers: [], held: [] }
   const input = { target: targetOf(target), use, ...(forced === true ? { force: true } : {}) }
   return { command: deletion, input, ids: [] }
 }
@@ -144,6 +147,10 @@ const askedBy = (
       return without(restore, { target: targetOf(event.data.target) })
     case "artifact-restored":
       return without(restore, { target: targetOf(event.data) })
+    case "hold-placed":
+      return without(hold, { target: targetOf(event.data.target) })
+    case "hold-released":
+      return without(release, { target: targetOf(event.data.target) })
     case "content-swept": {
       const versions = event.data.versions.map(({ version }) => version.id)
       return without(sweepContent, { versions, before: Number.POSITIVE_INFINITY })

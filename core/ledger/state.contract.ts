@@ -43,6 +43,8 @@ export type Step =
   | (About & { readonly does: "unlog"; readonly keys: ReadonlyArray<string> })
   | (About & { readonly does: "delete"; readonly force?: true })
   | (About & { readonly does: "restore" })
+  | (About & { readonly does: "hold" })
+  | (About & { readonly does: "release" })
 
 export interface Call {
   readonly as: "one" | "saveAll" | "batch"
@@ -62,6 +64,14 @@ export interface Version {
   tags: ReadonlyArray<string>
   metadata: Metadata
   deleted: boolean
+  held: Held | undefined
+}
+
+/** The event that placed a hold. */
+export interface Held {
+  readonly position: number
+  readonly time: number
+  readonly actor: string | undefined
 }
 
 export interface Artifact {

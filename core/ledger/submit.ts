@@ -17,9 +17,12 @@ import { explaining } from "../query/explain.js"
 import { expandReference, expandTarget, mayBePart } from "../query/find.js"
 import { parsedInput } from "../query/input.js"
 import type { Moment } from "../query/query.js"
+import type { Receipt } from "./api.js"
 import type { WriteOptions } from "./call-options.js"
 import { closedError, type Engine, momentAt, presentMoment } from "./engine.js"
 import { type Reply, type Request, requestDigest, type Step } from "./request.js"
+
+export const toReceipt = ({ position, changed }: Reply): Receipt => ({ position, changed })
 
 /** A ledger as one caller sees it: its events carry a context. */
 export interface Session {

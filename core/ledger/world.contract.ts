@@ -226,6 +226,9 @@ export class World {
         return ledger.delete(refer(step.of), step.force ? { ...options, force: true } : options)
       case "restore":
         return ledger.restore(refer(step.of), options)
+      case "hold":
+      case "release":
+        return ledger[step.does](refer(step.of) as Reference, options)
     }
   }
 
@@ -243,6 +246,8 @@ export class World {
       else if (step.does === "untag") batch.untag(refer(step.of), step.tags, options)
       else if (step.does === "log") batch.logMetadata(refer(step.of), step.values, options)
       else if (step.does === "unlog") batch.removeMetadata(refer(step.of), step.keys, options)
+      else if (step.does === "hold" || step.does === "release")
+        batch[step.does](refer(step.of) as Reference, options)
     }
   }
 

@@ -4,6 +4,7 @@
 import { describe, expect, it } from "vitest"
 import { command } from "../command/command.js"
 import { compositeCountMax } from "../limits.js"
+import type { Reference, Target } from "../model/reference.js"
 import { opened } from "./places.contract.js"
 
 const invalid = (path: string) => ({ _tag: "InvalidInput", kind: "invalid", path })
@@ -24,14 +25,17 @@ describe("a receipt", () => {
       () => ledger.removeMetadata({ artifact: "a" }, ["n", "absent"]),
       () => ledger.delete("a@1", { reason: "old" }),
       () => ledger.restore("a@1"),
+      () => ledger.hold("a@1"),
+      () => ledger.release("a@1"),
     ]
     for (const [index, call] of calls.entries())
       expect(await call()).toEqual({ position: index + 3, changed: true })
-    const none = { position: 8, changed: false }
+    const none = { position: 10, changed: false }
     expect(await ledger.tag("a", "x")).toEqual(none)
     expect(await ledger.untag("a", "y")).toEqual(none)
     expect(await ledger.removeMetadata({ artifact: "a" }, "n")).toEqual(none)
     expect(await ledger.restore("a@1")).toEqual(none)
+    expect(await ledger.release("a@1")).toEqual(none)
   })
 })
 
@@ -144,78 +148,71 @@ describe("the definition of a tag", () => {
   })
 })
 
-describe("deleting", () => {
-  it("what others were made from is refused with their names, unless forced", async () => {
+describe("a hold", () => {
+  it("is shown with its version, as of then too, and asked for in lists", async () => {
     const ledger = await opened()
-    const { id } = await ledger.save("raw", 1)
-    await ledger.save("model", 2, { inputs: [{ version: id, as: "data" }] })
-    const inUse = { _tag: "InUse", consumers: ["model@1"] }
-    await expect(ledger.delete("raw@1")).rejects.toMatchObject(inUse)
-    await expect(ledger.delete({ artifact: "raw" })).rejects.toMatchObject(inUse)
-    await ledger.delete("model@1")
-    expect(await ledger.delete("raw@1")).toMatchObject({ changed: true })
-    await ledger.restore("raw@1")
-    await ledger.restore("model@1")
-    expect(await ledger.delete("raw@1", { force: true })).toMatchObject({ changed: true })
-  })
-
-  it("names all consumers, also where one of them came while it was asked", async () => {
-    const ledger = await opened()
-    await ledger.save("raw", 1)
-    await ledger.save("model", 2, { inputs: ["raw"] })
-    // Submitted first, so it is decided before the deletion, which has looked around by then.
-    const later = ledger.save("later", 3, { inputs: ["raw"] })
-    await expect(ledger.delete("raw@1")).rejects.toMatchObject({
-      _tag: "InUse",
-      consumers: ["model@1", "later@1"],
-    })
-    await later
-  })
-
-  it("under a key that another write took meanwhile is a mismatch, whoever uses it", async () => {
-    const ledger = await opened()
-    await ledger.save("raw", 1)
-    await ledger.save("model", 2, { inputs: ["raw"] })
-    const keyed = { idempotencyKey: "k" }
-    const [saved, deleted] = await Promise.allSettled([
-      ledger.tag("raw", "t", keyed),
-      ledger.delete("raw@1", keyed),
+    const { id } = await ledger.save("a", 1)
+    await ledger.save("a", 2)
+    const placed = await ledger.with({ actor: "ann" }).hold("a@1", { reason: "audit" })
+    expect(placed).toEqual({ position: 4, changed: true })
+    const held = { position: 4, time: expect.any(Date), actor: "ann", reason: "audit" }
+    expect((await ledger.get(id)).held).toEqual(held)
+    expect(await ledger.asOf(3).get(id)).not.toHaveProperty("held")
+    const found = async (isHeld: boolean, reader: Pick<typeof ledger, "listVersions"> = ledger) =>
+      (await reader.listVersions({ held: isHeld })).entries.map(({ version }) => version)
+    expect([await found(true), await found(false)]).toEqual([["1"], ["2"]])
+    expect(await ledger.release({ id })).toEqual({ position: 5, changed: true })
+    expect(await ledger.get(id)).not.toHaveProperty("held")
+    expect([await found(true), await found(false)]).toEqual([[], ["2", "1"]])
+    expect([await found(true, ledger.asOf(4)), await found(false, ledger.asOf(4))]).toEqual([
+      ["1"],
+      ["2"],
     ])
-    expect(saved.status).toBe("fulfilled")
-    expect(deleted).toMatchObject({ reason: { _tag: "IdempotencyMismatch" } })
+    const history: Array<string> = []
+    for await (const event of ledger.history(id)) history.push(ledger.formatEvent(event))
+    expect(history.slice(1)).toEqual([
+      "ann placed a hold on version 1 of a: audit",
+      "someone released the hold on version 1 of a",
+    ])
+    const types: Array<string> = []
+    for await (const { type } of ledger.replay({ types: ["hold-placed", "hold-released"] }))
+      types.push(type)
+    expect(types).toEqual(["hold-placed", "hold-released"])
   })
 
-  it("is not held up by an unrelated artifact that is restored meanwhile", async () => {
-    const ledger = await opened()
-    await ledger.save("raw", 1)
-    await ledger.save("model", 2, { inputs: ["raw"] })
-    await ledger.delete("model@1")
-    for (const name of ["other", "user"]) await ledger.save(name, 3, { inputs: ["raw"] })
-    await ledger.delete("other@1")
-    await ledger.delete({ artifact: "other" })
-    await ledger.delete({ artifact: "user" })
-    // Submitted first, so it is decided before the deletion, which has looked around by then.
-    const deleting = (name: string) =>
-      Promise.allSettled([ledger.restore({ artifact: name }), ledger.delete("raw@1")])
-    expect(await deleting("user")).toMatchObject([
-      { value: { changed: true } },
-      { reason: { _tag: "InUse", consumers: ["user@1"] } },
-    ])
-    await ledger.delete({ artifact: "user" })
-    expect(await deleting("other")).toMatchObject([
-      { value: { changed: true } },
-      { value: { changed: true } },
-    ])
-  })
-
-  it("takes a version or an artifact, and never a bare name", async () => {
+  it("placed twice is the first one, and a retry gets its first answer", async () => {
     const ledger = await opened()
     await ledger.save("a", 1)
-    await expect(ledger.delete("a")).rejects.toMatchObject({ kind: "invalid" })
-    await expect(ledger.delete("b@1")).rejects.toMatchObject({ _tag: "ArtifactMissing" })
-    await ledger.delete({ artifact: "a" })
-    await expect(ledger.save("a", 2)).rejects.toMatchObject({ _tag: "NameTaken" })
-    expect(ledger.position).toBe(3)
+    const keyed = { idempotencyKey: "k", reason: "first" }
+    expect(await ledger.hold("a@1", keyed)).toEqual({ position: 3, changed: true })
+    expect(await ledger.hold("a@1", { reason: "second" })).toEqual({ position: 3, changed: false })
+    expect((await ledger.get("a")).held).toMatchObject({ reason: "first" })
+    await ledger.release("a@1")
+    expect(await ledger.hold("a@1", keyed)).toEqual({ position: 3, changed: true })
+    expect(await ledger.get("a")).not.toHaveProperty("held")
+    expect(await ledger.release("a@1")).toEqual({ position: 4, changed: false })
+    const other = ledger.release("a@1", { idempotencyKey: "k" })
+    await expect(other).rejects.toMatchObject({ _tag: "IdempotencyMismatch" })
+  })
+
+  it("is refused for what is no one version, or not as expected", async () => {
+    const ledger = await opened()
+    const { id } = await ledger.save("a", 1)
+    const targets: ReadonlyArray<Target> = ["a", { artifact: "a" }, { tag: "t" }, { name: "a" }]
+    for (const target of targets)
+      for (const call of ["hold", "release"] as const)
+        await expect(ledger[call](target as Reference)).rejects.toMatchObject({
+          _tag: "InvalidReference",
+        })
+    const behind = ledger.hold("a@1", { expect: { position: 1 } })
+    await expect(behind).rejects.toMatchObject(failed("position", 2))
+    // A part of an id is no bare name.
+    expect(await ledger.hold(id.slice(-8), { expect: { position: 2 } })).toMatchObject({
+      changed: true,
+    })
+    await ledger.release(id)
+    await ledger.delete("a@1")
+    await expect(ledger.hold(id)).rejects.toMatchObject({ _tag: "VersionMissing" })
   })
 })
 

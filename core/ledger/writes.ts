@@ -5,8 +5,9 @@
 import * as Effect from "effect/Effect"
 import type { AnyCommand, Command } from "../command/command.js"
 import { defineTag } from "../command/define-tag.js"
-import { type DeleteInput, decideDeletion, deletion } from "../command/delete.js"
+import { hold } from "../command/hold.js"
 import { logMetadata } from "../command/log-metadata.js"
+import { release } from "../command/release.js"
 import { removeMetadata } from "../command/remove-metadata.js"
 import { restore } from "../command/restore.js"
 import { tag } from "../command/tag.js"
@@ -14,24 +15,19 @@ import { untag } from "../command/untag.js"
 import { type DaybookError, isRefusal } from "../errors.js"
 import { parsing, refuse } from "../model/input.js"
 import type { Metadata } from "../model/metadata.js"
-import type { Target } from "../model/reference.js"
+import type { Reference, Target } from "../model/reference.js"
 import type { Tag } from "../model/tag.js"
-import { resolveTarget, tagMissing } from "../projection/resolve.js"
+import { tagMissing } from "../projection/resolve.js"
 import { tags as tagViews } from "../projection/tags.js"
 import { toTag } from "../query/answer.js"
-import { consumers } from "../query/consumers.js"
-import { explaining } from "../query/explain.js"
-import { expandTarget } from "../query/find.js"
 import { parsedInput } from "../query/input.js"
 import type { LedgerApi, Receipt } from "./api.js"
-import type { DeleteOptions, TagDefinition, WriteOptions } from "./call-options.js"
-import { type Engine, momentAt, presentMoment } from "./engine.js"
+import type { TagDefinition, WriteOptions } from "./call-options.js"
+import { remove } from "./delete.js"
+import { type Engine, momentAt } from "./engine.js"
 import { verb } from "./operations.js"
-import type { Reply } from "./request.js"
 import { save, saveAll } from "./saving.js"
-import { checkWriteOptions, isRetry, parseStep, type Session, stepOf, submit } from "./submit.js"
-
-export const toReceipt = ({ position, changed }: Reply): Receipt => ({ position, changed })
+import { checkWriteOptions, parseStep, type Session, stepOf, submit, toReceipt } from "./submit.js"
 
 const simple = (
   session: Session,
@@ -71,55 +67,6 @@ const definedTag = (engine: Engine, position: number, name: string) =>
     return Effect.fail(tagMissing(name))
   })
 
-/**
- * Who uses the target is listed before the decision, which then sees whether anyone came since.
- * Beside it, what refuses the deletion as of the moment of that look, unless its key came before.
- */
-const look = Effect.fnUntraced(function* (
-  session: Session,
-  input: DeleteInput,
-  key: string | undefined,
-) {
-  const moment = yield* presentMoment(session.engine)
-  const target = yield* expandTarget(moment, input.target)
-  const resolved = resolveTarget(moment.views, target)
-  // What cannot be resolved is refused by the decision, in its own words.
-  const observed = isRefusal(resolved)
-    ? {}
-    : {
-        use: {
-          id: (resolved.version ?? resolved.artifact).id,
-          position: moment.position,
-          consumers: yield* consumers({ moment, target: resolved }),
-        },
-      }
-  const decided = decideDeletion({ ...input, target, ...observed }, moment.views)
-  const isRefused = isRefusal(decided) && !isRetry(moment, key)
-  const refused = isRefused ? Effect.fail(decided) : Effect.void
-  return { observed, refused: explaining(Effect.succeed(moment))(refused) }
-})
-
-const remove = (session: Session) =>
-  Effect.fn("Ledger.delete")(function* (target: Target, options: DeleteOptions = {}) {
-    yield* parsedInput(() => checkWriteOptions(options, ["expect", "force"]))
-    const { force, expect } = options
-    const step = yield* stepOf(deletion, { target, force, expect })
-    const looking = look(session, step.input as DeleteInput, options.idempotencyKey)
-    const attempt = (observed: object): Effect.Effect<Receipt, DaybookError> =>
-      Effect.catch(
-        Effect.map(submit(session, [{ ...step, observed }], options, []), toReceipt),
-        (error) => (error._tag === "InUse" ? again : Effect.fail(error)),
-      )
-    // The list is of one moment, the decision of a later one. A refusal is of one moment only, so
-    // that it names all consumers there were; where nothing is in the way by now, it is tried anew.
-    const again = Effect.gen(function* () {
-      const { observed, refused } = yield* looking
-      yield* refused
-      return yield* attempt(observed)
-    })
-    return yield* attempt(force === true ? {} : (yield* looking).observed)
-  })
-
 const execute = (session: Session) =>
   Effect.fn("Ledger.execute")(function* <Input>(
     command: Command<Input>,
@@ -147,6 +94,8 @@ type Writes = Pick<
   | "removeMetadata"
   | "delete"
   | "restore"
+  | "hold"
+  | "release"
   | "execute"
 >
 
@@ -176,5 +125,11 @@ export const makeWrites = (session: Session): Writes => ({
   ),
   restore: verb("Ledger.restore", (target: Target, options: WriteOptions = {}) =>
     simple(session, restore, { target }, options),
+  ),
+  hold: verb("Ledger.hold", (target: Reference, options: WriteOptions = {}) =>
+    simple(session, hold, { target }, options),
+  ),
+  release: verb("Ledger.release", (target: Reference, options: WriteOptions = {}) =>
+    simple(session, release, { target }, options),
   ),
 })

@@ -56,6 +56,15 @@ export type Loaded<T> = T extends Uint8Array | ArrayBuffer | Blob | AsyncIterabl
   ? Uint8Array
   : T
 
+/** A hold on a version: when, by whom and why it was placed. */
+export interface Hold {
+  /** Of the event that placed it. */
+  readonly position: number
+  readonly time: Date
+  readonly actor?: string
+  readonly reason?: string
+}
+
 /** A version as it was at the moment of the answer. `T` is what `load` gives back. */
 export interface ArtifactVersion<T = unknown> {
   readonly id: Id
@@ -84,6 +93,8 @@ export interface ArtifactVersion<T = unknown> {
   readonly actor?: string
   /** Of the event that saved it. */
   readonly position: number
+  /** Present while it is held: nothing deletes, prunes or sweeps it then. */
+  readonly held?: Hold
   /** Never present at run time: carries the type of the value from `save` to `load`. */
   readonly [valueType]?: T
 }

@@ -14,8 +14,8 @@ import type { Rows } from "../view/draft.js"
 import { addOrdinal, dropOrdinal, hasOrdinal, highestAbsent, pageOf } from "./bitmap.js"
 import { projection } from "./projection.js"
 
-/** When and by whom something was deleted. */
-export type Deletion = {
+/** When, by whom and why something was deleted, swept or held. */
+export type Mark = {
   readonly position: number
   readonly time: number
   readonly actor?: string
@@ -39,9 +39,9 @@ export type ArtifactRow = {
   readonly createdAt: number
   readonly updatedAt: number
   readonly position: number
-  readonly deleted?: Deletion
+  readonly deleted?: Mark
   /** A version that is hidden with the artifact alone, and whose content was given up. */
-  readonly swept?: Deletion & { readonly digest: string; readonly version: string }
+  readonly swept?: Mark & { readonly digest: string; readonly version: string }
 }
 
 export type ArtifactTables = {
@@ -58,7 +58,7 @@ export type ArtifactTables = {
 
 type ArtifactRows = Rows<ArtifactTables>
 
-export const deletionOf = ({ position, time, actor, reason }: Recorded): Deletion => ({
+export const markOf = ({ position, time, actor, reason }: Recorded): Mark => ({
   position,
   time,
   ...(actor === undefined ? {} : { actor }),
@@ -178,7 +178,7 @@ export const artifacts = projection<ArtifactTables>()({
     "artifact-deleted": (rows, event) =>
       change(rows, event.data.artifact.name, event, (row) => ({
         ...row,
-        deleted: deletionOf(event),
+        deleted: markOf(event),
       })),
     "artifact-restored": (rows, event) =>
       change(rows, event.data.artifact.name, event, ({ deleted, ...row }) => row),
@@ -186,7 +186,7 @@ export const artifacts = projection<ArtifactTables>()({
       for (const { artifact, version, digest } of event.data.versions) {
         const page = rows.get(["deleted", artifact.id, pageOf(version.ordinal)])
         if (hasOrdinal(page, version.ordinal)) continue
-        const swept = { ...deletionOf(event), digest, version: version.label }
+        const swept = { ...markOf(event), digest, version: version.label }
         change(rows, artifact.name, event, (row) => ({ ...row, swept }))
       }
     },

@@ -85,6 +85,8 @@ const historyOf = (numbers: ReadonlyArray<number>): ReadonlyArray<Recorded> => {
     (_, of) => recorder.unlog(of, "n"),
     (target) => recorder.delete(target),
     (target) => recorder.restore(target),
+    (target) => recorder.hold(target),
+    (target) => recorder.release(target),
     (target) => recorder.delete(target.artifact.name),
     (target) => recorder.restore(target.artifact.name),
   ]

@@ -17,7 +17,7 @@ import type { ArtifactRef, TargetRef, VersionRef } from "../event/subject.js"
 import type { Id } from "../model/names.js"
 import type { ParsedReference, ParsedTarget } from "../model/reference.js"
 import type { ViewReader } from "../view/draft.js"
-import { type ArtifactRow, artifacts, type Deletion } from "./artifacts.js"
+import { type ArtifactRow, artifacts, type Mark } from "./artifacts.js"
 import { type TagRow, tags } from "./tags.js"
 import { type VersionKey, type VersionRow, versions } from "./versions.js"
 
@@ -27,7 +27,7 @@ export interface ResolvedVersion {
   readonly version: VersionRow
 }
 
-const deletedAt = ({ position, reason }: Deletion): string =>
+const deletedAt = ({ position, reason }: Mark): string =>
   `was deleted at position ${position}${reason === undefined ? "" : ` (${reason})`}`
 
 /** The artifact of a name, deleted or not. */
@@ -35,7 +35,7 @@ export const findArtifact = (views: ViewReader, name: string): ArtifactRow | und
   views.view(artifacts).get(["name", name])
 
 /** A refusal for an artifact that does not exist, or was deleted. */
-export const artifactMissing = (name: string, deleted?: Deletion): ArtifactMissing => {
+export const artifactMissing = (name: string, deleted?: Mark): ArtifactMissing => {
   const message =
     deleted === undefined
       ? `there is no artifact named ${name}`
@@ -257,7 +257,7 @@ export const taken = (name: string, message: string, holders: ReadonlyArray<stri
   new NameTaken({ message, taken: name, holders })
 
 /** Since when a version is hidden, by its own deletion or with its artifact; else undefined. */
-export const hiddenSince = ({ artifact, version }: ResolvedVersion): Deletion | undefined =>
+export const hiddenSince = ({ artifact, version }: ResolvedVersion): Mark | undefined =>
   version.deleted ?? artifact.deleted
 
 /** The answer to whoever wants the content of a version that was swept. */
@@ -265,7 +265,7 @@ export const contentGone = (
   artifact: string,
   version: string,
   digest: string,
-  swept: Deletion,
+  swept: Mark,
 ): ContentGone => {
   const { position, time, actor, reason } = swept
   const what = `version ${version} of ${artifact}`

@@ -77,6 +77,32 @@ describe("a version", () => {
     expect(rowOf(recorder, one)).not.toHaveProperty("deleted")
   })
 
+  it("is held by whoever said so first, until it is released, and counted", () => {
+    const recorder = new Recorder()
+    const [one, two, other] = ["churn", "churn", "feed"].map((name) => recorder.save(name))
+    if (one === undefined || two === undefined || other === undefined) return
+    recorder.context = { actor: "ann", reason: "audit" }
+    recorder.hold(one)
+    recorder.context = {}
+    recorder.hold(one)
+    recorder.hold(two)
+    recorder.hold(other)
+    const held = { position: 4, time: timeAt(4), actor: "ann", reason: "audit" }
+    expect(rowOf(recorder, one)).toMatchObject({ held, label: "1" })
+    expect(rowOf(recorder, two)?.held).toEqual({ position: 6, time: timeAt(6) })
+    const { id } = one.artifact
+    expect(view(recorder).get(["holds", id])).toBe(2)
+    expect(view(recorder).get(["held", id, 1])).toBe(one.version.id)
+    recorder.release(one)
+    recorder.release(one)
+    expect(rowOf(recorder, one)).not.toHaveProperty("held")
+    expect(view(recorder).get(["held", id, 1])).toBeUndefined()
+    expect(view(recorder).get(["holds", id])).toBe(1)
+    recorder.release(two)
+    expect(view(recorder).get(["holds", id])).toBeUndefined()
+    expect(view(recorder).get(["holds", other.artifact.id])).toBe(1)
+  })
+
   it("remembers when its content was swept, and why", () => {
     const recorder = new Recorder()
     const [one, two] = [recorder.save("churn"), recorder.save("churn")]

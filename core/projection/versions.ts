@@ -6,12 +6,12 @@
  */
 import type { CoreEvents } from "../event/catalog.js"
 import type { Recorded } from "../event/event.js"
-import type { Tagging, TargetRef } from "../event/subject.js"
+import type { Tagging, TargetRef, VersionTarget } from "../event/subject.js"
 import type { PlainMetadata } from "../model/metadata.js"
 import type { Plain } from "../model/msgpack.js"
 import { labelNumber } from "../model/names.js"
 import type { Rows } from "../view/draft.js"
-import { type Deletion, deletionOf, withoutKeys, withoutTags, withTags } from "./artifacts.js"
+import { type Mark, markOf, withoutKeys, withoutTags, withTags } from "./artifacts.js"
 import { projection } from "./projection.js"
 
 /** Where a version's row lies: [artifact id, ordinal]. */
@@ -43,9 +43,11 @@ export type VersionRow = {
   readonly createdAt: number
   readonly actor?: string
   readonly position: number
-  readonly deleted?: Deletion
+  readonly deleted?: Mark
   /** Its content was given up. */
-  readonly swept?: Deletion
+  readonly swept?: Mark
+  /** Only of a version that survives: a held one cannot be deleted. */
+  readonly held?: Mark
 }
 
 export type VersionTables = {
@@ -54,6 +56,10 @@ export type VersionTables = {
   /** The id reversed, so that the end of an id is a prefix. */
   readonly tail: VersionKey
   readonly position: VersionKey
+  /** [artifact id, ordinal]: the id of a version that is held. */
+  readonly held: string
+  /** [artifact id]: how many of its versions are held; absent where none is. */
+  readonly holds: number
 }
 
 type VersionRows = Rows<VersionTables>
@@ -76,6 +82,19 @@ const removeMoved = (rows: VersionRows, tags: ReadonlyArray<Tagging>): void => {
   for (const tag of tags)
     if (tag.from !== undefined)
       change(rows, tag.from, (row) => ({ ...row, tags: withoutTags(row.tags, [tag]) }))
+}
+
+/** Places a hold with its mark, or releases it without one; twice is once. */
+const changeHold = (rows: VersionRows, target: VersionTarget, mark?: Mark): void => {
+  const { artifact, version } = target
+  const key = ["held", artifact.id, version.ordinal] as const
+  if ((rows.get(key) !== undefined) === (mark !== undefined)) return
+  change(rows, target, ({ held, ...row }) => (mark === undefined ? row : { ...row, held: mark }))
+  const count = (rows.get(["holds", artifact.id]) ?? 0) + (mark === undefined ? -1 : 1)
+  if (mark === undefined) rows.delete(key)
+  else rows.put(key, version.id)
+  if (count === 0) rows.delete(["holds", artifact.id])
+  else rows.put(["holds", artifact.id], count)
 }
 
 /**
@@ -126,12 +145,14 @@ export const versions = projection<VersionTables>()({
       rows.put(["position", event.position], key)
     },
     "version-deleted": (rows, event) =>
-      change(rows, event.data.target, (row) => ({ ...row, deleted: deletionOf(event) })),
+      change(rows, event.data.target, (row) => ({ ...row, deleted: markOf(event) })),
     "version-restored": (rows, event) =>
       change(rows, event.data.target, ({ deleted, ...row }) => row),
+    "hold-placed": (rows, event) => changeHold(rows, event.data.target, markOf(event)),
+    "hold-released": (rows, event) => changeHold(rows, event.data.target),
     "content-swept": (rows, event) => {
       for (const target of event.data.versions)
-        change(rows, target, (row) => ({ ...row, swept: deletionOf(event) }))
+        change(rows, target, (row) => ({ ...row, swept: markOf(event) }))
     },
     "tags-added": (rows, { data }) => {
       removeMoved(rows, data.tags)

@@ -5,6 +5,7 @@ import { listArtifacts } from "./artifacts.js"
 import { consumers } from "./consumers.js"
 import { getArtifact, getVersion } from "./find.js"
 import { history, replay } from "./history.js"
+import { holds } from "./holds.js"
 import { metadataHistory, metadataSeries } from "./metadata.js"
 import { listTags } from "./tags.js"
 import { listVersions } from "./versions.js"
@@ -20,4 +21,5 @@ export const queries = {
   metadataHistory,
   metadataSeries,
   consumers,
+  holds,
 } as const

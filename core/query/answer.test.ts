@@ -34,6 +34,7 @@ recorder.log("churn", { owner: "ann" })
 recorder.tag("churn", "b", "a")
 const bare = recorder.save("bare", { label: "raw" })
 recorder.delete(bare)
+recorder.hold(churn)
 
 const { at } = await Effect.runPromise(Effect.provide(momentsOf(recorder.events), stores))
 const { views } = at()
@@ -67,6 +68,7 @@ describe("a version", () => {
       createdAt: new Date(timeAt(3)),
       actor: "ann",
       position: 3,
+      held: { position: 8, time: new Date(timeAt(8)), actor: "ann" },
     })
     expect(Buffer.isBuffer(answer?.metadata.bytes)).toBe(false)
   })
@@ -74,7 +76,8 @@ describe("a version", () => {
   it("leaves out what there is not", () => {
     const { description, ...answer } = version(feed.version.id) ?? { description: "absent" }
     expect(description).toBeUndefined()
-    for (const absent of ["actor", "producer", "entries"]) expect(answer).not.toHaveProperty(absent)
+    for (const absent of ["actor", "producer", "entries", "held"])
+      expect(answer).not.toHaveProperty(absent)
     expect(version(bare.version.id)).not.toHaveProperty("number")
   })
 

@@ -3,14 +3,14 @@
  * An answer shares nothing with the rows, which stay in memory: callers may change what they get.
  */
 
-import type { Artifact, ArtifactVersion, Content } from "../model/artifact.js"
+import type { Artifact, ArtifactVersion, Content, Hold } from "../model/artifact.js"
 import type { Digest } from "../model/digest.js"
 import { decodeMetadata } from "../model/metadata.js"
 import { copyPlain } from "../model/msgpack.js"
 import type { Id } from "../model/names.js"
 import type { Tag } from "../model/tag.js"
 import { compareUtf8, type Tree } from "../model/tree.js"
-import type { ArtifactRow } from "../projection/artifacts.js"
+import type { ArtifactRow, Mark } from "../projection/artifacts.js"
 import { versionAt } from "../projection/resolve.js"
 import { type TagRow, tags } from "../projection/tags.js"
 import type { VersionRow } from "../projection/versions.js"
@@ -26,6 +26,8 @@ const toContent = ({ digest, size, count, entries }: VersionRow["content"]): Con
   // Rows hold the tree as the event has it, whose entries passed the codec.
   ...(entries === undefined ? {} : { entries: copyPlain(entries) as unknown as Tree }),
 })
+
+const toHold = ({ time, ...mark }: Mark): Hold => ({ ...mark, time: new Date(time) })
 
 export const toVersion = (views: ViewReader, name: string, row: VersionRow): ArtifactVersion => {
   const content = toContent(row.content)
@@ -49,6 +51,7 @@ export const toVersion = (views: ViewReader, name: string, row: VersionRow): Art
     createdAt: new Date(row.createdAt),
     ...(row.actor === undefined ? {} : { actor: row.actor }),
     position: row.position,
+    ...(row.held === undefined ? {} : { held: toHold(row.held) }),
   }
 }
 

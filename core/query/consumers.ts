@@ -25,11 +25,12 @@ const consumersOfVersion = Effect.fnUntraced(function* (
   exceptArtifact: string | undefined,
 ) {
   const surviving: Array<string> = []
+  const used = moment.views.view(lineage)
+  // One exact read spares a scan for each version that nothing was made from.
+  if (used.get(["used", id]) === undefined) return surviving
   let after: string | undefined
   do {
-    const page = yield* moment.views
-      .view(lineage)
-      .list({ prefix: ["consumer", id], after, countMax: pageSizeMax })
+    const page = yield* used.list({ prefix: ["consumer", id], after, countMax: pageSizeMax })
     surviving.push(
       ...page.rows.map(({ value }) => value).filter((by) => survives(moment, by, exceptArtifact)),
     )
@@ -51,8 +52,6 @@ const consumersOfArtifact = Effect.fnUntraced(function* (moment: Moment, id: str
       .list({ prefix: ["at", id], after, countMax: pageSizeMax })
     for (const { value: row } of page.rows) {
       if (row.deleted !== undefined || surviving.size >= candidateCountMax) continue
-      // One exact read spares a scan for each version that nothing was made from.
-      if (used.get(["used", row.id]) === undefined) continue
       for (const by of yield* consumersOfVersion(moment, row.id, id)) surviving.add(by)
     }
     after = page.resume

@@ -170,14 +170,21 @@ describe("other refusals", () => {
     expect(await explained(taken)).toBe(taken)
   })
 
-  it("name consumers as people do", async () => {
+  it("name consumers and what is held as people do", async () => {
     const recorder = new Recorder()
     const id = recorder.save("churn").version.id
     const moments = await Effect.runPromise(Effect.provide(momentsOf(recorder.events), stores))
-    const inUse = new InUse({ message: "in use", consumers: [id, "unknown"] })
+    const inUse = new InUse({ message: "in use", consumers: [id, "unknown"], held: [] })
     expect(await explained(inUse, moments.at())).toMatchObject({
       message: "in use (there is churn@1, unknown)",
       consumers: ["churn@1", "unknown"],
+      held: [],
+    })
+    const held = new InUse({ message: "it is held", consumers: [], held: [id, "unknown"] })
+    expect(await explained(held, moments.at())).toMatchObject({
+      message: "it is held",
+      consumers: [],
+      held: ["churn@1", "unknown"],
     })
     expect(printVersion(moments.at(), id)).toBe("churn@1")
   })

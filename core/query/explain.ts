@@ -167,7 +167,8 @@ const explained = Effect.fnUntraced(function* (
     }
     case "InUse": {
       const consumers = refusal.consumers.map((id) => printVersion(moment, id))
-      return new InUse({ message: withMessage(refusal.message, consumers), consumers })
+      const held = refusal.held.map((id) => printVersion(moment, id))
+      return new InUse({ message: withMessage(refusal.message, consumers), consumers, held })
     }
     default:
       return refusal

@@ -14,13 +14,14 @@ const recorder = new Recorder()
 const save = (name: string, label: string, bytes: number, ...tags: ReadonlyArray<string>) =>
   recorder.save(name, { label, content: "x".repeat(bytes), tags })
 save("churn", "2", 30, "raw")
-save("feed", "1", 5, "raw", "gold")
+const held = save("feed", "1", 5, "raw", "gold")
 save("churn", "10", 10)
 save("churn", "raw_2024", 40, "gold")
 const gone = save("churn", "9", 20, "raw")
 save("lost", "1", 1)
 save("churn", "007", 10)
 recorder.tag("churn", "of the artifact")
+recorder.hold(held)
 recorder.delete(gone)
 recorder.delete("lost")
 
@@ -59,6 +60,9 @@ describe("versions", () => {
     [{ tags: { none: ["raw", "gold"] } }, ["churn@10", "churn@007"]],
     [{ name: "churn", tags: { any: ["raw", "gold"], none: ["raw"] } }, ["churn@raw_2024"]],
     [{ tags: "of the artifact" }, []],
+    [{ held: true }, ["feed@1"]],
+    [{ held: false }, ofChurn],
+    [{ name: "churn", held: true }, []],
   ])("that pass %j", async (query, passing) => {
     expect(await found({ ...query, sort: { by: "createdAt" } })).toEqual(passing)
     expect(await found(query)).toEqual(passing.toReversed())

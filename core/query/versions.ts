@@ -32,12 +32,18 @@ import {
 } from "./page.js"
 import type { Asked, Moment } from "./query.js"
 
-export interface VersionQuery extends PageQuery {
+/** Which versions are meant; all conditions must hold. */
+export interface VersionFilter {
   /** The artifact's name. */
   readonly name?: TextFilter
   /** The label. */
   readonly version?: TextFilter
   readonly tags?: TagFilter
+  /** Whether it is held. */
+  readonly held?: boolean
+}
+
+export interface VersionQuery extends PageQuery, VersionFilter {
   /** Default: by createdAt, descending; `{ by }` alone sorts ascending. */
   readonly sort?: {
     readonly by: "createdAt" | "name" | "version" | "size"
@@ -45,11 +51,17 @@ export interface VersionQuery extends PageQuery {
   }
 }
 
+/** The filter among the fields of a query. */
+export const versionFields = {
+  name: Schema.optional(TextFilterSchema),
+  version: Schema.optional(TextFilterSchema),
+  tags: Schema.optional(TagFilterSchema),
+  held: Schema.optional(Schema.Boolean),
+}
+
 const schema = strict(
   Schema.Struct({
-    name: Schema.optional(TextFilterSchema),
-    version: Schema.optional(TextFilterSchema),
-    tags: Schema.optional(TagFilterSchema),
+    ...versionFields,
     sort: sortSchema(["createdAt", "name", "version", "size"]),
     ...pageFields,
   }),
@@ -75,8 +87,13 @@ const predicate = ({ views }: Moment, query: Parsed) =>
     const named = textPredicate(query.name)
     const labelled = textPredicate(query.version)
     const tagged = tagPredicate(views, query.tags)
+    const { held } = query
     return (name: string, row: VersionRow) =>
-      row.deleted === undefined && named(name) && labelled(row.label) && tagged(row.tags)
+      row.deleted === undefined &&
+      (held === undefined || held === (row.held !== undefined)) &&
+      named(name) &&
+      labelled(row.label) &&
+      tagged(row.tags)
   })
 
 // Numbers come before other labels, in numeric order.
