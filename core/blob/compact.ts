@@ -13,7 +13,7 @@ import { BlobCorrupted } from "../errors.js"
 import { hasCode } from "../model/cause.js"
 import type { Digest } from "../model/digest.js"
 import { type Finding, stretchOf } from "./damage.js"
-import type { RoleRow } from "./index-level.js"
+import type { Move } from "./index-moves.js"
 import type { BlobRow, Mark, Place, Row } from "./index-row.js"
 import { headerCheck, packHeader, packHeaderBytes } from "./pack.js"
 import { packPath, readAt, unfinishedPath, writeAt } from "./pack-files.js"
@@ -28,10 +28,7 @@ const planCount = 16
 const turnCount = 1_000
 
 /** A stretch of a pack to leave out. */
-interface Gap {
-  readonly start: number
-  readonly end: number
-}
+type Gap = { readonly start: number; readonly end: number }
 
 /** What a pack of `size` bytes has of a frame. */
 const gapOf = (place: Place, size: number): Gap => {
@@ -96,9 +93,9 @@ const sizeOf = async (path: string): Promise<number> => {
 }
 
 /** The emptiest first: on a full disk each one makes room for the next. */
-const makePlans = async (directory: string, goers: ReadonlyArray<RoleRow>) => {
+const makePlans = async (directory: string, goers: ReadonlyArray<Row>) => {
   const rowsOf = new Map<number, Array<Row>>()
-  for (const { row } of goers) {
+  for (const row of goers) {
     const rows = rowsOf.get(row.pack) ?? []
     rowsOf.set(row.pack, rows)
     rows.push(row)
@@ -213,26 +210,26 @@ const rewritePack = async (
   store: PackStore,
   directory: string,
   plan: Plan,
-  rows: ReadonlyArray<RoleRow>,
+  rows: ReadonlyArray<Row>,
   mark: Mark | undefined,
 ) => {
   const { index, reader, writer, damage, record, going } = store
   const { pack, size, left } = plan
   const isGoing = (row: Row) => going.has(nameOf(row))
-  const rewrite = (some: ReadonlyArray<RoleRow>, marks: ReadonlyArray<Mark>, places: Places) =>
-    writer.exclusively(() =>
-      index.rewrite({ pack, rows: some, placeOf: (row) => places.get(row), marks }),
-    )
+  const rewrite = (some: ReadonlyArray<Row>, marks: ReadonlyArray<Mark>, places: Places) => {
+    const moveOf = (row: Row): Move => ({ ...row, from: row, to: places.get(row) })
+    const moves = some.map(moveOf)
+    return writer.exclusively(() => index.rewrite({ moves, marks, gone: [pack] }))
+  }
   if (size === 0) {
-    const goers = rows.filter(({ row }) => isGoing(row))
+    const goers = rows.filter(isGoing)
     return await rewrite(goers, mark === undefined ? [] : [mark], new Map())
   }
   if (damage.isIn(pack)) await record.keep(pack)
   const successor = left > 0 ? writer.nextPack() : undefined
   const header = successor === undefined ? 0 : await writeSuccessor(directory, plan, successor)
-  const own = rows.map(({ row }) => row)
   const places: Places =
-    successor === undefined ? new Map() : placesIn(successor, plan, own, isGoing)
+    successor === undefined ? new Map() : placesIn(successor, plan, rows, isGoing)
   const end = packHeaderBytes + left
   const whole = mark?.whole === true && !damage.isIn(pack)
   const marks =
@@ -244,13 +241,19 @@ const rewritePack = async (
   await syncDirectory(directory)
 }
 
+const rowsWhere = async ({ index }: PackStore, isWanted: (row: Row) => boolean) => {
+  const rows: Array<Row> = []
+  await index.each((row) => typeof row !== "string" && isWanted(row) && rows.push(row))
+  return rows
+}
+
 const rewritePacks = async (store: PackStore, directory: string, plans: ReadonlyArray<Plan>) => {
   const marks = await store.index.marks()
   for (let from = 0; from < plans.length; from += planCount) {
     const some = new Map(plans.slice(from, from + planCount).map((plan) => [plan.pack, plan]))
-    const rows = await store.index.select(({ pack }) => some.has(pack))
+    const rows = await rowsWhere(store, (row) => some.has(row.pack))
     for (const [pack, plan] of some) {
-      const own = rows.filter(({ row }) => row.pack === pack)
+      const own = rows.filter((row) => row.pack === pack)
       await rewritePack(store, directory, plan, own, marks.get(pack))
     }
   }
@@ -276,7 +279,7 @@ export const removeBlobs = async (
   directory: string,
   digests: ReadonlyArray<Digest>,
 ): Promise<void> => {
-  const { index, writer, going } = store
+  const { writer, going } = store
   if ((await findRows(store, digests)).length === 0) return
   try {
     // Puts go on in a later pack; what they store again from now on is not removed.
@@ -286,7 +289,7 @@ export const removeBlobs = async (
       store,
       rows.filter(({ pack }) => pack < before),
     )
-    const goers = await index.select((row) => row.pack < before && going.has(nameOf(row)))
+    const goers = await rowsWhere(store, (row) => row.pack < before && going.has(nameOf(row)))
     await rewritePacks(store, directory, await makePlans(directory, goers))
   } finally {
     going.clear()

@@ -74,9 +74,9 @@ class IndexBehind implements BlobIndex {
     yield* this.#index.blobs()
   }
 
-  readonly select: BlobIndex["select"] = async (wanted) => {
+  readonly each: BlobIndex["each"] = async (see) => {
     await this.#flush()
-    return this.#index.select(wanted)
+    await this.#index.each(see)
   }
 
   readonly marks: BlobIndex["marks"] = async () => {

@@ -8,6 +8,7 @@ import { indexLatelyCountMax } from "../limits.js"
 import { type Digest, digestOf } from "../model/digest.js"
 import { lately } from "./index-lately.js"
 import { type BlobIndex, openIndex } from "./index-level.js"
+import type { Move } from "./index-moves.js"
 import { type BlobRow, type ChunkRow, rowOfRecipe } from "./index-row.js"
 import { frameOf, recipeOf, temporaryDirectory } from "./packs.contract.js"
 import { noise } from "./samples.contract.js"
@@ -73,10 +74,12 @@ it("forgets what a fresh frame, a rewritten pack or a clearing changes", async (
     await index.add([chunk("a", 300)], [], true)
     expect(both()).toEqual([chunk("a", 300), chunk("b", 200)])
     expect(index.blob(blob.digest)).toBeDefined()
-    const rows = await index.select(({ kind }) => kind === "chunk")
-    const placeOf = ({ digest }: { readonly digest: Digest }) =>
-      digest === name("b") ? { pack: 2, offset: 48, storedSize: 10 } : undefined
-    await index.rewrite({ pack: 1, rows, placeOf, marks: [] })
+    const moves: ReadonlyArray<Move> = [
+      { kind: "chunk", digest: name("a"), from: chunk("a", 100), to: undefined },
+      { kind: "chunk", digest: name("a"), from: chunk("a", 300), to: undefined },
+      { kind: "chunk", digest: name("b"), from: chunk("b", 200), to: { pack: 2, offset: 48 } },
+    ]
+    await index.rewrite({ moves, marks: [], gone: [1] })
     expect(both()).toEqual([undefined, chunk("b", 48, 2)])
     await index.clear()
     expect(both()).toEqual([undefined, undefined])

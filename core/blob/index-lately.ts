@@ -49,7 +49,7 @@ class IndexLately implements BlobIndex {
   #changes = 0
   readonly copies: BlobIndex["copies"]
   readonly blobs: BlobIndex["blobs"]
-  readonly select: BlobIndex["select"]
+  readonly each: BlobIndex["each"]
   readonly marks: BlobIndex["marks"]
   readonly close: BlobIndex["close"]
 
@@ -57,7 +57,7 @@ class IndexLately implements BlobIndex {
     this.#index = index
     this.copies = index.copies
     this.blobs = index.blobs
-    this.select = index.select
+    this.each = index.each
     this.marks = index.marks
     this.close = index.close
   }

@@ -9,7 +9,7 @@ import { Level } from "level"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { type Digest, digestOf } from "../model/digest.js"
 import { type BlobIndex, openIndex } from "./index-level.js"
-import { type BlobRow, type ChunkRow, rowKey, rowOfRecipe } from "./index-row.js"
+import { type BlobRow, type ChunkRow, type Row, rowKey, rowOfRecipe } from "./index-row.js"
 import { IndexTrust } from "./index-trust.js"
 import { diskError, dropIndex, temporaryDirectory, useBlobs } from "./packs.contract.js"
 import { collect, expectBytes } from "./samples.contract.js"
@@ -51,6 +51,24 @@ const use = async <A>(run: (index: BlobIndex) => Promise<A>): Promise<A> => {
   } finally {
     await index.close()
   }
+}
+
+const rowsIn = async (index: BlobIndex, pack: number) => {
+  const found: Array<Row> = []
+  await index.each((row) => {
+    if (typeof row !== "string" && row.pack === pack) found.push(row)
+  })
+  return found
+}
+
+/** Takes the rows of a pack away, those that there are or those that were seen. */
+const removeAll = async (index: BlobIndex, pack: number, seen?: ReadonlyArray<Row>) => {
+  const rows = seen ?? (await rowsIn(index, pack))
+  const moves = rows.map((row) => {
+    const { kind, digest } = row
+    return { kind, digest, from: row, to: undefined }
+  })
+  await index.rewrite({ moves, marks: [], gone: [pack] })
 }
 
 const pagesOf = async (index: BlobIndex) => {
@@ -117,51 +135,48 @@ describe("the index", () => {
       expect(await index.copies("chunk", name("a"))).toHaveLength(3)
     }))
 
-  it("follows a pack into its successor", () =>
+  it("shows every row, and follows frames to where they lie", () =>
     use(async (index) => {
       await index.add([chunk("stays", 1, 12), chunk("goes", 1, 30), blob("blob", 1, 50)], [mark(1)])
       await index.add(
         [chunk("stays", 2, 12), chunk("goes", 2, 30), chunk("goes", 3, 12)],
         [mark(2)],
       )
-      const rows = await index.select(({ pack }) => pack === 1)
-      expect(rows.map(({ row, isCopy }) => [row.offset, isCopy]).sort()).toEqual([
-        [12, false],
-        [30, false],
-        [50, false],
-      ])
-      await index.rewrite({
-        pack: 1,
-        rows,
-        placeOf: (row) =>
-          row.digest === name("goes") ? undefined : { ...row, pack: 7, offset: row.offset + 1 },
-        marks: [mark(7)],
+      expect((await rowsIn(index, 1)).map(({ offset }) => offset).sort()).toEqual([12, 30, 50])
+      const moves = (await rowsIn(index, 1)).map((row) => {
+        const { kind, digest, offset } = row
+        const to = digest === name("goes") ? undefined : { pack: 7, offset: offset + 1 }
+        return { kind, digest, from: row, to }
       })
+      await index.rewrite({ moves, marks: [mark(7)], gone: [1] })
       expect(index.chunk(name("stays"))).toEqual(chunk("stays", 7, 13))
       expect(index.blob(name("blob"))).toEqual(blob("blob", 7, 51))
       // The next copy in pack order takes the place of the first.
       expect(index.chunk(name("goes"))).toEqual(chunk("goes", 2, 30))
       expect(await index.copies("chunk", name("goes"))).toEqual([chunk("goes", 3, 12)])
       expect([...(await index.marks()).keys()]).toEqual([2, 7])
-      const second = await index.select(({ pack }) => pack === 2)
-      await index.rewrite({ pack: 2, rows: second, placeOf: () => undefined, marks: [] })
+      await removeAll(index, 2)
       expect(index.chunk(name("stays"))).toEqual(chunk("stays", 7, 13))
       expect(await index.copies("chunk", name("stays"))).toEqual([])
       expect(index.chunk(name("goes"))).toEqual(chunk("goes", 3, 12))
-      const third = await index.select(({ pack }) => pack === 3)
-      await index.rewrite({ pack: 3, rows: third, placeOf: () => undefined, marks: [] })
+      await removeAll(index, 3)
       expect(index.chunk(name("goes"))).toBeUndefined()
     }))
 
-  it("puts no copy in the place of the first that goes with the same pack", () =>
+  it("lets go of all that is meant, and leaves what came meanwhile in its role", () =>
     use(async (index) => {
       const [first, copy, other] = [chunk("a", 1, 12), chunk("a", 1, 30), chunk("a", 2, 12)]
       await index.add([first, copy, other, chunk("b", 1, 50), chunk("b", 1, 70)], [mark(1)])
-      const rows = await index.select(({ pack }) => pack === 1)
-      await index.rewrite({ pack: 1, rows, placeOf: () => undefined, marks: [] })
+      const seen = await rowsIn(index, 1)
+      // The one that was the first is a copy by now.
+      await index.add([chunk("b", 4, 12)], [], true)
+      await removeAll(index, 1, seen)
       expect(index.chunk(name("a"))).toEqual(other)
-      expect(index.chunk(name("b"))).toBeUndefined()
+      expect(index.chunk(name("b"))).toEqual(chunk("b", 4, 12))
       for (const one of ["a", "b"]) expect(await index.copies("chunk", name(one))).toEqual([])
+      await removeAll(index, 1, [...seen, chunk("c", 1, 90)])
+      expect(await rowsIn(index, 1)).toEqual([])
+      expect(index.chunk(name("b"))).toEqual(chunk("b", 4, 12))
     }))
 
   it("takes a damaged row for none where bytes can be stored anew, or says so", async () => {
@@ -178,6 +193,9 @@ describe("the index", () => {
       expect(await index.chunks([name("a")])).toEqual([undefined])
       expect(index.blob(name("b"))).toBe("damaged")
       expect(await pagesOf(index)).toEqual([name("b")])
+      const seen: Array<unknown> = []
+      await index.each((row) => void seen.push(row))
+      expect(seen).toEqual([name("a"), name("b")])
       expect((await index.marks()).size).toBe(0)
       await index.add([chunk("a", 2, 12), blob("b", 2, 50)], [])
       expect(index.chunk(name("a"))).toEqual(chunk("a", 2, 12))

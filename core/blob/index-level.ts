@@ -9,6 +9,7 @@
 import type { Digest } from "../model/digest.js"
 import type { FrameKind } from "./frame.js"
 import { type BytesRange, IndexDatabase } from "./index-database.js"
+import { type Move, movedRows } from "./index-moves.js"
 import { baseKey, IndexNumbers, numberRange, type Operation } from "./index-numbers.js"
 import {
   type BlobRow,
@@ -24,26 +25,18 @@ import {
   keyRange,
   type Mark,
   markKey,
-  type Place,
   type Row,
   rowKey,
   samePlace,
 } from "./index-row.js"
 import { IndexTrust } from "./index-trust.js"
 
-/** A row with the role it has: the first frame of its digest, or a further copy. */
-export interface RoleRow {
-  readonly row: Row
-  readonly isCopy: boolean
-}
-
-/** A pack that was rewritten: where its frames lie now, undefined for those that are gone. */
+/** What a removal does to frames, with the marks of their packs from then on. */
 export interface Rewriting {
-  readonly pack: number
-  readonly rows: ReadonlyArray<RoleRow>
-  readonly placeOf: (row: Row) => Place | undefined
-  /** That of its successor, if anything was left. */
+  readonly moves: ReadonlyArray<Move>
   readonly marks: ReadonlyArray<Mark>
+  /** Packs that nothing is left of. */
+  readonly gone: ReadonlyArray<number>
 }
 
 export interface BlobIndex {
@@ -55,8 +48,8 @@ export interface BlobIndex {
   readonly copies: (kind: FrameKind, digest: Digest) => Promise<ReadonlyArray<Row>>
   /** Every blob, sorted by digest, in pages; a damaged row is only its digest. */
   readonly blobs: () => AsyncGenerator<ReadonlyArray<BlobRow | Digest>, void>
-  /** Every frame that is wanted. Goes through the whole index. */
-  readonly select: (wanted: (row: Row) => boolean) => Promise<ReadonlyArray<RoleRow>>
+  /** Shows every frame: chunks, then blobs, then copies; of a damaged row its digest alone. */
+  readonly each: (see: (row: Row | Digest) => void) => Promise<void>
   readonly marks: () => Promise<ReadonlyMap<number, Mark>>
   /**
    * Adds frames in pack order, and moves marks, in one write. The first row of a digest stays; but
@@ -67,7 +60,7 @@ export interface BlobIndex {
     marks: ReadonlyArray<Mark>,
     fresh?: boolean,
   ) => Promise<void>
-  /** Follows a pack into its successor, in one synced write. */
+  /** Follows frames to where they lie now, in one synced write. */
   readonly rewrite: (rewriting: Rewriting) => Promise<void>
   readonly clear: () => Promise<void>
   readonly close: () => Promise<void>
@@ -127,42 +120,59 @@ const addRows = async (
   await database.batch(operations, sync)
 }
 
-/** What becomes of the first row of a digest whose frame is gone: the next copy takes its place. */
-const promote = (row: Row, gone: number, copies: ReadonlyArray<Row>): ReadonlyArray<Operation> => {
-  const key = rowKey(row.kind, row.digest)
-  const next = copies.find(
-    (copy) => copy.kind === row.kind && copy.digest === row.digest && copy.pack !== gone,
-  )
-  return next === undefined ? [del(key)] : [put(key, encodeRow(next)), del(copyKey(next))]
+const hasAny = async (database: IndexDatabase, range: BytesRange): Promise<boolean> => {
+  for await (const entries of database.pages(range)) return entries.length > 0
+  return false
 }
 
-const rewriteRows = async ({ database, numbers }: Opened, rewriting: Rewriting) => {
-  const { pack, rows, placeOf, marks } = rewriting
-  const copies = await copiesIn(database, keyRange("copy"))
-  const numbering = numbers.take(true).operations
-  const operations: Array<Operation> = [...numbering, del(markKey(pack)), ...marks.map(putMark)]
-  for (const { row, isCopy } of rows) {
-    const place = placeOf(row)
-    const moved = place === undefined ? undefined : { ...row, ...place }
-    if (isCopy) operations.push(del(copyKey(row)))
-    if (moved !== undefined)
-      operations.push(put(isCopy ? copyKey(moved) : rowKey(row.kind, row.digest), encodeRow(moved)))
-    else if (!isCopy) operations.push(...promote(row, pack, copies))
+/** The rows of a digest as they were and as they are to be: the first one before copies. */
+const changes = (
+  key: Buffer,
+  [first, ...copies]: ReadonlyArray<Row>,
+  [head, ...rest]: ReadonlyArray<Row>,
+): ReadonlyArray<Operation> => [
+  ...copies.filter((row) => !rest.includes(row)).map((row) => del(copyKey(row))),
+  ...rest.filter((row) => !copies.includes(row)).map((row) => put(copyKey(row), encodeRow(row))),
+  ...(head === first ? [] : [head === undefined ? del(key) : put(key, encodeRow(head))]),
+]
+
+const rewriteRows = async (
+  { database, numbers }: Opened,
+  { moves, marks, gone }: Rewriting,
+): Promise<void> => {
+  const movesOf = new Map<string, Array<Move>>()
+  for (const move of moves) {
+    const name = move.kind + move.digest
+    const own = movesOf.get(name)
+    if (own === undefined) movesOf.set(name, [move])
+    else own.push(move)
   }
-  // Synced, because the pack is unlinked next: its rows must not come back after a power loss.
-  await database.batch(operations, true)
+  const groups = [...movesOf.values()]
+  const keys = groups.flatMap(([move]) => (move ? [rowKey(move.kind, move.digest)] : []))
+  const values = await database.getMany(keys)
+  // As a rule there are none at all, and then none has to be looked for.
+  const anyCopies = await hasAny(database, keyRange("copy"))
+  const operations: Array<Operation> = []
+  for (const [at, own] of groups.entries()) {
+    const [key, value, [move]] = [keys[at], values[at], own]
+    const first = key === undefined || value === undefined ? undefined : decodeRow(key, value)
+    if (key === undefined || first === undefined || move === undefined) continue
+    const copies = anyCopies ? await copiesIn(database, copyRange(move.kind, move.digest)) : []
+    const rows = [first, ...copies]
+    operations.push(...changes(key, rows, movedRows(rows, own)))
+  }
+  const ends = [...gone.map((pack) => del(markKey(pack))), ...marks.map(putMark)]
+  // Synced, because the frames are cut off next: their rows must not come back after a power loss.
+  await database.batch([...numbers.take(true).operations, ...operations, ...ends], true)
 }
 
-const selectRows = async (database: IndexDatabase, wanted: (row: Row) => boolean) => {
-  const found: Array<RoleRow> = []
-  const keep = (row: Row | undefined, isCopy: boolean) => {
-    if (row !== undefined && wanted(row)) found.push({ row, isCopy })
-  }
+const eachRow = async (database: IndexDatabase, see: (row: Row | Digest) => void) => {
   for (const kind of ["chunk", "recipe"] as const)
     for await (const entries of database.pages(keyRange(kind), true))
-      for (const [key, value] of entries) keep(decodeRow(key, value), false)
-  for (const row of await copiesIn(database, keyRange("copy"))) keep(row, true)
-  return found
+      for (const [key, value] of entries) see(decodeRow(key, value) ?? digestOfKey(key))
+  for await (const entries of database.pages(keyRange("copy")))
+    for (const [key, value] of entries)
+      see(decodeRow(keyOfCopy(key), value) ?? digestOfKey(keyOfCopy(key)))
 }
 
 const readMarks = async (database: IndexDatabase) => {
@@ -237,7 +247,7 @@ const indexIn = async (directory: string, database: IndexDatabase): Promise<Blob
           return row?.kind === "recipe" ? row : digestOfKey(key)
         })
     },
-    select: (wanted) => selectRows(database, wanted),
+    each: (see) => eachRow(database, see),
     marks: () => readMarks(database),
     add: (rows, marks, fresh) => trust.write(() => addRows(opened, rows, marks, fresh)),
     rewrite: (rewriting) => trust.write(() => rewriteRows(opened, rewriting)),

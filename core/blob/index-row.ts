@@ -11,11 +11,15 @@ import type { BlobStat } from "./blob-store.js"
 import type { FrameKind } from "./frame.js"
 import { entryBytes, type Recipe } from "./recipe.js"
 
-/** Where a frame lies. */
-export interface Place {
+/** Where a frame begins. */
+export interface Spot {
   readonly pack: number
   /** Of the frame's header. */
   readonly offset: number
+}
+
+/** Where a frame lies. */
+export interface Place extends Spot {
   /** Bytes after the header. */
   readonly storedSize: number
 }
@@ -64,7 +68,7 @@ export interface Mark {
   readonly ahead: boolean
 }
 
-export const samePlace = (a: Place, b: Place): boolean => a.pack === b.pack && a.offset === b.offset
+export const samePlace = (a: Spot, b: Spot): boolean => a.pack === b.pack && a.offset === b.offset
 
 const prefixes = { chunk: 0x63, recipe: 0x62, copy: 0x64, pack: 0x70 } as const
 

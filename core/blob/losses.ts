@@ -39,7 +39,8 @@ const reading = async <A>(path: string, run: (read: ReadPack) => Promise<A>): Pr
 const blobsIn = async (index: BlobIndex, { pack, from }: Stretch) => {
   const chunks = new Set<Digest>()
   const digests = new Set<Digest>()
-  await index.select((row) => {
+  await index.each((row) => {
+    if (typeof row === "string") return
     const isIn = row.pack === pack && stretchOf(row).to > from
     // Chunks come first.
     if (row.kind === "chunk") {
@@ -49,7 +50,6 @@ const blobsIn = async (index: BlobIndex, { pack, from }: Stretch) => {
       const own = entries === undefined ? [] : chunksOf({ stat, count, entries }, 0, count)
       if (isIn || own.some((chunk) => chunks.has(chunk.digest))) digests.add(digest)
     }
-    return false
   })
   return [...digests]
 }

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { Digest } from "../model/digest.js"
 import { removeBlobs } from "./compact.js"
 import { stretchOf } from "./damage.js"
@@ -68,8 +68,11 @@ describe("what a draft knows", () => {
     await run(fast.commit([a], recipeOf([a])))
     await run(slow.append([a]))
     await run(slow.commit([b], recipeOf([a, b])))
-    const stored = await store.index.select((row) => row.kind === "chunk")
-    expect(stored.map(({ row }) => row.digest).sort()).toEqual([a.digest, b.digest].sort())
+    const stored: Array<Digest> = []
+    await store.index.each((row) => {
+      if (typeof row !== "string" && row.kind === "chunk") stored.push(row.digest)
+    })
+    expect(stored.sort()).toEqual([a.digest, b.digest].sort())
     for (const draft of [slow, fast]) draft.close()
   })
 
@@ -145,6 +148,20 @@ describe("a removal beside a put", () => {
     expect(await load(recipe.stat.digest)).toEqual([a.digest, c.digest])
     await remove(recipe.stat.digest)
     expect(store.index.chunk(a.digest)).toBeUndefined()
+  })
+
+  it("does not take what was put anew while the removal looked", async () => {
+    const digest = await putFrames(a, b)
+    const { each } = store.index
+    let put: Digest | undefined
+    vi.spyOn(store.index, "each").mockImplementation(async (see) => {
+      await each(see)
+      if (store.going.has(`chunk${a.digest}`)) put ??= await putFrames(a, b)
+    })
+    await remove(digest)
+    expect(put).toBe(digest)
+    expect(await load(digest)).toEqual([a.digest, b.digest])
+    expect(await store.index.copies("recipe", digest)).toEqual([])
   })
 
   it("does not take what the put stores anew", async () => {
