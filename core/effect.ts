@@ -10,6 +10,7 @@ export {
   type BlobStoreShape,
   type ByteRange,
   type Chunking,
+  type Removal,
 } from "./blob/blob-store.js"
 export { command } from "./command/command.js"
 export type { DaybookError, ErrorKind, Failure, Outcome, Refusal } from "./errors.js"

@@ -16,6 +16,7 @@ import { BlobCorrupted } from "../errors.js"
 import { chunkBytesAverage, chunkBytesMax, chunkBytesMin } from "../limits.js"
 import { type Digest, digestOf, isDigest } from "../model/digest.js"
 import { type BlobStat, BlobStore } from "./blob-store.js"
+import { keepLaws } from "./keeping.contract.js"
 import { type Law, partLaws, putAll, rangeLaws } from "./parts.contract.js"
 import { collect, divided, expectBytes, inflated, mixed, noise, prose } from "./samples.contract.js"
 
@@ -399,5 +400,6 @@ export const blobStoreContract = (name: string, freshBlobs: FreshBlobs): void =>
     describe("puts", () => putLaws(law))
     describe("reads", () => readLaws(law))
     describe("removals", () => removeLaws(law))
+    describe("keeping", () => keepLaws(law))
   })
 }

@@ -43,6 +43,16 @@ export interface BlobPart {
   readonly into: Uint8Array
 }
 
+/** What came of a removal. */
+export interface Removal {
+  /** Blobs that were there, and are gone. */
+  readonly removed: number
+  /** Given back to the disk: so much less lies in files than before. */
+  readonly bytes: number
+  /** Those of the digests that are there, or may come: somebody kept or put them meanwhile. */
+  readonly kept: ReadonlyArray<Digest>
+}
+
 /** Bytes as they are read, in pieces of whole chunks, cut to the range. */
 export type BlobBytes = Stream.Stream<Uint8Array, BlobFailure | BlobCorrupted>
 
@@ -83,11 +93,18 @@ export interface BlobStoreShape {
   readonly flush: Effect.Effect<void, BlobFailure>
   /**
    * Gives the blobs' bytes back to the disk, except for chunks that other blobs use. Digests that
-   * are not there are ignored. After a failure some blobs may be gone: the call can be repeated.
+   * are not there are ignored. Those that somebody keeps are passed over, if he did so at the call,
+   * or does from then on, however short. After a failure some may be gone: it can be repeated.
    */
   readonly remove: (
     digests: ReadonlyArray<Digest>,
-  ) => Effect.Effect<void, BlobFailure | BlobCorrupted>
+  ) => Effect.Effect<Removal, BlobFailure | BlobCorrupted>
+  /**
+   * Runs `use`; what its puts answered with is not removed before it ends, however it ends. Where
+   * one runs inside another, nothing of either is removed before both have ended, whichever is the
+   * first to. Of a fiber that outlives the keeping it began in, no further put is kept.
+   */
+  readonly keeping: <A, E, R>(use: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Every blob, sorted by digest. */
   readonly list: () => Stream.Stream<BlobStat, BlobFailure | BlobCorrupted>
 }

@@ -9,20 +9,20 @@
 import { type FileHandle, open, rename, stat, unlink } from "node:fs/promises"
 import { setImmediate as nextTurn } from "node:timers/promises"
 import { fileMode, syncDirectory } from "../disk/files.js"
-import { BlobCorrupted } from "../errors.js"
 import { hasCode } from "../model/cause.js"
 import type { Digest } from "../model/digest.js"
+import type { Removal } from "./blob-store.js"
 import { type Finding, stretchOf } from "./damage.js"
+import { markGoing } from "./going.js"
 import type { Move } from "./index-moves.js"
 import type { BlobRow, Mark, Place, Row } from "./index-row.js"
+import type { Note } from "./leases.js"
 import { headerCheck, packHeader, packHeaderBytes } from "./pack.js"
 import { packPath, readAt, unfinishedPath, writeAt } from "./pack-files.js"
-import { damagedRow, loadRecipe, type PackStore, recipeInRow } from "./pack-store.js"
+import type { PackStore } from "./pack-store.js"
 import { nameOf } from "./pack-writer.js"
-import { chunksOf } from "./recipe.js"
 
 const copyBytes = 1_048_576
-const chunkPageCount = 1_000
 // Packs whose rows are held at once: each further batch goes through the index again.
 const planCount = 16
 const turnCount = 1_000
@@ -34,40 +34,6 @@ type Gap = { readonly start: number; readonly end: number }
 const gapOf = (place: Place, size: number): Gap => {
   const { from, to } = stretchOf(place)
   return { start: Math.min(from, size), end: Math.min(to, size) }
-}
-
-/** Calls `see` with the name of each chunk of a blob. Reads the recipe of long blobs only. */
-const eachChunk = async (store: PackStore, row: BlobRow, see: (name: string) => void) => {
-  const recipe = recipeInRow(row) ?? (await loadRecipe(store, row))
-  for (let from = 0; from < recipe.count; from += chunkPageCount)
-    for (const { digest } of chunksOf(recipe, from, Math.min(from + chunkPageCount, recipe.count)))
-      see(nameOf({ kind: "chunk", digest }))
-}
-
-/** The frames of removed blobs, among them chunks that other blobs may use. */
-const namesOf = async (store: PackStore, rows: ReadonlyArray<BlobRow>) => {
-  const names = new Set<string>()
-  for (const row of rows) {
-    names.add(nameOf(row))
-    try {
-      await eachChunk(store, row, (name) => names.add(name))
-    } catch (cause) {
-      // Nobody can say which chunks a damaged recipe named, so they stay; the blob goes.
-      if (!(cause instanceof BlobCorrupted)) throw cause
-    }
-  }
-  return names
-}
-
-/** Marks what only the removed blobs use as going; from then on puts do not rely on it. */
-const markGoing = async (store: PackStore, rows: ReadonlyArray<BlobRow>): Promise<void> => {
-  const { index, going, leases } = store
-  for (const name of await namesOf(store, rows)) if (!leases.has(name)) going.add(name)
-  for await (const page of index.blobs())
-    for (const row of page) {
-      if (typeof row === "string") throw damagedRow(row)
-      if (!going.has(nameOf(row))) await eachChunk(store, row, (name) => going.delete(name))
-    }
 }
 
 type Places = ReadonlyMap<Row, Place>
@@ -212,7 +178,7 @@ const rewritePack = async (
   plan: Plan,
   rows: ReadonlyArray<Row>,
   mark: Mark | undefined,
-) => {
+): Promise<number> => {
   const { index, reader, writer, damage, record, going } = store
   const { pack, size, left } = plan
   const isGoing = (row: Row) => going.has(nameOf(row))
@@ -222,8 +188,8 @@ const rewritePack = async (
     return writer.exclusively(() => index.rewrite({ moves, marks, gone: [pack] }))
   }
   if (size === 0) {
-    const goers = rows.filter(isGoing)
-    return await rewrite(goers, mark === undefined ? [] : [mark], new Map())
+    await rewrite(rows.filter(isGoing), mark === undefined ? [] : [mark], new Map())
+    return 0
   }
   if (damage.isIn(pack)) await record.keep(pack)
   const successor = left > 0 ? writer.nextPack() : undefined
@@ -237,8 +203,12 @@ const rewritePack = async (
   await rewrite(rows, marks, places)
   await followDamage(store, pack, places)
   await reader.drop(pack)
-  await unlink(packPath(directory, pack))
+  const path = packPath(directory, pack)
+  // What has another name, as evidence has, takes its room on.
+  const given = (await stat(path)).nlink === 1 ? size : 0
+  await unlink(path)
   await syncDirectory(directory)
+  return successor === undefined ? given : given - end
 }
 
 const rowsWhere = async ({ index }: PackStore, isWanted: (row: Row) => boolean) => {
@@ -248,15 +218,17 @@ const rowsWhere = async ({ index }: PackStore, isWanted: (row: Row) => boolean) 
 }
 
 const rewritePacks = async (store: PackStore, directory: string, plans: ReadonlyArray<Plan>) => {
+  let bytes = 0
   const marks = await store.index.marks()
   for (let from = 0; from < plans.length; from += planCount) {
     const some = new Map(plans.slice(from, from + planCount).map((plan) => [plan.pack, plan]))
     const rows = await rowsWhere(store, (row) => some.has(row.pack))
     for (const [pack, plan] of some) {
       const own = rows.filter((row) => row.pack === pack)
-      await rewritePack(store, directory, plan, own, marks.get(pack))
+      bytes += await rewritePack(store, directory, plan, own, marks.get(pack))
     }
   }
+  return bytes
 }
 
 /** The rows of those blobs that are there. Looking is synchronous, so others get their turns. */
@@ -270,6 +242,23 @@ const findRows = async ({ index }: PackStore, digests: ReadonlyArray<Digest>) =>
   return rows
 }
 
+/** Looked at when all is done: what is there, or may come, was kept or put meanwhile. */
+const answerOf = async (
+  { index }: PackStore,
+  digests: ReadonlyArray<Digest>,
+  { names }: Note,
+  { found, bytes }: { readonly found: ReadonlyArray<BlobRow>; readonly bytes: number },
+): Promise<Removal> => {
+  const kept = new Set<Digest>()
+  for (const [at, digest] of [...new Set(digests)].entries()) {
+    if (at % turnCount === turnCount - 1) await nextTurn()
+    const isThere = index.blob(digest) !== undefined
+    if (isThere || names.has(nameOf({ kind: "recipe", digest }))) kept.add(digest)
+  }
+  const removed = found.filter(({ digest }) => !kept.has(digest)).length
+  return { removed, bytes: Math.max(0, bytes), kept: [...kept] }
+}
+
 /**
  * Removes blobs and the chunks that no other blob uses. One call at a time. Rejects with the port's
  * errors or the disk's: then some of the blobs may be gone, and the call can be repeated.
@@ -278,20 +267,27 @@ export const removeBlobs = async (
   store: PackStore,
   directory: string,
   digests: ReadonlyArray<Digest>,
-): Promise<void> => {
+  note: Note = store.leases.note(),
+): Promise<Removal> => {
   const { writer, going } = store
-  if ((await findRows(store, digests)).length === 0) return
+  let bytes = 0
+  let found: ReadonlyArray<BlobRow> = []
   try {
+    found = await findRows(store, digests)
+    if (found.length === 0) return await answerOf(store, digests, note, { found, bytes })
     // Puts go on in a later pack; what they store again from now on is not removed.
     const before = await writer.roll()
     const rows = await findRows(store, digests)
     await markGoing(
       store,
       rows.filter(({ pack }) => pack < before),
+      note.names,
     )
     const goers = await rowsWhere(store, (row) => row.pack < before && going.has(nameOf(row)))
-    await rewritePacks(store, directory, await makePlans(directory, goers))
+    bytes = await rewritePacks(store, directory, await makePlans(directory, goers))
+    return await answerOf(store, digests, note, { found, bytes })
   } finally {
+    note.end()
     going.clear()
   }
 }

@@ -27,6 +27,7 @@ import { behind } from "./index-behind.js"
 import { lately } from "./index-lately.js"
 import { openIndex } from "./index-level.js"
 import { takeIn } from "./intake.js"
+import { keepingIn, Leases, withKeeping } from "./leases.js"
 import { beginDraft } from "./pack-draft.js"
 import { openPackReader } from "./pack-reader.js"
 import {
@@ -90,7 +91,7 @@ const openStore = async (options: FilesystemOptions): Promise<Opened> => {
     await forgetMended(source)
     // Nothing is written to these packs yet, and to damaged ones nothing will be.
     await record.take([], () => Promise.resolve())
-    const store = { ...source, writer, record, going: new Set<string>(), leases: new Map() }
+    const store = { ...source, writer, record, going: new Set<string>(), leases: new Leases() }
     const torn = findings.filter(({ state }) => state === "torn")
     return { store, packs, findings: [...torn, ...damage.findings] }
   } catch (cause) {
@@ -147,21 +148,26 @@ const make = Effect.fnUntraced(function* (options: FilesystemOptions) {
   for (const finding of findings) options.onFinding?.(finding)
   const cuts = fastcdc(options.chunking)
   const one = yield* Semaphore.make(1)
+  const begin = withKeeping(store.leases, (keeping) => beginDraft(store, keeping))
   const shape: BlobStoreShape = {
-    put: (source) => takeIn(cuts, () => beginDraft(store), source),
+    put: (source) => takeIn(cuts, begin, source),
+    keeping: keepingIn(store.leases),
     ...readingOf(store),
     flush: Effect.tryPromise({
       try: () => writing(packs, () => store.writer.flush()),
       catch: (cause) => blobFailure("flush", cause, "unknown"),
     }),
-    remove: (digests) => {
-      const remove = Effect.tryPromise({
-        try: () => removeBlobs(store, packs, digests),
-        catch: storageError("remove", "unknown"),
-      })
-      // Not interrupted between two steps of a pack; after a kill there, opening completes it.
-      return one.withPermit(Effect.uninterruptible(remove))
-    },
+    remove: (digests) =>
+      Effect.suspend(() => {
+        const note = store.leases.note()
+        const remove = Effect.tryPromise({
+          try: () => removeBlobs(store, packs, digests, note),
+          catch: storageError("remove", "unknown"),
+        })
+        // Not interrupted between two steps of a pack; after a kill there, opening completes it.
+        const alone = one.withPermit(Effect.uninterruptible(remove))
+        return Effect.ensuring(alone, Effect.sync(note.end))
+      }),
   }
   return shape
 })

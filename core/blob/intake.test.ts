@@ -47,7 +47,7 @@ const recording = (known: ReadonlyMap<Digest, Frame> = new Map()) => {
 }
 
 const take = <E>(source: Uint8Array | Stream.Stream<Uint8Array, E>, draft: BlobDraft) =>
-  Effect.runPromise(takeIn(cuts, () => draft, source))
+  Effect.runPromise(takeIn(cuts, Effect.succeed(draft), source))
 
 describe("a small put", () => {
   it("asks once for the blob, once for its chunk, and commits once", async () => {
@@ -115,7 +115,9 @@ describe("a source that breaks", () => {
   it("ends the put with its error, before any recipe", async () => {
     const { draft, calls } = recording()
     const broken = Stream.concat(Stream.make(noise(3_000_000, 6)), Stream.fail("broken" as const))
-    const failure = await Effect.runPromise(Effect.flip(takeIn(cuts, () => draft, broken)))
+    const failure = await Effect.runPromise(
+      Effect.flip(takeIn(cuts, Effect.succeed(draft), broken)),
+    )
     expect(failure).toBe("broken")
     expect(calls).toContain("append")
     expect(calls).not.toContain("commit")
@@ -125,7 +127,7 @@ describe("a source that breaks", () => {
   it("is closed like any other when the put is interrupted", async () => {
     const { draft, calls } = recording()
     const endless = Stream.concat(Stream.make(prose(10, 1)), Stream.never)
-    const put = takeIn(cuts, () => draft, endless)
+    const put = takeIn(cuts, Effect.succeed(draft), endless)
     await Effect.runPromise(Effect.raceFirst(put, Effect.yieldNow))
     expect(calls).toEqual(["close"])
   })

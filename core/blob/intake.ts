@@ -22,7 +22,10 @@ export interface KnownChunk {
   readonly storedDigest: Digest
 }
 
-/** One put, as a driver sees it. What it was told is known stays until `close`. */
+/**
+ * One put, as a driver sees it. What it was told is known stays until `close`; the blob that it
+ * answers with, as long as the keeping that the put is part of.
+ */
 export interface BlobDraft {
   /** The blob, if every byte of it is stored or on its way. */
   readonly blob: (digest: Digest) => BlobStat | undefined
@@ -200,11 +203,11 @@ const takeStream = Effect.fnUntraced(function* <E>(
 /** Takes a content in. Its own error ends the put, and then nothing names what was kept of it. */
 export const takeIn = <E>(
   cuts: Cuts,
-  begin: () => BlobDraft,
+  begin: Effect.Effect<BlobDraft>,
   source: Uint8Array | Stream.Stream<Uint8Array, E>,
 ): Effect.Effect<BlobStat, BlobFailure | E> =>
   Effect.acquireUseRelease(
-    Effect.sync(begin),
+    begin,
     (draft) =>
       Effect.suspend((): Effect.Effect<BlobStat, BlobFailure | E> => {
         if (!(source instanceof Uint8Array)) return takeStream(cuts, draft, source)

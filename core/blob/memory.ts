@@ -12,10 +12,17 @@ import * as Stream from "effect/Stream"
 import { BlobFailure } from "../errors.js"
 import { memoryBytesMaxDefault } from "../limits.js"
 import { type Digest, digestOf } from "../model/digest.js"
-import { type BlobBytes, BlobStore, type BlobStoreShape, type Sent } from "./blob-store.js"
+import {
+  type BlobBytes,
+  BlobStore,
+  type BlobStoreShape,
+  type Removal,
+  type Sent,
+} from "./blob-store.js"
 import { defaultChunking, fastcdc } from "./chunk.js"
 import type { Frame } from "./frame.js"
 import { type BlobDraft, takeIn } from "./intake.js"
+import { type Keeping, keepingIn, Leases, withKeeping } from "./leases.js"
 import { chunksOf, type Recipe } from "./recipe.js"
 import { absent, corrupted } from "./rules.js"
 import { fillParts, type LoadChunks, sendBlob } from "./send.js"
@@ -69,6 +76,7 @@ const beginDraft = (
   { chunks, recipes }: MemoryBlobs,
   usage: Usage,
   bytesMax: number,
+  keeping: Keeping | undefined,
 ): BlobDraft => {
   const held = new Map<Digest, Frame>()
   const fresh = () => [...held.values()].filter(({ digest }) => !chunks.has(digest))
@@ -82,7 +90,11 @@ const beginDraft = (
   }
 
   return {
-    blob: (digest) => recipes.get(digest)?.stat,
+    blob: (digest) => {
+      const recipe = recipes.get(digest)
+      if (recipe !== undefined) keeping?.hold(digest)
+      return recipe?.stat
+    },
     chunk: (digest) => {
       const frame = held.get(digest) ?? chunks.get(digest)
       // Held on to, lest a removal takes it before the recipe names it.
@@ -96,7 +108,9 @@ const beginDraft = (
           const added = fresh()
           usage.bytes += bytesOf(added)
           for (const frame of added) chunks.set(frame.digest, frame)
-          if (recipe !== undefined) recipes.set(recipe.stat.digest, recipe)
+          if (recipe === undefined) return
+          keeping?.hold(recipe.stat.digest)
+          recipes.set(recipe.stat.digest, recipe)
         }),
       ),
     close: () => undefined,
@@ -114,12 +128,20 @@ const loadFrom =
       throw corrupted(blob, `has the chunk ${chunk.digest} damaged or missing`)
     })
 
-const removeFrom = ({ chunks, recipes }: MemoryBlobs, digests: ReadonlyArray<Digest>): void => {
-  for (const digest of digests) recipes.delete(digest)
+/** Answers with what became of the digests. */
+const removeFrom = (
+  { chunks, recipes }: MemoryBlobs,
+  leases: Leases,
+  digests: ReadonlyArray<Digest>,
+): Omit<Removal, "bytes"> => {
+  const kept = [...new Set(digests)].filter((digest) => leases.has(digest))
+  let removed = 0
+  for (const digest of digests) if (!leases.has(digest) && recipes.delete(digest)) removed += 1
   const used = new Set<Digest>()
   for (const recipe of recipes.values())
     for (const { digest } of chunksOf(recipe, 0, recipe.count)) used.add(digest)
   for (const digest of [...chunks.keys()]) if (!used.has(digest)) chunks.delete(digest)
+  return { removed, kept }
 }
 
 const make = (options: MemoryBlobOptions): BlobStoreShape => {
@@ -128,6 +150,8 @@ const make = (options: MemoryBlobOptions): BlobStoreShape => {
   const cuts = fastcdc(defaultChunking)
   const load = loadFrom(store)
   const usage: Usage = { bytes: bytesOf(store.chunks.values()) }
+  const leases = new Leases()
+  const begin = withKeeping(leases, (keeping) => beginDraft(store, usage, bytesMax, keeping))
 
   const failAt = (operation: BlobOperation, phase: "before" | "after") =>
     Effect.suspend(() => {
@@ -159,11 +183,8 @@ const make = (options: MemoryBlobOptions): BlobStoreShape => {
       guardedStream("read", sendBlob(find, digest, sent, range, load))
 
   return {
-    put: (source) =>
-      guarded(
-        "put",
-        takeIn(cuts, () => beginDraft(store, usage, bytesMax), source),
-      ),
+    put: (source) => guarded("put", takeIn(cuts, begin, source)),
+    keeping: keepingIn(leases),
     stat: (digest) =>
       guarded(
         "stat",
@@ -176,9 +197,11 @@ const make = (options: MemoryBlobOptions): BlobStoreShape => {
     remove: (digests) =>
       guarded(
         "remove",
-        Effect.sync(() => {
-          removeFrom(store, digests)
+        Effect.sync((): Removal => {
+          const before = usage.bytes
+          const answer = removeFrom(store, leases, digests)
           usage.bytes = bytesOf(store.chunks.values())
+          return { ...answer, bytes: before - usage.bytes }
         }),
       ),
     list: () =>

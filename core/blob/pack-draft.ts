@@ -1,16 +1,18 @@
 /**
  * A put into packs: what is known already, what is handed to the writer, and what it must wait for.
  *
- * Chunks that it finds in the index are leased, so that no removal takes them before the recipe
- * names them; chunks that another put has handed in are needed, so that it fails with that one.
- * Does not know how content is cut.
+ * Chunks that it finds or brings are leased, so that no removal takes them before the recipe names
+ * them; chunks that another put has handed in are needed, so that it fails with that one. The blob
+ * is leased too, where somebody keeps it. Does not know how content is cut.
  */
 import * as Effect from "effect/Effect"
 import type { BlobFailure } from "../errors.js"
 import type { Digest } from "../model/digest.js"
+import type { BlobStat } from "./blob-store.js"
 import { encodeFrame, type Frame, type FrameKind } from "./frame.js"
 import { type BlobRow, rowOfRecipe } from "./index-row.js"
 import type { BlobDraft } from "./intake.js"
+import type { Keeping } from "./leases.js"
 import { believedChunk, type PackStore, recipeInRow } from "./pack-store.js"
 import { type Claim, type Handed, nameOf, type Unplaced } from "./pack-writer.js"
 import { chunksOf, recipeFrame } from "./recipe.js"
@@ -25,6 +27,7 @@ const chunkRow = ({ digest, storedSize, storedDigest }: Frame): Unplaced => ({
 
 class PackDraft implements BlobDraft {
   readonly #store: PackStore
+  readonly #keeping: Keeping | undefined
   readonly #leased: Array<string> = []
   #needs: Array<Claim> = []
   /** Chunks that were looked for in vain, with how much had been stored until then. */
@@ -32,22 +35,26 @@ class PackDraft implements BlobDraft {
   /** Why the index could not be asked. */
   #unread: unknown
 
-  constructor(store: PackStore) {
+  constructor(store: PackStore, keeping: Keeping | undefined) {
     this.#store = store
+    this.#keeping = keeping
   }
 
   readonly blob: BlobDraft["blob"] = (digest) => {
-    const claim = this.#claimOn("recipe", digest)
-    if (claim?.row.kind === "recipe") return claim.row.stat
-    const row = this.#believedBlob(digest)
-    return row !== undefined && this.#hasItsChunks(row) ? row.stat : undefined
+    const stat = this.#knownBlob(digest)
+    // In the turn in which it is found: no removal can choose it in between.
+    if (stat !== undefined) this.#keep(digest)
+    return stat
   }
 
   readonly chunk: BlobDraft["chunk"] = (digest) => {
-    const { going, leases, writer } = this.#store
-    const claim = this.#claimOn("chunk", digest)
-    if (claim?.row.kind === "chunk") return claim.row
+    const { going, writer } = this.#store
     const name = nameOf({ kind: "chunk", digest })
+    const claim = this.#claimOn("chunk", digest)
+    if (claim?.row.kind === "chunk") {
+      this.#lease(name)
+      return claim.row
+    }
     if (going.has(name)) return undefined
     if (this.#missed.get(digest) === writer.storedCount) return undefined
     const row = this.#look(() => believedChunk(this.#store, digest))
@@ -55,8 +62,7 @@ class PackDraft implements BlobDraft {
       this.#missed.set(digest, writer.storedCount)
       return undefined
     }
-    leases.set(name, (leases.get(name) ?? 0) + 1)
-    this.#leased.push(name)
+    this.#lease(name)
     return row
   }
 
@@ -74,6 +80,7 @@ class PackDraft implements BlobDraft {
         const handed: Array<Handed> = []
         for (const frame of chunks) this.#hand(handed, frame, chunkRow(frame))
         if (recipe !== undefined) {
+          this.#keep(recipe.stat.digest)
           const frame = recipeFrame(recipe)
           const { storedSize } = frame
           this.#hand(handed, frame, { ...rowOfRecipe(recipe), storedSize })
@@ -84,12 +91,16 @@ class PackDraft implements BlobDraft {
     )
 
   readonly close: BlobDraft["close"] = () => {
-    const { leases } = this.#store
-    for (const name of this.#leased) {
-      const count = (leases.get(name) ?? 1) - 1
-      if (count === 0) leases.delete(name)
-      else leases.set(name, count)
-    }
+    for (const name of this.#leased) this.#store.leases.release(name)
+  }
+
+  #lease(name: string): void {
+    this.#store.leases.take(name)
+    this.#leased.push(name)
+  }
+
+  #keep(digest: Digest): void {
+    this.#keeping?.hold(nameOf({ kind: "recipe", digest }))
   }
 
   #claimOn(kind: FrameKind, digest: Digest): Claim | undefined {
@@ -102,6 +113,8 @@ class PackDraft implements BlobDraft {
   #hand(handed: Array<Handed>, frame: Frame, row: Unplaced): void {
     const isHanded = handed.some(({ claim }) => nameOf(claim.row) === nameOf(row))
     if (isHanded || this.#isKnown(row)) return
+    // Nothing names it yet, and the recipe that will may come much later.
+    if (row.kind === "chunk") this.#lease(nameOf(row))
     handed.push({ claim: { row, state: "waiting" }, bytes: encodeFrame(frame) })
   }
 
@@ -112,6 +125,13 @@ class PackDraft implements BlobDraft {
     if (this.#store.damage.isEmpty) return false
     // Put since its chunks were not known to be whole: they are by now, and it is as it should be.
     return this.#believedBlob(row.digest)?.stat.storedDigest === row.stat.storedDigest
+  }
+
+  #knownBlob(digest: Digest): BlobStat | undefined {
+    const claim = this.#claimOn("recipe", digest)
+    if (claim?.row.kind === "recipe") return claim.row.stat
+    const row = this.#believedBlob(digest)
+    return row !== undefined && this.#hasItsChunks(row) ? row.stat : undefined
   }
 
   #believedBlob(digest: Digest): BlobRow | undefined {
@@ -161,4 +181,6 @@ class PackDraft implements BlobDraft {
   }
 }
 
-export const beginDraft = (store: PackStore): BlobDraft => new PackDraft(store)
+/** `keeping`: the one that the put is part of. */
+export const beginDraft = (store: PackStore, keeping?: Keeping): BlobDraft =>
+  new PackDraft(store, keeping)

@@ -14,6 +14,7 @@ import type { DamageRecord } from "./damage-record.js"
 import type { Frame, FrameKind } from "./frame.js"
 import type { BlobIndex } from "./index-level.js"
 import { type BlobRow, type ChunkRow, type Place, type Row, samePlace } from "./index-row.js"
+import type { Leases } from "./leases.js"
 import type { PackReader } from "./pack-reader.js"
 import type { PackWriter } from "./pack-writer.js"
 import { chunksOf, type Recipe, type RecipeChunk, readRecipe } from "./recipe.js"
@@ -34,8 +35,8 @@ export interface PackStore extends PackSource {
   readonly record: DamageRecord
   /** Names of frames that are being removed: no longer known. */
   readonly going: Set<string>
-  /** Names of frames that puts under way rely on, with their number. */
-  readonly leases: Map<string, number>
+  /** Names of frames that puts under way rely on, or that somebody keeps. */
+  readonly leases: Leases
 }
 
 type Failure = BlobFailure | BlobCorrupted

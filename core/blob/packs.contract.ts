@@ -27,6 +27,7 @@ import { DamageRecord } from "./damage-record.js"
 import { layer } from "./filesystem.js"
 import type { Frame } from "./frame.js"
 import { openIndex } from "./index-level.js"
+import { Leases } from "./leases.js"
 import { listPacks } from "./pack-files.js"
 import { openPackReader } from "./pack-reader.js"
 import type { PackStore } from "./pack-store.js"
@@ -87,7 +88,7 @@ export const openParts = async (
     await record.take([finding], () => writer.roll())
     return finding
   }
-  const sets = { going: new Set<string>(), leases: new Map<string, number>() }
+  const sets = { going: new Set<string>(), leases: new Leases() }
   return { index, reader, writer, damage, record, notice, ...sets, close }
 }
 

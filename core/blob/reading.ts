@@ -118,6 +118,8 @@ export const openReading = Effect.fnUntraced(function* (
     ...readingOf(store),
     put: () => Effect.fail(refused("put")),
     remove: () => Effect.fail(refused("remove")),
+    // Nothing is put, and whoever owns these blobs does not know of this.
+    keeping: (use) => use,
     flush: Effect.void,
   }
   const renew = Effect.tryPromise({
