@@ -22,8 +22,14 @@ import { presentMoment } from "./engine.js"
 import { awaiting } from "./foreign.js"
 import { freshId } from "./id.js"
 import { batchSaveKeys } from "./save-options.js"
-import { type PlannedSave, planSave, type SaveCall, savedVersion, storeAll } from "./saving.js"
-import { checkWriteOptions, type Session, stepOf, submit, toReceipt } from "./submit.js"
+import {
+  type PlannedSave,
+  planSave,
+  type SaveCall,
+  savedVersion,
+  storeAndSubmit,
+} from "./saving.js"
+import { checkWriteOptions, type Session, stepOf, toReceipt } from "./submit.js"
 import { tagKeys } from "./writes.js"
 
 type Collected =
@@ -100,8 +106,8 @@ export const makeBatch = (session: Session): LedgerApi<"effect">["batch"] =>
     const planned = yield* Effect.forEach(collected, (entry) => toPlan(session, entry))
     const ids = collected.flatMap((entry) => (entry.kind === "save" ? [entry.call.id] : []))
     const isDoubtful = ids.length > 0 && planned.some((one) => one.isDoubtful)
-    const steps = yield* storeAll(session, planned, isDoubtful, options)
-    const reply = yield* submit(session, steps, options, ids)
+    const submitted = yield* storeAndSubmit(session, planned, isDoubtful, options, ids)
+    const { steps, reply } = submitted
     return steps.map(({ command }, index) =>
       command === saveVersion
         ? savedVersion(session.engine, reply.position, reply.results[index])

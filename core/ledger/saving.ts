@@ -20,7 +20,7 @@ import { type Engine, momentAt, presentMoment } from "./engine.js"
 import { freshId } from "./id.js"
 import { chooseMaterializer, type Stored, sideBySide, takeIn } from "./intake.js"
 import { verb } from "./operations.js"
-import type { Step } from "./request.js"
+import type { Reply, Step } from "./request.js"
 import { parseSave, requestKeys, type SavePlan } from "./save-options.js"
 import { checkWriteOptions, rehearse, type Session, submit } from "./submit.js"
 
@@ -41,6 +41,12 @@ export interface PlannedSave {
   readonly isDoubtful: boolean
   /** Stores the content. The step is that of the save. */
   readonly store: Effect.Effect<Step, DaybookError>
+}
+
+/** A request as it was submitted, and its answer. */
+interface Submitted {
+  readonly steps: ReadonlyArray<Step>
+  readonly reply: Reply
 }
 
 const nothing: Content = { digest: emptyManifestDigest, size: 0, count: 0 }
@@ -93,16 +99,37 @@ export const planSave = (
     )
   })
 
-/** The steps of a request, with their content stored; none is, if the doubts are well founded. */
-export const storeAll = (
+/**
+ * Keeps the content that an effect stores until the writer has answered, also whom nobody waits for
+ * any more: what was handed in before is decided all the same.
+ */
+const keepingContent = <A, E>(
+  { blobs, writer }: Engine,
+  effect: Effect.Effect<A, E>,
+): Effect.Effect<A, E> => {
+  const keptOn = Effect.forkDetach(blobs.keeping(writer.drain), { startImmediately: true })
+  return blobs.keeping(Effect.onInterrupt(effect, () => keptOn))
+}
+
+/**
+ * Stores the content of a request, unless the doubts are well founded, and submits it. `fresh` are
+ * ids drawn for it.
+ */
+export const storeAndSubmit = (
   session: Session,
   planned: ReadonlyArray<PlannedSave>,
   isDoubtful: boolean,
   options: WriteOptions,
-): Effect.Effect<ReadonlyArray<Step>, DaybookError> =>
-  Effect.flatMap(
-    rehearse(session, isDoubtful ? planned.map(({ rehearsal }) => rehearsal) : [], options),
-    () => sideBySide(planned, ({ store }) => store),
+  fresh: ReadonlyArray<Id>,
+): Effect.Effect<Submitted, DaybookError> =>
+  keepingContent(
+    session.engine,
+    rehearse(session, isDoubtful ? planned.map(({ rehearsal }) => rehearsal) : [], options).pipe(
+      Effect.flatMap(() => sideBySide(planned, ({ store }) => store)),
+      Effect.flatMap((steps) =>
+        Effect.map(submit(session, steps, options, fresh), (reply) => ({ steps, reply })),
+      ),
+    ),
   )
 
 /** The version that a save made or found, as of its reply. */
@@ -122,9 +149,8 @@ const saveOne = Effect.fnUntraced(function* (
   yield* presentMoment(session.engine)
   const id = freshId(yield* Clock.currentTimeMillis)
   const planned = yield* planSave(session, { id, name, value, options })
-  const steps = yield* storeAll(session, [planned], planned.isDoubtful, options)
-  const { position, results } = yield* submit(session, steps, options, [id])
-  return savedVersion(session.engine, position, results[0])
+  const { reply } = yield* storeAndSubmit(session, [planned], planned.isDoubtful, options, [id])
+  return savedVersion(session.engine, reply.position, reply.results[0])
 })
 
 export const save = (session: Session) =>
@@ -158,8 +184,7 @@ export const saveAll = (session: Session) =>
     const planned = yield* Effect.forEach(calls, (call) => planSave(session, call))
     const isReusing = calls.some((call) => call.options.reuse !== undefined)
     const isDoubtful = !isReusing && planned.some((one) => one.isDoubtful)
-    const steps = yield* storeAll(session, planned, isDoubtful, options)
     const ids = calls.map(({ id }) => id)
-    const { position, results } = yield* submit(session, steps, options, ids)
-    return results.map((result) => savedVersion(session.engine, position, result))
+    const { reply } = yield* storeAndSubmit(session, planned, isDoubtful, options, ids)
+    return reply.results.map((result) => savedVersion(session.engine, reply.position, result))
   })
