@@ -9,7 +9,11 @@ import { fileURLToPath } from "node:url"
 const suites = [
   { name: "crash", file: "core/ledger/crash.test.ts", env: { CRASH_ROUNDS: "1000" } },
   { name: "power", file: "core/ledger/power.test.ts", env: { POWER_ROUNDS: "100" } },
-  { name: "sweep", file: "core/ledger/sweep.test.ts", env: { SWEEP_SHARE: "1" } },
+  {
+    name: "system-calls",
+    file: "core/ledger/system-calls.test.ts",
+    env: { SYSTEM_CALL_SHARE: "1" },
+  },
   { name: "model", file: "core/ledger/model.test.ts", env: { MODEL_RUNS: "10000" } },
   { name: "linear", file: "core/ledger/linear.test.ts", env: { LINEAR_RUNS: "10000" } },
   { name: "storm", file: "core/ledger/storm.test.ts", env: { STORM_RUNS: "500" } },

@@ -55,14 +55,21 @@ export type {
 export { eventType } from "./event/event.js"
 export type { LostContent, Note } from "./event/loss.js"
 export type {
-  Archive as ArchiveApi,
+  ArtifactUsage,
   BackupReceipt,
+  KeptReason,
+  Stats,
+  Swept,
+  Usage,
+  WhyKept,
+} from "./ledger/answers.js"
+export type {
+  Archive as ArchiveApi,
   BatchBuilder,
   BatchResults,
   Planned,
   ReaderApi,
   Receipt,
-  Stats,
   StepOptions,
   View as ViewApi,
   ViewPage,
@@ -75,7 +82,10 @@ export type {
   SaveOptions,
   SaveProgress,
   SaveRequest,
+  SweepOptions,
   TagDefinition,
+  UsageOptions,
+  WhyKeptOptions,
   WriteOptions,
   ZipOptions,
 } from "./ledger/call-options.js"

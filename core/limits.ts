@@ -67,6 +67,15 @@ export const pageSizeMax = 1_000
 export const cursorBytesMax = 4_096
 export const candidateCountMax = 10
 
+// Versions of one event that says whose content was swept: names of 255 bytes fit a record.
+export const sweptVersionCountMax = 64
+// What was deleted can be restored for so long, unless a sweep is told otherwise.
+export const undoDaysDefault = 7
+// A century.
+export const undoDaysMax = 36_525
+// Blobs that a sweep removes in one go: each goes through the index, and each digest is text.
+export const removedCountMax = 50_000
+
 // The inbox holds this many waiting requests, a batch being one; a caller beyond waits.
 export const inboxCountMax = 4_096
 // One durable write carries this many requests: more would only make the first ones wait longer.

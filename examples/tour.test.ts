@@ -93,6 +93,15 @@ describe("tour", () => {
     expect(await ledger.delete("penguins@1")).toMatchObject({ changed: true })
   })
 
+  it("gives back the room of what was deleted", async () => {
+    await ledger.delete("penguins@1")
+    const { reclaimable, versions, gone, reasons } = await tour.sweeping(ledger)
+    expect([versions, gone]).toEqual([1, "end of the season"])
+    expect(reclaimable).toBeGreaterThan(0)
+    expect(reasons).toMatchObject([{ kind: "version", name: "penguins", version: "2" }])
+    expect(await ledger.usage({ undoDays: 0 })).toMatchObject({ reclaimable: 0 })
+  })
+
   it("knows an archive before it sends it", async () => {
     const { headers, body, filename } = await tour.archive(ledger)
     expect(body).toHaveLength(Number(headers["content-length"]))

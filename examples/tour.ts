@@ -3,7 +3,15 @@
  * the README's code blocks, word for word.
  */
 import { createReadStream } from "node:fs"
-import { ArtifactMissing, InUse, type Ledger, openLedger, recover, VersionExists } from "daybook"
+import {
+  ArtifactMissing,
+  ContentGone,
+  InUse,
+  type Ledger,
+  openLedger,
+  recover,
+  VersionExists,
+} from "daybook"
 
 export const inMemory = async () => {
   // #region memory
@@ -130,6 +138,18 @@ export const holding = async (ledger: Ledger) => {
   await ledger.release("penguins@1")
   // #endregion
   return refused instanceof InUse ? refused.held : []
+}
+
+export const sweeping = async (ledger: Ledger) => {
+  const kept = await ledger.get("penguins@latest")
+  // #region sweep
+  const { reclaimable } = await ledger.usage({ undoDays: 0 }) // in bytes, as they are stored
+  const { versions } = await ledger.sweep({ undoDays: 0, dryRun: true }) // says what it would do
+  await ledger.sweep({ undoDays: 0, reason: "end of the season" })
+  const gone = await ledger.restore("penguins@1").catch((error) => error) // ContentGone
+  const { reasons } = await ledger.whyKept(kept.digest) // [{ kind: "version", … }]
+  // #endregion
+  return { reclaimable, versions, gone: gone instanceof ContentGone ? gone.reason : "", reasons }
 }
 
 export const archive = async (ledger: Ledger) => {

@@ -315,6 +315,41 @@ const readLaws = (law: Law): void => {
   )
 }
 
+const chunkLaws = (law: Law): void => {
+  law(
+    "a blob is made of chunks that add up, and contents that are alike have some in common",
+    Effect.gen(function* () {
+      const store = yield* BlobStore
+      const [first, longer] = [noise(900_000, 21), prose(300_000, 22)]
+      const whole = yield* store.put(first)
+      const alike = yield* store.put(Buffer.concat([first, longer]))
+      const [ofFirst, ofBoth] = [
+        yield* store.chunks(whole.digest),
+        yield* store.chunks(alike.digest),
+      ]
+      expect(ofFirst.reduce((sum, { storedSize }) => sum + storedSize, 0)).toBe(900_000)
+      const sum = ofBoth.reduce((bytes, { storedSize }) => bytes + storedSize, 0)
+      expect(sum).toBeLessThan(1_200_000)
+      // All but the last chunk of the first, which goes on in the second.
+      const common = ofFirst.filter(({ digest }, at) => ofBoth[at]?.digest === digest)
+      expect(common).toHaveLength(ofFirst.length - 1)
+      expect(ofFirst.length).toBeGreaterThan(4)
+    }),
+  )
+
+  law(
+    "chunks that repeat are told each time, and of what is not there there are none",
+    Effect.gen(function* () {
+      const store = yield* BlobStore
+      const { digest } = yield* store.put(new Uint8Array(4 * chunkBytesMax))
+      const chunks = yield* store.chunks(digest)
+      expect(chunks).toHaveLength(4)
+      expect(new Set(chunks.map((chunk) => chunk.digest)).size).toBe(1)
+      expect(yield* store.chunks(digestOf(Buffer.from("nobody put this")))).toEqual([])
+    }),
+  )
+}
+
 const removeLaws = (law: Law): void => {
   const shared = mixed(700_000, 15)
   const longer = Buffer.concat([shared, prose(200_000, 16)])
@@ -398,6 +433,7 @@ export const blobStoreContract = (name: string, freshBlobs: FreshBlobs): void =>
     describe("ranges", () => rangeLaws(law))
     describe("parts of many", () => partLaws(law))
     describe("puts", () => putLaws(law))
+    describe("chunks", () => chunkLaws(law))
     describe("reads", () => readLaws(law))
     describe("removals", () => removeLaws(law))
     describe("keeping", () => keepLaws(law))

@@ -25,6 +25,13 @@ export interface BlobStat {
   readonly storedDigest: Digest
 }
 
+/** A piece of a blob as it is stored, maybe for other blobs too. */
+export interface StoredChunk {
+  readonly digest: Digest
+  /** Bytes of the stored form. */
+  readonly storedSize: number
+}
+
 /** A half-open range of bytes, from 0: `end` is not part of it. */
 export interface ByteRange {
   readonly start: number
@@ -55,6 +62,14 @@ export interface Removal {
 
 /** Bytes as they are read, in pieces of whole chunks, cut to the range. */
 export type BlobBytes = Stream.Stream<Uint8Array, BlobFailure | BlobCorrupted>
+
+/**
+ * Gives the blobs' bytes back to the disk, except for chunks that other blobs use. Digests that are
+ * not there are ignored. After a failure some may be gone: it can be repeated.
+ */
+export type Remove = (
+  digests: ReadonlyArray<Digest>,
+) => Effect.Effect<Removal, BlobFailure | BlobCorrupted>
 
 /** What a driver gives. Its laws are `blob-store.contract.ts`. */
 export interface BlobStoreShape {
@@ -91,14 +106,20 @@ export interface BlobStoreShape {
   ) => Effect.Effect<void, BlobFailure | BlobCorrupted>
   /** After this, every put that has returned survives a power loss, in any durability mode. */
   readonly flush: Effect.Effect<void, BlobFailure>
+  /** What a blob is made of, in order, with repeats; nothing where there is no such blob. */
+  readonly chunks: (
+    digest: Digest,
+  ) => Effect.Effect<ReadonlyArray<StoredChunk>, BlobFailure | BlobCorrupted>
   /**
-   * Gives the blobs' bytes back to the disk, except for chunks that other blobs use. Digests that
-   * are not there are ignored. Those that somebody keeps are passed over, if he did so at the call,
-   * or does from then on, however short. After a failure some may be gone: it can be repeated.
+   * Runs `use`, which alone may remove blobs meanwhile. Passed over are those that somebody keeps,
+   * if he did so at the call, or does from then on, however short: whoever finds out afterwards
+   * what is needed misses nothing.
    */
-  readonly remove: (
-    digests: ReadonlyArray<Digest>,
-  ) => Effect.Effect<Removal, BlobFailure | BlobCorrupted>
+  readonly removing: <A, E, R>(
+    use: (remove: Remove) => Effect.Effect<A, E, R>,
+  ) => Effect.Effect<A, E, R>
+  /** `removing`, for these alone. */
+  readonly remove: Remove
   /**
    * Runs `use`; what its puts answered with is not removed before it ends, however it ends. Where
    * one runs inside another, nothing of either is removed before both have ended, whichever is the

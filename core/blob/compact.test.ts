@@ -207,7 +207,7 @@ describe("a pack that is written anew", () => {
       calls.push("index")
       await rewrite(rewriting)
     })
-    await removeBlobs(store, join(inside(), "packs"), goners)
+    await removeBlobs(store, join(inside(), "packs"), goners, new Set())
     expect(calls).toEqual(["sync file", "sync directory", "index", "sync directory"])
     expect(openFiles(join(inside(), "packs"))).toEqual([])
     await store.close()

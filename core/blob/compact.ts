@@ -16,7 +16,6 @@ import { type Finding, stretchOf } from "./damage.js"
 import { markGoing } from "./going.js"
 import type { Move } from "./index-moves.js"
 import type { BlobRow, Mark, Place, Row } from "./index-row.js"
-import type { Note } from "./leases.js"
 import { headerCheck, packHeader, packHeaderBytes } from "./pack.js"
 import { packPath, readAt, unfinishedPath, writeAt } from "./pack-files.js"
 import type { PackStore } from "./pack-store.js"
@@ -246,7 +245,7 @@ const findRows = async ({ index }: PackStore, digests: ReadonlyArray<Digest>) =>
 const answerOf = async (
   { index }: PackStore,
   digests: ReadonlyArray<Digest>,
-  { names }: Note,
+  names: ReadonlySet<string>,
   { found, bytes }: { readonly found: ReadonlyArray<BlobRow>; readonly bytes: number },
 ): Promise<Removal> => {
   const kept = new Set<Digest>()
@@ -267,27 +266,26 @@ export const removeBlobs = async (
   store: PackStore,
   directory: string,
   digests: ReadonlyArray<Digest>,
-  note: Note = store.leases.note(),
+  names: ReadonlySet<string>,
 ): Promise<Removal> => {
   const { writer, going } = store
   let bytes = 0
   let found: ReadonlyArray<BlobRow> = []
   try {
     found = await findRows(store, digests)
-    if (found.length === 0) return await answerOf(store, digests, note, { found, bytes })
+    if (found.length === 0) return await answerOf(store, digests, names, { found, bytes })
     // Puts go on in a later pack; what they store again from now on is not removed.
     const before = await writer.roll()
     const rows = await findRows(store, digests)
     await markGoing(
       store,
       rows.filter(({ pack }) => pack < before),
-      note.names,
+      names,
     )
     const goers = await rowsWhere(store, (row) => row.pack < before && going.has(nameOf(row)))
     bytes = await rewritePacks(store, directory, await makePlans(directory, goers))
-    return await answerOf(store, digests, note, { found, bytes })
+    return await answerOf(store, digests, names, { found, bytes })
   } finally {
-    note.end()
     going.clear()
   }
 }

@@ -32,6 +32,7 @@ import { beginDraft } from "./pack-draft.js"
 import { openPackReader } from "./pack-reader.js"
 import {
   damagedRow,
+  findChunks,
   findRecipe,
   findRow,
   forgetMended,
@@ -130,7 +131,7 @@ async function* statPages({ index }: PackSource) {
 /** The half of the port that changes nothing. */
 export const readingOf = (
   source: PackSource,
-): Pick<BlobStoreShape, "stat" | "read" | "readDeflated" | "readInto" | "list"> => {
+): Pick<BlobStoreShape, "stat" | "read" | "readDeflated" | "readInto" | "chunks" | "list"> => {
   const load = loadChunks(source)
   const find = (digest: Digest) => findRecipe(source, digest)
   return {
@@ -138,9 +139,36 @@ export const readingOf = (
     read: (digest, range) => sendBlob(find, digest, "content", range, load),
     readDeflated: (digest, range) => sendBlob(find, digest, "deflated", range, load),
     readInto: (parts) => fillParts(find, parts, load),
+    chunks: (digest) =>
+      Effect.tryPromise({ try: () => findChunks(source, digest), catch: storageError("read") }),
     list: () =>
       Stream.flattenIterable(Stream.fromAsyncIterable(statPages(source), storageError("list"))),
   }
+}
+
+/** The half of the port by which blobs go. */
+const removals = (
+  store: PackStore,
+  packs: string,
+  one: Semaphore.Semaphore,
+): Pick<BlobStoreShape, "removing" | "remove"> => {
+  const removing: BlobStoreShape["removing"] = (use) =>
+    Effect.suspend(() => {
+      // Taken at the call: what is let go of while others remove is passed over too.
+      const note = store.leases.note()
+      const alone = one.withPermit(
+        use((digests) => {
+          const remove = Effect.tryPromise({
+            try: () => removeBlobs(store, packs, digests, note.names),
+            catch: storageError("remove", "unknown"),
+          })
+          // Not interrupted between two steps of a pack; after a kill there, opening completes it.
+          return Effect.uninterruptible(remove)
+        }),
+      )
+      return Effect.ensuring(alone, Effect.sync(note.end))
+    })
+  return { removing, remove: (digests) => removing((remove) => remove(digests)) }
 }
 
 const make = Effect.fnUntraced(function* (options: FilesystemOptions) {
@@ -157,17 +185,7 @@ const make = Effect.fnUntraced(function* (options: FilesystemOptions) {
       try: () => writing(packs, () => store.writer.flush()),
       catch: (cause) => blobFailure("flush", cause, "unknown"),
     }),
-    remove: (digests) =>
-      Effect.suspend(() => {
-        const note = store.leases.note()
-        const remove = Effect.tryPromise({
-          try: () => removeBlobs(store, packs, digests, note),
-          catch: storageError("remove", "unknown"),
-        })
-        // Not interrupted between two steps of a pack; after a kill there, opening completes it.
-        const alone = one.withPermit(Effect.uninterruptible(remove))
-        return Effect.ensuring(alone, Effect.sync(note.end))
-      }),
+    ...removals(store, packs, one),
   }
   return shape
 })

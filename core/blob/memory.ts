@@ -8,6 +8,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { BlobFailure } from "../errors.js"
 import { memoryBytesMaxDefault } from "../limits.js"
@@ -17,6 +18,7 @@ import {
   BlobStore,
   type BlobStoreShape,
   type Removal,
+  type Remove,
   type Sent,
 } from "./blob-store.js"
 import { defaultChunking, fastcdc } from "./chunk.js"
@@ -131,17 +133,40 @@ const loadFrom =
 /** Answers with what became of the digests. */
 const removeFrom = (
   { chunks, recipes }: MemoryBlobs,
-  leases: Leases,
+  names: ReadonlySet<string>,
   digests: ReadonlyArray<Digest>,
 ): Omit<Removal, "bytes"> => {
-  const kept = [...new Set(digests)].filter((digest) => leases.has(digest))
+  const kept = [...new Set(digests)].filter((digest) => names.has(digest))
   let removed = 0
-  for (const digest of digests) if (!leases.has(digest) && recipes.delete(digest)) removed += 1
+  for (const digest of digests) if (!names.has(digest) && recipes.delete(digest)) removed += 1
   const used = new Set<Digest>()
   for (const recipe of recipes.values())
     for (const { digest } of chunksOf(recipe, 0, recipe.count)) used.add(digest)
   for (const digest of [...chunks.keys()]) if (!used.has(digest)) chunks.delete(digest)
   return { removed, kept }
+}
+
+/** The half of the port by which blobs go, one call at a time as everywhere. */
+const removals = (
+  store: MemoryBlobs,
+  leases: Leases,
+  usage: Usage,
+  guarded: (removal: Effect.Effect<Removal>) => Effect.Effect<Removal, BlobFailure>,
+): Pick<BlobStoreShape, "removing" | "remove"> => {
+  const one = Semaphore.makeUnsafe(1)
+  const removeNow = (digests: ReadonlyArray<Digest>, names: ReadonlySet<string>): Removal => {
+    const before = usage.bytes
+    const answer = removeFrom(store, names, digests)
+    usage.bytes = bytesOf(store.chunks.values())
+    return { ...answer, bytes: before - usage.bytes }
+  }
+  const removing: BlobStoreShape["removing"] = (use) =>
+    Effect.suspend(() => {
+      const note = leases.note()
+      const remove: Remove = (digests) => guarded(Effect.sync(() => removeNow(digests, note.names)))
+      return Effect.ensuring(one.withPermit(use(remove)), Effect.sync(note.end))
+    })
+  return { removing, remove: (digests) => removing((remove) => remove(digests)) }
 }
 
 const make = (options: MemoryBlobOptions): BlobStoreShape => {
@@ -193,17 +218,16 @@ const make = (options: MemoryBlobOptions): BlobStoreShape => {
     read: send("content"),
     readDeflated: send("deflated"),
     readInto: (parts) => guarded("read", fillParts(find, parts, load)),
-    flush: guarded("flush", Effect.void),
-    remove: (digests) =>
+    chunks: (digest) =>
       guarded(
-        "remove",
-        Effect.sync((): Removal => {
-          const before = usage.bytes
-          const answer = removeFrom(store, leases, digests)
-          usage.bytes = bytesOf(store.chunks.values())
-          return { ...answer, bytes: before - usage.bytes }
+        "stat",
+        Effect.sync(() => {
+          const recipe = recipes.get(digest)
+          return recipe === undefined ? [] : chunksOf(recipe, 0, recipe.count)
         }),
       ),
+    flush: guarded("flush", Effect.void),
+    ...removals(store, leases, usage, (removal) => guarded("remove", removal)),
     list: () =>
       guardedStream(
         "list",

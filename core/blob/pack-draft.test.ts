@@ -27,7 +27,7 @@ afterEach(() => store.close())
 const [a, b, c] = [frameOf(noise(2_000, 1)), frameOf(noise(3_000, 2)), frameOf(noise(4_000, 3))]
 const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> => Effect.runPromise(effect)
 const remove = (...digests: ReadonlyArray<Digest>) =>
-  removeBlobs(store, join(directory(), "packs"), digests)
+  removeBlobs(store, join(directory(), "packs"), digests, store.leases.note().names)
 
 const putFrames = async (...frames: ReadonlyArray<Frame>): Promise<Digest> => {
   const draft = beginDraft(store)

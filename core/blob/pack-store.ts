@@ -199,6 +199,17 @@ export const findRecipe = (store: PackSource, digest: Digest): Recipe | Promise<
   return recipeInRow(row) ?? loadRecipe(store, row)
 }
 
+/** What a blob is made of; nothing where there is none. Rejects as `loadRecipe`. */
+export const findChunks = async (
+  store: PackSource,
+  digest: Digest,
+): Promise<ReadonlyArray<RecipeChunk>> => {
+  const row = rowIn(store, digest)
+  if (row === undefined) return []
+  const recipe = recipeInRow(row) ?? (await loadRecipe(store, row))
+  return chunksOf(recipe, 0, recipe.count)
+}
+
 /** Whether a frame of these bytes is there and not known to be damaged. */
 export const believedChunk = (
   { index, damage }: Pick<PackSource, "index" | "damage">,

@@ -117,6 +117,7 @@ export const openReading = Effect.fnUntraced(function* (
   const blobs: BlobStoreShape = {
     ...readingOf(store),
     put: () => Effect.fail(refused("put")),
+    removing: (use) => use(() => Effect.fail(refused("remove"))),
     remove: () => Effect.fail(refused("remove")),
     // Nothing is put, and whoever owns these blobs does not know of this.
     keeping: (use) => use,

@@ -11,7 +11,6 @@ import type { BlobFailure, DaybookError, LogFailure } from "../errors.js"
 import type { Context, Recorded } from "../event/event.js"
 import type { Materializer } from "../materializer/materializer.js"
 import type { Artifact, ArtifactVersion, Loaded } from "../model/artifact.js"
-import type { Digest } from "../model/digest.js"
 import type { Metadata } from "../model/metadata.js"
 import type { Reference, Target } from "../model/reference.js"
 import type { Tag } from "../model/tag.js"
@@ -22,6 +21,7 @@ import type { Page } from "../query/page.js"
 import type { TagQuery } from "../query/tags.js"
 import type { VersionQuery } from "../query/versions.js"
 import type { TableKey, Tables, ViewOf } from "../view/draft.js"
+import type { BackupReceipt, Stats, Swept, Usage, WhyKept } from "./answers.js"
 import type { ArchiveOf } from "./archive.js"
 import type {
   Abortable,
@@ -30,8 +30,11 @@ import type {
   LoadOptions,
   SaveOptions,
   SaveRequest,
+  SweepOptions,
   TagDefinition,
+  UsageOptions,
   WholeCall,
+  WhyKeptOptions,
   WriteOptions,
   ZipOptions,
 } from "./call-options.js"
@@ -59,24 +62,6 @@ export interface Receipt {
 }
 
 export type Archive<D extends Door> = ArchiveOf<Many<D, Uint8Array>>
-
-export interface Stats {
-  /** Position of the last event. */
-  readonly position: number
-  /** Ever made, deleted ones included. */
-  readonly artifacts: number
-  /** Ever saved, deleted ones included. */
-  readonly versions: number
-  readonly tags: number
-  /** Bytes of all versions ever saved, before anything is shared. */
-  readonly logicalBytes: number
-  /** Commands that wait in the inbox. */
-  readonly waiting: number
-  /** By projection: how many events it is behind, and what its fold threw when it stopped. */
-  readonly projections: {
-    readonly [name: string]: { readonly lag: number; readonly stopped?: string }
-  }
-}
 
 /** The rows of one projection. */
 export interface View<D extends Door, T extends Tables> {
@@ -173,18 +158,6 @@ export interface BatchBuilder {
 /** One a write, in order: a version for a save, a receipt for anything else. */
 export type BatchResults = ReadonlyArray<ArtifactVersion | Receipt>
 
-/** What a backup holds now, and what of it is new. */
-export interface BackupReceipt {
-  /** Of its last event. */
-  readonly position: number
-  /** RFC 6962 root over all its events. */
-  readonly root: Digest
-  /** Events that were copied. */
-  readonly events: number
-  /** Bytes of packs that were copied. */
-  readonly bytes: number
-}
-
 export interface LedgerApi<D extends Door> extends ReaderApi<D> {
   /** Position of the last event that every answer includes. */
   readonly position: number
@@ -230,6 +203,15 @@ export interface LedgerApi<D extends Door> extends ReaderApi<D> {
   /** Keeps a version: it cannot be deleted, pruned or swept until it is released. */
   readonly hold: (reference: Reference, options?: WriteOptions) => Run<D, Receipt>
   readonly release: (reference: Reference, options?: WriteOptions) => Run<D, Receipt>
+  /**
+   * Gives back the bytes that no surviving version needs, nor one that was deleted lately, nor a
+   * save under way. What it takes cannot be restored.
+   */
+  readonly sweep: (options?: SweepOptions) => Run<D, Swept>
+  /** Which versions the content of a digest stays for: of a version, or of a file. */
+  readonly whyKept: (digest: string, options?: WhyKeptOptions) => Run<D, WhyKept>
+  /** What is stored, by artifact, and what a sweep would give back. */
+  readonly usage: (options?: UsageOptions) => Run<D, Usage>
   /** All or none, one commit, results in order. */
   readonly batch: (
     build: (batch: BatchBuilder) => void | Promise<void>,

@@ -5,7 +5,14 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { BlobStat, BlobStoreShape, ByteRange } from "../blob/blob-store.js"
-import { BlobCorrupted, type Failure, InvalidInput, type Refusal } from "../errors.js"
+import {
+  BlobCorrupted,
+  type BlobFailure,
+  type ContentGone,
+  type Failure,
+  InvalidInput,
+  type Refusal,
+} from "../errors.js"
 import { candidateCountMax, compositeCountMax, pathBytesMax } from "../limits.js"
 import type { ArtifactVersion } from "../model/artifact.js"
 import type { Digest } from "../model/digest.js"
@@ -16,7 +23,7 @@ import type { ZipEntry, ZipFile, ZipTree } from "../zip/entry.js"
 import { zipLayout } from "../zip/layout.js"
 import { zipStream } from "../zip/stream.js"
 import type { ZipOptions } from "./call-options.js"
-import { type Bytes, blobsOf, checkedRange, named, treeOf } from "./content.js"
+import { type Bytes, blobsOf, type ContentSource, checkedRange, named, treeOf } from "./content.js"
 import type { Engine } from "./engine.js"
 import { operations } from "./operations.js"
 
@@ -112,9 +119,9 @@ const zipFile = (
 }
 
 const zipEntries = Effect.fnUntraced(function* (
-  blobs: BlobStoreShape,
+  blobs: Pick<BlobStoreShape, "stat">,
   tree: Tree,
-): Effect.fn.Return<ReadonlyArray<ZipEntry>, Failure> {
+): Effect.fn.Return<ReadonlyArray<ZipEntry>, BlobFailure | BlobCorrupted> {
   const entries: Array<ZipEntry> = []
   for (const entry of tree) {
     const { path, kind, digest, target = "" } = entry
@@ -152,11 +159,11 @@ const filenameOf = (versions: ReadonlyArray<ArtifactVersion>): string => {
 
 /** What is damaged in an archive is named with the first of its versions that has it. */
 const namedIn =
-  (parts: ReadonlyArray<Part>) =>
-  <E>(error: E): E | BlobCorrupted => {
+  (source: ContentSource, parts: ReadonlyArray<Part>) =>
+  <E>(error: E): E | BlobCorrupted | ContentGone => {
     if (!(error instanceof BlobCorrupted)) return error
     const part = parts.find(({ tree }) => tree.some(({ digest }) => digest === error.digest))
-    return part === undefined ? error : named(part.version)(error)
+    return part === undefined ? error : named(source, part.version)(error)
   }
 
 /**
@@ -164,16 +171,16 @@ const namedIn =
  * of its entries is that of their saves, so its bytes never change.
  */
 export const archiveOf = Effect.fnUntraced(function* (
-  engine: Pick<Engine, "blobs" | "isClosed">,
+  engine: ContentSource & Pick<Engine, "isClosed">,
   versions: ReadonlyArray<ArtifactVersion>,
   { prefix, only }: ZipPlan,
 ): Effect.fn.Return<ArchiveOf<Bytes>, Failure | Refusal> {
   const all: Array<Part> = []
   for (const version of versions)
-    all.push({ version, tree: yield* treeOf(blobsOf(engine.blobs, version), version) })
+    all.push({ version, tree: yield* treeOf(blobsOf(engine, version), version) })
   const parts = chosen(all, only)
   if (parts instanceof InvalidInput) return yield* parts
-  const name = namedIn(parts)
+  const name = namedIn(engine, parts)
   const trees: Array<ZipTree> = []
   for (const { version, tree } of parts) {
     const folder = parts.length > 1 ? folderOf(version) : undefined

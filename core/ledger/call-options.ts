@@ -76,6 +76,21 @@ export interface DeleteOptions extends WriteOptions {
   readonly force?: boolean
 }
 
+export interface SweepOptions extends Abortable {
+  /** Only says what would go. */
+  readonly dryRun?: boolean
+  /** Days for which what was deleted can be restored, from its deletion on; default 7. */
+  readonly undoDays?: number
+  readonly reason?: string
+}
+
+export interface WhyKeptOptions extends Abortable, Pick<SweepOptions, "undoDays"> {}
+
+export interface UsageOptions extends WhyKeptOptions {
+  /** Artifacts to tell of, those that take the most first; default 20, at most 1,000. */
+  readonly limit?: number
+}
+
 export interface ZipOptions extends Abortable {
   /** The folder that everything lies in. */
   readonly prefix?: string

@@ -5,8 +5,15 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { BlobPart, BlobStoreShape, ByteRange } from "../blob/blob-store.js"
-import { BlobCorrupted, type Failure, InvalidInput, type Refusal } from "../errors.js"
+import type { BlobPart, BlobStat, ByteRange } from "../blob/blob-store.js"
+import {
+  BlobCorrupted,
+  type BlobFailure,
+  type ContentGone,
+  type Failure,
+  InvalidInput,
+  type Refusal,
+} from "../errors.js"
 import { candidateCountMax, nameBytesMax } from "../limits.js"
 import type { FileInput } from "../materializer/materializer.js"
 import type { ArtifactVersion } from "../model/artifact.js"
@@ -19,33 +26,54 @@ import {
   type Tree,
   type TreeEntry,
 } from "../model/tree.js"
+import { contentGone, findById } from "../projection/resolve.js"
+import type { Engine } from "./engine.js"
 
 export type Bytes = Stream.Stream<Uint8Array, Refusal | Failure>
 
-/** What damaged content is the content of: the blob store knows only its digest. */
+/** What it takes to read content, and to know whether it was given up. */
+export type ContentSource = Pick<Engine, "blobs" | "views">
+
+type VersionName = Pick<ArtifactVersion, "id" | "name" | "version">
+
+/**
+ * What damaged content is the content of: the blob store knows only its digest. What was swept is
+ * no damage; a reader of the past does not see in its row that it was.
+ */
 export const named =
-  ({ name, version }: ArtifactVersion) =>
-  <E>(error: E): E | BlobCorrupted => {
+  ({ views }: Pick<Engine, "views">, { id, name, version }: VersionName) =>
+  <E>(error: E): E | BlobCorrupted | ContentGone => {
     if (!(error instanceof BlobCorrupted) || error.version !== undefined) return error
     const { digest, where } = error
+    const swept = findById(views.at(views.head), id)?.version.swept
+    if (swept !== undefined) return contentGone(name, version, digest, swept)
     const message = `version ${version} of ${name}: ${error.message}`
     const lay = where === undefined ? {} : { where }
     return new BlobCorrupted({ message, digest, ...lay, artifact: name, version })
   }
 
+/** Blobs as they are read, here. */
+export interface Blobs<E> {
+  readonly stat: (digest: Digest) => Effect.Effect<BlobStat | undefined, E>
+  readonly read: (digest: Digest, range?: ByteRange) => Stream.Stream<Uint8Array, E>
+  readonly readInto: (parts: ReadonlyArray<BlobPart>) => Effect.Effect<void, E>
+}
+
 /** The blobs of a version: what is damaged in them is named with it. */
-export const blobsOf = (blobs: BlobStoreShape, version: ArtifactVersion): BlobStoreShape => {
-  const name = named(version)
+export const blobsOf = (
+  source: ContentSource,
+  version: VersionName,
+): Blobs<BlobFailure | BlobCorrupted | ContentGone> => {
+  const name = named(source, version)
+  const { blobs } = source
   return {
-    ...blobs,
     stat: (digest) => Effect.mapError(blobs.stat(digest), name),
     read: (digest, range) => Stream.mapError(blobs.read(digest, range), name),
-    readDeflated: (digest, range) => Stream.mapError(blobs.readDeflated(digest, range), name),
     readInto: (parts) => Effect.mapError(blobs.readInto(parts), name),
   }
 }
 
-const readWhole = (bytes: Stream.Stream<Uint8Array, Failure>): Effect.Effect<Buffer, Failure> =>
+const readWhole = <E>(bytes: Stream.Stream<Uint8Array, E>): Effect.Effect<Buffer, E> =>
   Effect.map(Stream.runCollect(bytes), (pieces) => Buffer.concat(pieces))
 
 /** A manifest to be read, and the path of its directory: "", or ending in a slash. */
@@ -55,10 +83,10 @@ interface ManifestAt {
 }
 
 /** As they are stored, in their order. */
-const readStored = Effect.fnUntraced(function* (
-  blobs: BlobStoreShape,
+const readStored = Effect.fnUntraced(function* <E>(
+  blobs: Pick<Blobs<E>, "stat" | "readInto">,
   wanted: ReadonlyArray<ManifestAt>,
-): Effect.fn.Return<ReadonlyArray<Uint8Array>, Failure> {
+): Effect.fn.Return<ReadonlyArray<Uint8Array>, E> {
   const parts: Array<BlobPart> = []
   for (const { digest } of wanted) {
     const stat = yield* blobs.stat(digest)
@@ -70,10 +98,10 @@ const readStored = Effect.fnUntraced(function* (
 })
 
 /** The entries of manifests, one manifest behind the other. */
-export const readManifests = Effect.fnUntraced(function* (
-  blobs: BlobStoreShape,
+export const readManifests = Effect.fnUntraced(function* <E>(
+  blobs: Pick<Blobs<E>, "stat" | "readInto">,
   wanted: ReadonlyArray<ManifestAt>,
-): Effect.fn.Return<ReadonlyArray<TreeEntry>, Failure> {
+): Effect.fn.Return<ReadonlyArray<TreeEntry>, E | BlobCorrupted> {
   const entries: Array<TreeEntry> = []
   for (const [index, bytes] of (yield* readStored(blobs, wanted)).entries()) {
     const { digest = emptyManifestDigest, below = "" } = wanted[index] ?? {}
@@ -87,10 +115,10 @@ export const readManifests = Effect.fnUntraced(function* (
   return entries
 })
 
-const readTree = Effect.fnUntraced(function* (
-  blobs: BlobStoreShape,
+const readTree = Effect.fnUntraced(function* <E>(
+  blobs: Blobs<E>,
   root: Digest,
-): Effect.fn.Return<Tree, Failure> {
+): Effect.fn.Return<Tree, E | BlobCorrupted> {
   const tree: Array<TreeEntry> = []
   for (let level: ReadonlyArray<ManifestAt> = [{ digest: root, below: "" }]; level.length > 0; ) {
     const next: Array<ManifestAt> = []
@@ -107,10 +135,10 @@ const readTree = Effect.fnUntraced(function* (
 })
 
 /** Every entry of a version. */
-export const treeOf = (
-  blobs: BlobStoreShape,
-  { content }: ArtifactVersion,
-): Effect.Effect<Tree, Failure> =>
+export const treeOf = <E>(
+  blobs: Blobs<E>,
+  { content }: Pick<ArtifactVersion, "content">,
+): Effect.Effect<Tree, E | BlobCorrupted> =>
   content.entries === undefined ? readTree(blobs, content.digest) : Effect.succeed(content.entries)
 
 const noFile = (version: ArtifactVersion, path: string, tree: Tree): InvalidInput => {
@@ -138,7 +166,7 @@ export const checkedRange = (range: ByteRange | undefined): ByteRange | undefine
 
 /** One file of a version; the path may be left out where there is only one. */
 export const openFile = (
-  blobs: BlobStoreShape,
+  blobs: Blobs<Refusal | Failure>,
   version: ArtifactVersion,
   path: string | undefined,
   range: ByteRange | undefined,
@@ -157,10 +185,10 @@ export const openFile = (
   )
 
 /** The files of a version as a materializer reads them. */
-export const fileInput = (
-  blobs: BlobStoreShape,
+export const fileInput = <E>(
+  blobs: Blobs<E>,
   tree: Tree,
-  run: <A>(effect: Effect.Effect<A, Failure>) => Promise<A>,
+  run: <A>(effect: Effect.Effect<A, E>) => Promise<A>,
 ): FileInput => {
   const digests = new Map(
     tree.flatMap(({ path, kind, digest }) => (kind === "file" ? [[path as string, digest]] : [])),

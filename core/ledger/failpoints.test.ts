@@ -1,7 +1,7 @@
 /**
  * One operation of each kind, once for every call that it makes on its stores, each of which fails
  * there with every outcome that a store may tell, once or from then on. Whatever was said must be
- * true of what is found, and what is found must be whole: as the sweep of system calls, everywhere.
+ * true of what is found, and what is found must be whole: as at every system call, everywhere.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -26,6 +26,7 @@ import { operations } from "./operations.js"
 import type { Place } from "./place.js"
 import { makeReader } from "./reader.js"
 import { catchUp, catchUpAround } from "./replay.js"
+import { makeSpace } from "./space.js"
 import { stats } from "./stats.js"
 import { checkRequired, parseContext, type Session } from "./submit.js"
 import { makeWrites } from "./writes.js"
@@ -86,6 +87,7 @@ const makeApi = (
     ...makeReader(engine, presentMoment(engine)),
     ...makeWrites(session),
     batch: makeBatch(session),
+    ...makeSpace(session),
     asOf: (moment: number | Date) =>
       operations(makeReader(engine, pastMoment(engine, moment)), engine.isClosed),
     formatEvent: (event: Parameters<typeof formatEvent>[1]) =>

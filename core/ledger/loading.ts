@@ -4,14 +4,13 @@
  */
 import * as Effect from "effect/Effect"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
-import type { BlobStoreShape } from "../blob/blob-store.js"
 import { type Failure, InvalidInput, type Refusal, TypeMismatch } from "../errors.js"
 import type { AnyMaterializer, FileInput } from "../materializer/materializer.js"
 import type { ArtifactVersion } from "../model/artifact.js"
 import { readable, refuse } from "../model/input.js"
 import { validated } from "../model/schema.js"
 import type { LoadOptions } from "./call-options.js"
-import { fileInput, treeOf } from "./content.js"
+import { type Blobs, fileInput, treeOf } from "./content.js"
 import { awaiting } from "./foreign.js"
 
 type Reader = (files: FileInput) => unknown
@@ -65,7 +64,7 @@ const checkedBy = (schema: StandardSchemaV1<unknown, unknown>, value: unknown) =
 
 /** The value of a version. What it is loaded as is checked by then. */
 export const loadValue = Effect.fnUntraced(function* (
-  blobs: BlobStoreShape,
+  blobs: Blobs<Refusal | Failure>,
   all: ReadonlyArray<AnyMaterializer>,
   version: ArtifactVersion,
   as: LoadOptions["as"],

@@ -167,19 +167,14 @@ const contentReads = (engine: Engine, now: Now) => ({
       return { reference: withVersion(reference, options.version) }
     })
     const version = yield* versionOf(now, of.reference)
-    return yield* loadValue(
-      blobsOf(engine.blobs, version),
-      engine.materializers,
-      version,
-      options.as,
-    )
+    return yield* loadValue(blobsOf(engine, version), engine.materializers, version, options.as)
   }),
   open: (reference: Reference, path?: string, options: FileOptions = {}) =>
     Stream.unwrap(
       Effect.gen(function* () {
         yield* parsedInput(() => checkOptions(options, optionKeys.open))
         const version = yield* versionOf(now, reference)
-        return openFile(blobsOf(engine.blobs, version), version, path, options.range)
+        return openFile(blobsOf(engine, version), version, path, options.range)
       }),
     ),
   zip: Effect.fn("Ledger.zip")(function* (references: References, options: ZipOptions = {}) {

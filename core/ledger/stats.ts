@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import { artifacts } from "../projection/artifacts.js"
 import { totals } from "../projection/totals.js"
-import type { Stats } from "./api.js"
+import type { Stats } from "./answers.js"
 import { type Engine, presentMoment } from "./engine.js"
 
 const projectionStats = ({ folding, views }: Engine): Stats["projections"] =>

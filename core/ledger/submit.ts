@@ -100,6 +100,10 @@ const parseOptions = (
   return { context: own, ...key }
 }
 
+/** Throws `InvalidInput` where a write would lack what its events must carry. */
+export const checkContext = (session: Session, options: Pick<WriteOptions, "reason">): void =>
+  void parseOptions(session, options)
+
 type Referring = {
   readonly target?: ParsedTarget
   readonly inputs?: ReadonlyArray<{ readonly reference: ParsedReference }>

@@ -1,0 +1,500 @@
+/**
+ * One operation of each kind, once for every system call that it makes on the ledger: killed at
+ * exactly that call, and with that call failing as a broken and as a full disk fail it. Whatever
+ * was said must be true of what is found, and what is found must be whole.
+ *
+ * Tried is a part of the calls, drawn by `SYSTEM_CALL_SEED`: of 1 by `SYSTEM_CALL_SHARE`, all.
+ */
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { numbers } from "../blob/samples.contract.js"
+import type { Outcome } from "../errors.js"
+import type { CoreRecorded } from "../event/catalog.js"
+import type { Recovery } from "../event/loss.js"
+import { compositeCountMax, sealEventCount } from "../limits.js"
+import { layoutOf } from "./layout.js"
+import { examine, expectTrue } from "./oracle.contract.js"
+import { bundle, programOf, Running, type Stage } from "./places.contract.js"
+import { openLedger, type PromiseLedger, recover } from "./promise.js"
+import {
+  attach,
+  callsOf,
+  type Fault,
+  isTelling,
+  listing,
+  obstacle,
+  type SystemCall,
+  spoiling,
+  timesFired,
+} from "./system-calls.contract.js"
+
+const seed = Number(process.env.SYSTEM_CALL_SEED ?? Math.floor(Math.random() * 2 ** 31))
+const share = Number(process.env.SYSTEM_CALL_SHARE ?? 0.1)
+const why = obstacle()
+const without = why === undefined ? "" : ` (skipped: ${why})`
+
+/** How a step of the program went: what it answered, or the error that it was refused with. */
+interface Told {
+  readonly step: string
+  readonly position?: number
+  readonly damaged?: ReadonlyArray<unknown>
+  readonly types?: ReadonlyArray<string>
+  readonly names?: ReadonlyArray<string>
+  readonly error?: {
+    readonly _tag?: string
+    readonly kind?: string
+    readonly outcome?: string
+    readonly reason?: string
+    readonly message: string
+  }
+}
+
+/**
+ * Does one operation, with or without an idempotency key as it can. `once`: and ends there. `on`:
+ * goes on as a program would, writes, closes, opens again. `again`: tries the same once more, and
+ * tells what events it has made by then.
+ */
+const perform = async (
+  stage: Stage,
+  directory: string,
+  operation: string,
+  mode: string,
+): Promise<void> => {
+  const swept = { idempotencyKey: "swept" }
+  const text = (word: string): string => `${word} `.repeat(40)
+  /** To add an operation: one line here, and one in `operations`. */
+  const operations: Readonly<Record<string, (ledger: PromiseLedger) => Promise<unknown>>> = {
+    save: (ledger) => ledger.save("model", text("new"), { ...swept, tags: "fresh" }),
+    batch: (ledger) =>
+      ledger.batch((b) => {
+        const other = b.save("other", text("other"))
+        b.tag({ id: other.id }, "kept")
+        b.save("model", text("derived"), { inputs: [{ id: other.id }] })
+        b.logMetadata({ artifact: "model" }, { n: 2 })
+      }, swept),
+    tag: (ledger) => ledger.tag("model@2", "only", swept),
+    logMetadata: (ledger) => ledger.logMetadata("model@1", { n: 3 }, swept),
+    delete: (ledger) => ledger.delete("model@1", { ...swept, reason: "old" }),
+    seal: (ledger) => ledger.logMetadata("model@1", { n: 3 }, swept),
+    load: (ledger) => ledger.load("model@1"),
+    backup: (ledger) => ledger.backup(`${directory}-backup`),
+    read: async () => {
+      const reader = await stage.openLedger({ directory, readOnly: true })
+      if ((await reader.load("model@1")) !== text("first")) throw new Error("another text")
+      await reader.close()
+    },
+    recover: async () => {
+      const into = `${directory}-recovered`
+      // What was recovered before is whole, or it would not be a ledger.
+      if (!stage.names(into).includes("ledger.json")) await stage.recover(directory, { into })
+    },
+    rebuild: (ledger) => ledger.rebuild(),
+    close: (ledger) => ledger.close(),
+  }
+  const act = operations[operation]
+  const open = () => stage.openLedger({ directory, create: operation === "make" })
+  const attempt = async (step: string, run: () => Promise<object>): Promise<void> => {
+    try {
+      stage.tell({ step, ...(await run()) })
+    } catch (thrown) {
+      const { _tag, kind, outcome, reason, message } = thrown as Record<string, unknown>
+      stage.tell({ step, error: { _tag, kind, outcome, reason, message } })
+    }
+  }
+  let ledger = act === undefined ? undefined : await open()
+  if (operation === "close" && mode !== "again")
+    await ledger?.save("model", text("last"), { idempotencyKey: "before" })
+  stage.tell({ step: "ready" })
+  await stage.told()
+  await attempt("act", async () => {
+    ledger ??= await open()
+    await act?.(ledger)
+    return { position: ledger.position, damaged: ledger.trust.damaged }
+  })
+  if (mode === "once") process.exit()
+  if (operation === "make" && ledger === undefined)
+    stage.tell({ step: "left", names: stage.names(directory) })
+  const held = operation === "close" ? undefined : ledger
+  if (mode === "again" && held !== undefined)
+    await attempt("kept", async () => {
+      const types: Array<string> = []
+      for await (const { type, idempotencyKey } of held.replay())
+        if (idempotencyKey === "swept") types.push(type)
+      return { types }
+    })
+  if (mode === "on" && held !== undefined)
+    await attempt("after", async () => {
+      const { position } = await held.save("later", text("later"), { idempotencyKey: "after" })
+      return { position }
+    })
+  if (held !== undefined) await attempt("close", async () => ({ closed: await held.close() }))
+  if (mode === "again") return
+  await attempt("reopen", async () => {
+    const again = await open()
+    const { position, trust } = again
+    await again.close()
+    return { position, damaged: trust.damaged }
+  })
+}
+
+type State =
+  | "is not there"
+  | "was closed"
+  | "was killed behind its log"
+  | "was killed before it"
+  | "was sealed long ago"
+
+interface Tried {
+  readonly operation: string
+  readonly state: State
+  /** How many events there are in that state. */
+  readonly before: number
+  /** The types of the events that the operation makes. */
+  readonly made: ReadonlyArray<string>
+}
+
+const on =
+  (state: State, before: number) =>
+  (operation: string, ...made: ReadonlyArray<string>) => ({
+    operation,
+    state,
+    before,
+    made,
+  })
+const onClosed = on("was closed", 5)
+// One event more, and it is sealed.
+const unsealed = 5 + sealEventCount - 1
+
+const operations: ReadonlyArray<Tried> = [
+  onClosed("save", "version-saved"),
+  onClosed("batch", "version-saved", "tags-added", "version-saved", "metadata-logged"),
+  onClosed("tag", "tags-added"),
+  onClosed("logMetadata", "metadata-logged"),
+  onClosed("delete", "version-deleted"),
+  onClosed("load"),
+  onClosed("backup"),
+  onClosed("read"),
+  onClosed("recover"),
+  onClosed("rebuild"),
+  onClosed("close", "version-saved"),
+  on("was sealed long ago", unsealed)("seal", "metadata-logged"),
+  onClosed("open"),
+  on("was killed behind its log", 6)("open"),
+  on("was killed before it", 5)("open"),
+  on("is not there", 0)("make", "ledger-created"),
+]
+
+const rooms = ["", "log", "view", "blob", "blob/packs", "blob/index", "lock", "tmp"]
+const workplace = ["", "log", "view", "source"].map((name) => join("tmp/recovery", name))
+const directories = ["ledger", "ledger-backup", "ledger-recovered"].flatMap((ledger) =>
+  [...rooms, ...workplace].map((name) => join(ledger, name)),
+)
+
+const home = realpathSync(mkdtempSync(join(tmpdir(), "daybook-system-calls-")))
+afterAll(() => rmSync(home, { recursive: true, force: true }))
+let door = ""
+let count = 0
+
+// Names drawn at random would be others in each run; these are counted.
+const counted = `data:text/javascript,${encodeURIComponent(`
+  import crypto from "node:crypto"
+  import { syncBuiltinESMExports } from "node:module"
+  let count = 0
+  crypto.randomUUID = () => {
+    count += 1
+    return "00000000-0000-4000-8000-" + String(count).padStart(12, "0")
+  }
+  syncBuiltinESMExports()
+`)}`
+
+interface Trial {
+  /** Contains the directory of the ledger. */
+  readonly root: string
+  readonly told: ReadonlyArray<Told>
+  readonly code: number | null
+  readonly trace: string
+}
+
+/** Runs the program over a copy of a ledger, under strace from the moment it is ready. */
+const run = async (
+  { operation, state }: Tried,
+  mode: string,
+  tracing: (root: string) => ReadonlyArray<string>,
+): Promise<Trial> => {
+  count += 1
+  const root = join(home, `run-${count}`)
+  const file = `${root}.trace`
+  const directory = join(root, "ledger")
+  mkdirSync(root)
+  if (state !== "is not there") cpSync(join(home, state), directory, { recursive: true })
+  const args = programOf(door, perform, directory, operation, mode)
+  const env = { ...process.env, UV_THREADPOOL_SIZE: "1" }
+  const program = new Running(process.execPath, ["--import", counted, ...args], env)
+  const limit = AbortSignal.timeout(30_000)
+  limit.onabort = () => void program.kill()
+  await program.line(0)
+  const tracer = await attach(program.process.pid ?? 0, file, tracing(root))
+  program.say("go")
+  const code = await program.ended
+  const trace = await tracer.ended
+  rmSync(file)
+  if (limit.aborted) throw new Error(`${operation} has hung: ${JSON.stringify(program.lines)}`)
+  limit.onabort = null
+  return { root, told: program.lines.slice(1) as ReadonlyArray<Told>, code, trace }
+}
+
+/** Makes a ledger with as many events behind its seal as it can have: all of them in tables. */
+const prepareUnsealed = async (): Promise<void> => {
+  const directory = join(home, "was sealed long ago" satisfies State)
+  cpSync(join(home, "was closed"), directory, { recursive: true })
+  const ledger = await openLedger(directory)
+  while (ledger.position < unsealed)
+    await ledger.batch((b) => {
+      const count = Math.min(compositeCountMax, unsealed - ledger.position)
+      for (let n = 0; n < count; n += 1) b.logMetadata({ artifact: "model" }, { n })
+    })
+  await ledger.close()
+  await (await openLedger(directory)).close()
+  cpSync(layoutOf(join(home, "was closed")).tip, layoutOf(directory).tip)
+}
+
+/** Makes the ledgers that copies are taken of, in their states. */
+const prepare = async (): Promise<void> => {
+  door = bundle(home)
+  const closed: State = "was closed"
+  const ledger = await openLedger(join(home, closed))
+  await ledger.save("model", "first ".repeat(40), { tags: "kept" })
+  await ledger.save("model", "second ".repeat(40))
+  await ledger.defineTag("only", { exclusive: true })
+  await ledger.tag("model@1", "only")
+  await ledger.close()
+  await prepareUnsealed()
+  const [save] = operations
+  if (save === undefined) throw new Error("nothing is swept")
+  const calls = (await pointsOf(save)).filter(({ fault }) => fault === "KILL")
+  const states: ReadonlyArray<readonly [State, string]> = [
+    ["was killed behind its log", "view"],
+    ["was killed before it", "log"],
+  ]
+  for (const [state, place] of states) {
+    const point = calls.find(({ call }) => call.path.startsWith(`ledger/${place}/`))
+    if (point === undefined) throw new Error(`a save writes nothing in ${place}`)
+    const { root } = await run(save, "once", (at) => spoiling(point.call, "KILL", at, directories))
+    renameSync(join(root, "ledger"), join(home, state))
+  }
+}
+
+/** A write of its own, which can be tried again. */
+const isKeyed = ({ operation, made }: Tried): boolean =>
+  made.length > 0 && !["close", "make"].includes(operation)
+
+const keyed = (events: ReadonlyArray<CoreRecorded>, key: string) =>
+  events.filter(({ idempotencyKey }) => idempotencyKey === key)
+
+const faultReasons = { KILL: "io", EIO: "io", ENOSPC: "full" }
+const typesOf = (events: ReadonlyArray<CoreRecorded>) => events.map(({ type }) => type)
+
+const failureTags = ["LogFailure", "ViewFailure", "BlobFailure"]
+
+/** An error is one of storage, and says which kind of disk it met. */
+const expectTyped = ({ step, error }: Told, fault: Fault): void => {
+  if (error === undefined || error._tag === "LedgerReadOnly") return
+  // The next opening may meet the fault at a call that takes no room: strace counts by threads.
+  const met = fault === "ENOSPC" && step === "reopen" ? ["full", "io"] : [faultReasons[fault]]
+  const reasons = ["stopped", ...met]
+  expect({ step, ...error }).toMatchObject({
+    _tag: expect.toBeOneOf(failureTags),
+    kind: "unavailable",
+    reason: expect.toBeOneOf(reasons),
+    outcome: expect.toBeOneOf(["none", "unknown", "committed"]),
+  })
+}
+
+/** Holds what was told of a write against its events. */
+const expectTold = (
+  told: Told | undefined,
+  events: ReadonlyArray<CoreRecorded>,
+  made: ReadonlyArray<string>,
+): void => {
+  // A refusal has no outcome: nothing was tried.
+  const outcome = told?.error === undefined ? "committed" : (told.error.outcome ?? "none")
+  const answered = told === undefined ? "unknown" : outcome
+  expectTrue(answered as Outcome, typesOf(events), made)
+  if (told !== undefined && told.error === undefined)
+    expect(told.position).toBe(events.at(-1)?.position)
+}
+
+/** What holds after every trial. */
+const judge = async (
+  { root, told, code, trace }: Trial,
+  tried: Tried,
+  fault: Fault,
+): Promise<void> => {
+  const { operation, before, made } = tried
+  const directory = join(root, "ledger")
+  const [act, left, after, reopen] = ["act", "left", "after", "reopen"].map((name) =>
+    told.find(({ step }) => step === name),
+  )
+  expect(code).toBe(fault === "KILL" ? null : 0)
+  for (const one of told) {
+    expectTyped(one, fault)
+  }
+  // A log that could not be read is only asked until it is opened again, and says so.
+  const isReadOnly = after?.error?._tag === "LedgerReadOnly"
+  expect(act?.damaged ?? []).toHaveLength(isReadOnly ? 1 : 0)
+  // A check of the log reads in two threads, and strace counts in each of them.
+  if (timesFired(trace) < 2) expect(reopen?.damaged ?? []).toEqual([])
+  // What is no ledger yet is taken away again, or made by who comes next.
+  if (left?.names?.length !== 0) expect(left?.names ?? ["ledger.json"]).toContain("ledger.json")
+  if (operation === "make") await (await openLedger(directory)).close()
+  const events = await examine(directory)
+  expect(events.length).toBeGreaterThanOrEqual(before)
+  const news = events.slice(before)
+  const [later, own] = [keyed(news, "after"), news.filter((one) => one.idempotencyKey !== "after")]
+  // The event of a close came before it; a ledger that could not be made is there by now.
+  if (isKeyed(tried)) expectTold(act, own, made)
+  else expect(typesOf(own)).toEqual(made)
+  expectTold(after, later, ["version-saved"])
+  if (isKeyed(tried) && ["unknown", "committed"].includes(act?.error?.outcome ?? ""))
+    expect(after?.error).toMatchObject({ reason: "stopped", outcome: "none" })
+  // strace counts thread by thread: the next opening may come to that number in another one, or
+  // before the operation does.
+  const isFirst = told.every(({ step, error }) => step === "reopen" || error === undefined)
+  const isSpoilt = reopen?.error !== undefined && (isFirst || timesFired(trace) > 1)
+  if (fault !== "KILL" && !isSpoilt) expect(reopen).toMatchObject({ position: events.length })
+  await expectOnce(directory, tried, fault)
+}
+
+/** What was there when it was recovered, behind a new first event and what is said of losses. */
+const expectRecovered = async (
+  directory: string,
+  { before }: Tried,
+  fault: Fault,
+): Promise<void> => {
+  const recovered = `${directory}-recovered`
+  const ledger = await openLedger(recovered)
+  const losses: Array<unknown> = []
+  for await (const { data } of ledger.replay({ types: ["ledger-recovered"] })) {
+    const { lost, contentLost } = data as Recovery
+    losses.push(...lost, ...contentLost)
+  }
+  await ledger.close()
+  // What a disk cannot read is lost to a recovery, which says so.
+  if (fault === "EIO" && losses.length > 0) return
+  expect(losses).toEqual([])
+  const found = typesOf(await examine(recovered))
+  const [, ...rest] = typesOf(await examine(directory))
+  expect(found.length).toBeGreaterThan(before)
+  expect(["ledger-created", "ledger-recovered", ...rest].slice(0, found.length)).toEqual(found)
+}
+
+/** Tried again, an operation with a key makes what it has made already, or makes it now. */
+const expectOnce = async (directory: string, tried: Tried, fault: Fault): Promise<void> => {
+  const { operation, made } = tried
+  const told: Array<Told> = []
+  const tell = (value: unknown): void => void told.push(value as Told)
+  const names = (path: string) => (existsSync(path) ? readdirSync(path) : [])
+  const stage: Stage = { openLedger, recover, tell, told: () => Promise.resolve("go"), names }
+  await perform(stage, directory, operation, "again")
+  expect(told.filter(({ error }) => error !== undefined)).toEqual([])
+  const kept = told.find(({ step }) => step === "kept")
+  if (isKeyed(tried)) expect(kept?.types).toEqual(made)
+  if (operation === "backup")
+    expect(await examine(`${directory}-backup`)).toEqual(await examine(directory))
+  if (operation === "recover") await expectRecovered(directory, tried, fault)
+}
+
+interface Point {
+  readonly call: SystemCall
+  readonly fault: Fault
+}
+
+const nameOf = ({ call, fault }: Point): string =>
+  `${fault} at ${call.name} ${call.path} ${call.ordinal([call.path])}`
+
+/** Spoils one call and judges what became of it; answers with what was wrong, if anything. */
+const attempt = async (tried: Tried, point: Point): Promise<Attempt> => {
+  const { call, fault } = point
+  let told: ReadonlyArray<Told> = []
+  try {
+    const trial = await run(tried, fault === "KILL" ? "once" : "on", (root) =>
+      spoiling(call, fault, root, directories),
+    )
+    told = trial.told
+    if (fault === "KILL" ? trial.code !== null : timesFired(trial.trace) === 0) return "not spoilt"
+    await judge(trial, tried, fault)
+    rmSync(trial.root, { recursive: true })
+    return "as it should be"
+  } catch (error) {
+    const lines = told.map((one) => JSON.stringify(one))
+    return { problem: [nameOf(point), String(error), ...lines].join("\n  ") }
+  }
+}
+
+type Attempt = "not spoilt" | "as it should be" | { readonly problem: string }
+
+/** Two at a time: each waits for the disk, or for the other process, about half of its time. */
+const attemptAll = async (
+  tried: Tried,
+  points: ReadonlyArray<Point>,
+): Promise<ReadonlyArray<readonly [Point, Attempt]>> => {
+  const waiting = [...points]
+  const done: Array<readonly [Point, Attempt]> = []
+  const worker = async (): Promise<void> => {
+    for (let point = waiting.pop(); point !== undefined; point = waiting.pop())
+      done.push([point, await attempt(tried, point)])
+  }
+  await Promise.all([worker(), worker()])
+  return done
+}
+
+const faults: ReadonlyArray<Fault> = ["KILL", "EIO", "ENOSPC"]
+const next = numbers(seed)
+
+/** Every call of the operation with every fault that tells anything about it. */
+const pointsOf = async (tried: Tried): Promise<ReadonlyArray<Point>> => {
+  const { root, told, trace } = await run(tried, "once", () => listing)
+  expect(told).toMatchObject([{ step: "act", position: tried.before + tried.made.length }])
+  rmSync(root, { recursive: true })
+  const calls = callsOf(trace, root)
+  // A seal is written beside its place.
+  if (tried.operation === "seal")
+    expect(calls.map(({ path }) => path)).toContainEqual(expect.stringMatching("^ledger/tmp/"))
+  return faults.flatMap((fault) =>
+    calls.filter((call) => isTelling(call, fault)).map((call) => ({ call, fault })),
+  )
+}
+
+describe.skipIf(why !== undefined)(
+  `system calls, ${share} of them (SYSTEM_CALL_SEED=${seed})${without}`,
+  () => {
+    beforeAll(prepare)
+
+    it.each(operations)(
+      "of $operation on a ledger that $state leave nothing false or lost",
+      { timeout: 3_600_000 },
+      async (tried) => {
+        const points = (await pointsOf(tried)).filter(() => next(1_000) < share * 1_000)
+        const first = await attemptAll(tried, points)
+        const missed = first.filter(([, end]) => end === "not spoilt").map(([point]) => point)
+        const again = await attemptAll(tried, missed)
+        const ends = [...first, ...again].map(([, end]) => end)
+        expect(ends.flatMap((end) => (typeof end === "string" ? [] : [end.problem]))).toEqual([])
+        // A call may come in another order now and then, but not twice.
+        const unspoilt = again.filter(([, end]) => end === "not spoilt").map(([point]) => point)
+        expect(unspoilt.map(nameOf)).toEqual([])
+      },
+    )
+  },
+)
