@@ -36,7 +36,7 @@ const callsIn = (trace: string): ReadonlyArray<string> => {
   const calls: Array<string> = []
   for (const line of trace.split("\n")) {
     const [, thread = "", rest = ""] = /^(\d+) +(.*)$/.exec(line) ?? []
-    if (rest.endsWith("<unfinished ...>")) begun.set(thread, rest.slice(0, -16))
+    if (rest.endsWith("<unfinished ...>")) begun.set(thread, rest.slice(0, -16).trimEnd())
     else if (rest.startsWith("<..."))
       calls.push((begun.get(thread) ?? "") + rest.replace(/^<\.\.\. \w+ resumed>/, ""))
     else calls.push(rest)

@@ -14,6 +14,7 @@ import { openLedger } from "./promise.js"
 import { attach, obstacle } from "./system-calls.contract.js"
 
 const rounds = Number(process.env.POWER_ROUNDS ?? 3)
+const timeout = 120_000 + rounds * 30_000
 const why = obstacle()
 const without = why === undefined ? "" : ` (skipped: ${why})`
 
@@ -98,8 +99,29 @@ const broken = async (directory: string, told: ReadonlyArray<Told>) => {
   return told.filter(({ position, key }) => events[position - 1]?.idempotencyKey !== key)
 }
 
+describe("what a trace tells", () => {
+  it("is how much of a file was synced, also where calls of other threads lie within one", () => {
+    const pack = "7</home/ledger/1.pack>"
+    const trace = [
+      `1 pwrite64(${pack}, ""..., 100, 50) = 100`,
+      `2 fdatasync(${pack}) = 0`,
+      `1 pwrite64(${pack}, ""..., 30, 150 <unfinished ...>`,
+      `3 write(9</home/ledger/log>, ""..., 20) = 20`,
+      "1 <... pwrite64 resumed>)           = 30",
+      `2 fdatasync(${pack} <unfinished ...>`,
+      "3 +++ exited with 0 +++",
+      "2 <... fdatasync resumed>)          = 0",
+      `1 pwrite64(${pack}, ""..., 5, 180) = 5`,
+      `2 fdatasync(${pack} <unfinished ...>`,
+      "2 <... fdatasync resumed>)          = ?",
+    ]
+    const synced = syncedIn(trace.join("\n"), "/home", new Map([["ledger/1.pack", 50]]))
+    expect(Object.fromEntries(synced)).toEqual({ "ledger/1.pack": 180, "ledger/log": 0 })
+  })
+})
+
 describe.skipIf(why !== undefined)(`durability${without}`, () => {
-  it("synced: nothing is lost when the process is killed", { timeout: 600_000 }, async () => {
+  it("synced: nothing is lost when the process is killed", { timeout }, async () => {
     for (let round = 1; round <= rounds; round += 1) {
       const { root, told } = await kill("synced", round * 9)
       const directory = join(root, "ledger")
@@ -112,7 +134,7 @@ describe.skipIf(why !== undefined)(`durability${without}`, () => {
     }
   })
 
-  it("synced: nothing is lost when the power fails", { timeout: 600_000 }, async () => {
+  it("synced: nothing is lost when the power fails", { timeout }, async () => {
     let losses = 0
     for (let round = 1; round <= rounds; round += 1) {
       const killed = await kill("synced", round * 9)
@@ -131,7 +153,7 @@ describe.skipIf(why !== undefined)(`durability${without}`, () => {
     expect(losses).toBeGreaterThan(0)
   })
 
-  it("buffered: nothing is lost when the process is killed", { timeout: 600_000 }, async () => {
+  it("buffered: nothing is lost when the process is killed", { timeout }, async () => {
     for (let round = 1; round <= rounds; round += 1) {
       const { root, told } = await kill("buffered", round * 40)
       const directory = join(root, "ledger")
@@ -145,7 +167,7 @@ describe.skipIf(why !== undefined)(`durability${without}`, () => {
   })
 
   it("buffered: what is sealed is not lost when the power fails, what is lost is the end", {
-    timeout: 600_000,
+    timeout,
   }, async () => {
     let losses = 0
     for (let round = 1; round <= rounds; round += 1) {
