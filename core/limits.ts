@@ -106,6 +106,13 @@ export const indexLatelyCountMax = 8_192
 // Live rows that stay decoded, in bytes as they are stored; up to twice as many are in memory.
 export const liveRowsBytesMax = 4_194_304
 
+// Versions that a plan of what to prune names: it lies in memory, some 200 bytes each.
+export const planVersionCountMax = 200_000
+// Artifacts of which a plan remembers what was looked up: beyond it looks them up again.
+export const planArtifactCountMax = 1_000
+// Deletions of a prune that are handed in side by side: as many as share one durable write.
+export const pruneCountMax = 256
+
 // Contents that one call takes in side by side: enough to share an fsync, few enough for memory.
 export const intakeCountMax = 4
 

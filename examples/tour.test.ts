@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type ArtifactVersion, type Ledger, openLedger } from "daybook"
 import { strFromU8, unzipSync } from "fflate"
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import { greet } from "./effect.js"
 import { extended, Model, stations } from "./extend.js"
 import * as tour from "./tour.js"
@@ -91,6 +91,22 @@ describe("tour", () => {
     const before = ledger.asOf(ledger.position - 1)
     expect((await before.get("penguins@1")).held).toMatchObject({ reason: "the audit of 2026" })
     expect(await ledger.delete("penguins@1")).toMatchObject({ changed: true })
+  })
+
+  it("prunes what was planned, but for what changed since", async () => {
+    for (const value of ["a", "b", "c"]) await ledger.save("report", value)
+    await ledger.tag("penguins@1", "candidate")
+    const lines: Array<string> = []
+    const log = vi.spyOn(console, "log").mockImplementation((line) => void lines.push(line))
+    onTestFinished(() => log.mockRestore())
+    const { plan, count, skipped } = await tour.pruning(ledger, new Date("2999-01-01"))
+    expect(lines).toEqual([
+      "report@1: 1 bytes, saved before 2999-01-01T00:00:00.000Z, not among the last 2, " +
+        "not tagged, not used",
+    ])
+    expect([plan.done, count, skipped]).toEqual([false, 1, []])
+    expect(await ledger.find("report@1")).toBeUndefined()
+    expect((await ledger.restore("report@1")).changed).toBe(true)
   })
 
   it("gives back the room of what was deleted", async () => {

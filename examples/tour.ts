@@ -140,6 +140,17 @@ export const holding = async (ledger: Ledger) => {
   return refused instanceof InUse ? refused.held : []
 }
 
+export const pruning = async (ledger: Ledger, olderThan: Date) => {
+  // #region prune
+  const plan = await ledger.prune({ keepLast: 2, keepTagged: true, olderThan, dryRun: true })
+  for (const { name, version, size, why } of plan.versions)
+    console.log(`${name}@${version}: ${size} bytes, ${why}`)
+
+  const { count, skipped } = await ledger.prune(plan, { reason: "older than a month" })
+  // #endregion
+  return { plan, count, skipped }
+}
+
 export const sweeping = async (ledger: Ledger) => {
   const kept = await ledger.get("penguins@latest")
   // #region sweep

@@ -149,6 +149,15 @@ const sorted = <A>(
   return order === "desc" ? ascending.reverse() : ascending
 }
 
+/** Policies of pruning, without what every list can be filtered by too. */
+export interface PolicyAsked {
+  readonly where?: { readonly name?: string | TextConditions; readonly tags?: TagConditions }
+  readonly keepLast?: number
+  readonly keepTagged?: true | ReadonlyArray<string>
+  readonly olderThan?: Date
+  readonly unusedOnly?: true
+}
+
 /** As callers write them, tags always as conditions. */
 export type VersionsAsked = Omit<VersionQuery, "tags"> & { readonly tags?: TagConditions }
 export type ArtifactsAsked = Omit<ArtifactQuery, "tags"> & { readonly tags?: TagConditions }
@@ -237,6 +246,59 @@ export class Past {
 
   tags(query: TagQuery): ReadonlyArray<unknown> {
     return tags(this.#state, query)
+  }
+
+  /** What a policy lets go: what is left when nothing of it is used by anything that stays. */
+  plan(policy: PolicyAsked): object {
+    const state = this.#state
+    const { where = {}, keepLast = 1, keepTagged = [], olderThan, unusedOnly } = policy
+    const words = keepTagged === true ? [] : keepTagged
+    checkFilter(state, where.tags)
+    checkFilter(state, { any: words })
+    const alive = state.versions.filter(
+      ({ of, deleted }) => !deleted && artifactOf(state, of)?.deleted === false,
+    )
+    const keptBy = (version: Version) => {
+      const owned = alive.filter(({ of }) => of === version.of)
+      if (version.held !== undefined) return "held"
+      if (keepLast > 0 && owned.slice(-keepLast).includes(version)) return "last"
+      const isTagged = version.tags.some((tag) => keepTagged === true || words.includes(tag))
+      return isTagged ? "tagged" : "used"
+    }
+    const about = alive.filter(
+      (version) =>
+        passesText(where.name, version.of) &&
+        passesTags(where.tags, version.tags) &&
+        version.time < (olderThan?.getTime() ?? Number.POSITIVE_INFINITY),
+    )
+    let going = about.filter((version) => keptBy(version) === "used")
+    const mayGo = (version: Version) =>
+      alive.every(
+        (user) =>
+          !user.inputs.some(({ saved }) => saved === version.saved) ||
+          (unusedOnly !== true && going.includes(user)),
+      )
+    while (!going.every(mayGo)) going = going.filter(mayGo)
+    const stays = about.filter((version) => !going.includes(version)).map(keptBy)
+    const kept = ["held", "last", "tagged", "used"].map((by) => [
+      by,
+      stays.filter((one) => one === by).length,
+    ])
+    const versions = going.toReversed().map((version) => ({
+      id: `version ${version.saved}`,
+      name: version.of,
+      version: version.label,
+      size: sizeOf(version),
+    }))
+    return {
+      position: state.position,
+      versions,
+      count: versions.length,
+      bytes: versions.reduce((sum, { size }) => sum + size, 0),
+      kept: Object.fromEntries(kept),
+      skipped: [],
+      done: false,
+    }
   }
 
   #thing(of: Of): string {

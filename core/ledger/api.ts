@@ -39,6 +39,7 @@ import type {
   ZipOptions,
 } from "./call-options.js"
 import type { Downloaded, DownloadOptions } from "./download.js"
+import type { PruneOptions, PrunePlan, PruneRequest } from "./prune-call.js"
 import type { Trust } from "./trust.js"
 
 export type Door = "effect" | "promise"
@@ -203,6 +204,15 @@ export interface LedgerApi<D extends Door> extends ReaderApi<D> {
   /** Keeps a version: it cannot be deleted, pruned or swept until it is released. */
   readonly hold: (reference: Reference, options?: WriteOptions) => Run<D, Receipt>
   readonly release: (reference: Reference, options?: WriteOptions) => Run<D, Receipt>
+  /**
+   * Deletes what a policy does not keep, or the versions of a plan that `dryRun` gave: consumers
+   * before what they were made from, each as `delete` does. What changed since is skipped. Needs no
+   * key: what is deleted already is skipped too.
+   */
+  readonly prune: {
+    (request: PruneRequest): Run<D, PrunePlan>
+    (plan: PrunePlan, options?: PruneOptions): Run<D, PrunePlan>
+  }
   /**
    * Gives back the bytes that no surviving version needs, nor one that was deleted lately, nor a
    * save under way. What it takes cannot be restored.

@@ -54,11 +54,12 @@ const useOf = Effect.fnUntraced(function* (
   }
 })
 
-/** Deletes what a parsed input means. */
+/** Deletes what a parsed input means; `use` where it is known already what stands in the way. */
 export const deleteParsed = (
   session: Session,
   input: DeleteInput,
   options: WriteOptions,
+  use?: ObservedUse,
 ): Effect.Effect<Receipt, DaybookError> => {
   const looking = look(session, input, options.idempotencyKey)
   const attempt = (observed: object): Effect.Effect<Receipt, DaybookError> =>
@@ -73,6 +74,7 @@ export const deleteParsed = (
     yield* refused
     return yield* attempt(observed)
   })
+  if (use !== undefined) return attempt({ use })
   return input.force === true
     ? attempt({})
     : Effect.flatMap(looking, ({ observed }) => attempt(observed))

@@ -1,5 +1,5 @@
 /**
- * Ledgers of this process: the laws in a directory and in memory, and the options that open them.
+ * Ledgers of this process: the laws, in a directory and in memory, and the options that open them.
  */
 import { randomBytes } from "node:crypto"
 import { existsSync, readdirSync } from "node:fs"
@@ -9,10 +9,13 @@ import { layoutOf } from "./layout.js"
 import { ledgerContract } from "./ledger.contract.js"
 import { opened, temporary } from "./places.contract.js"
 import { openLedger } from "./promise.js"
+import { pruneContract } from "./prune.contract.js"
 import { type Expected, hostile, invalid, offences, throwing } from "./refused.contract.js"
 
 ledgerContract("memory", () => openLedger({ memory: true }))
 ledgerContract("a directory", () => openLedger(join(temporary(), "ledger")))
+pruneContract("memory", () => openLedger({ memory: true }))
+pruneContract("a directory", () => openLedger(join(temporary(), "ledger")))
 
 describe("openLedger", () => {
   it("refuses options that are none before anything is made", async () => {

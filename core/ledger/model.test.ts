@@ -6,6 +6,7 @@
  */
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import type { PolicyAsked } from "./answers.contract.js"
 import { temporary } from "./places.contract.js"
 import {
   artifacts,
@@ -207,6 +208,15 @@ const listing: fc.Arbitrary<Listing> = fc.oneof(
     (query) => ({ list: "tags", query }) as Listing,
   ),
 )
+const policy = together(
+  fc.record({ keepLast: fc.integer({ min: 1, max: 2 }) }),
+  rarely("where", fc.record({ name: fc.constantFrom("a", "b/c") }), 4),
+  rarely("where", fc.record({ tags: fc.record({ none: someTags }) }), 6),
+  rarely("keepLast", fc.constant(0), 2),
+  rarely("keepTagged", fc.oneof(fc.constant(true), someTags), 2),
+  fc.record({ olderThan: fc.integer({ min: 0, max: 60 }).map((time) => new Date(time)) }),
+  rarely("unusedOnly", fc.constant(true), 4),
+) as fc.Arbitrary<PolicyAsked>
 const limit = fc.integer({ min: 1, max: 3 })
 const how = fc.constantFrom("close" as const, "crash" as const)
 const fault = fc.constantFrom(...(Object.keys(faults) as ReadonlyArray<Fault>))
@@ -231,6 +241,12 @@ const common: ReadonlyArray<fc.WeightedArbitrary<Command>> = [
   {
     weight: 2,
     arbitrary: how.map((given) => new Command("reopen", given, (it) => it.reopen(given))),
+  },
+  {
+    weight: 5,
+    arbitrary: fc
+      .tuple(policy, fc.constantFrom("policy" as const, "plan" as const))
+      .map((given) => new Command("prune", given, (it) => it.prune(...given))),
   },
   { weight: 1, arbitrary: fc.constant(new Command("rebuild", [], (it) => it.rebuild())) },
   {

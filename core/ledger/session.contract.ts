@@ -8,12 +8,20 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { expect } from "vitest"
 import { BlobFailure, LogFailure, ViewFailure } from "../errors.js"
+import type { CoreEvents } from "../event/catalog.js"
 import type { Recorded } from "../event/event.js"
 import type { Page } from "../query/page.js"
 import type { TagQuery } from "../query/tags.js"
-import { type ArtifactsAsked, answerTo, Past, type VersionsAsked } from "./answers.contract.js"
+import {
+  type ArtifactsAsked,
+  answerTo,
+  Past,
+  type PolicyAsked,
+  type VersionsAsked,
+} from "./answers.contract.js"
 import type { ReaderApi } from "./api.js"
 import { Model } from "./model.contract.js"
+import type { PrunePlan } from "./prune-call.js"
 import { type Call, type Of, Refused, type Step } from "./state.contract.js"
 import { type Home, World } from "./world.contract.js"
 
@@ -252,6 +260,28 @@ export class Session {
     if (this.model === next) this.world.compare(answer, () => answerTo(next, concrete, outcome))
   }
 
+  /** Plans, compares, and carries out the policy or its plan. */
+  async prune(policy: PolicyAsked, how: "policy" | "plan"): Promise<void> {
+    const { model, world } = this
+    const before = model.state.position
+    const said = new Past(model, before)
+    const planning = world.ledger.prune({ ...policy, dryRun: true })
+    const plan = (await world.run(model.now, planning)) as PrunePlan
+    world.compare(withoutWhy(plan), () => said.plan(policy))
+    if (!("done" in plan)) return
+    const pruning = how === "plan" ? world.ledger.prune(plan) : world.ledger.prune(policy)
+    const done = await world.run(model.now, pruning)
+    world.compare(withoutWhy(done as PrunePlan), () => ({ ...said.plan(policy), done: true }))
+    for (const { data } of await world.events(model.now, before)) {
+      const { version } = (data as CoreEvents["version-deleted"]).target
+      const saved = Number(String(world.translate(version.id)).split(" ")[1])
+      // In this order each is one that nothing uses any more.
+      const step = { does: "delete", of: { saved, as: "id" } } as const
+      expect(model.perform({ as: "one", steps: [step] })).not.toHaveProperty("refused")
+    }
+    await world.learn(model, before)
+  }
+
   /** Moves the clock, back too. */
   wait(milliseconds: number): void {
     this.model.now = Math.max(0, this.model.now + milliseconds)
@@ -415,6 +445,12 @@ export class Session {
     await this.world.compareRows()
   }
 }
+
+/** The reasons in words are not those of the model. */
+const withoutWhy = (answer: PrunePlan): unknown =>
+  "done" in answer
+    ? { ...answer, versions: answer.versions.map(({ why, ...version }) => version) }
+    : answer
 
 /** What `find` gives where `get` says that there is none. */
 const orNone = (get: () => unknown): unknown => {

@@ -26,6 +26,7 @@ import type { TagDefinition, WriteOptions } from "./call-options.js"
 import { remove } from "./delete.js"
 import { type Engine, momentAt } from "./engine.js"
 import { verb } from "./operations.js"
+import { prune } from "./prune.js"
 import { save, saveAll } from "./saving.js"
 import { checkWriteOptions, parseStep, type Session, stepOf, submit, toReceipt } from "./submit.js"
 
@@ -96,6 +97,7 @@ type Writes = Pick<
   | "restore"
   | "hold"
   | "release"
+  | "prune"
   | "execute"
 >
 
@@ -106,6 +108,7 @@ export const makeWrites = (session: Session): Writes => ({
   saveAll: saveAll(session),
   defineTag: define(session),
   delete: remove(session),
+  prune: prune(session) as Writes["prune"],
   execute: execute(session),
   tag: verb("Ledger.tag", (target: Target, tags: Tags, options: WriteOptions = {}) =>
     simple(session, tag, { target, tags }, options),

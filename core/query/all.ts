@@ -7,6 +7,7 @@ import { getArtifact, getVersion } from "./find.js"
 import { history, replay } from "./history.js"
 import { holds } from "./holds.js"
 import { metadataHistory, metadataSeries } from "./metadata.js"
+import { planPrune } from "./prune.js"
 import { listTags } from "./tags.js"
 import { listVersions } from "./versions.js"
 
@@ -22,4 +23,5 @@ export const queries = {
   metadataSeries,
   consumers,
   holds,
+  planPrune,
 } as const

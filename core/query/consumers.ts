@@ -3,13 +3,14 @@
  * artifact. Deletion asks for them before it hides something.
  */
 import * as Effect from "effect/Effect"
+import type { ViewFailure } from "../errors.js"
 import { candidateCountMax, pageSizeMax } from "../limits.js"
 import { lineage } from "../projection/lineage.js"
 import { findById, type ResolvedTarget } from "../projection/resolve.js"
 import { versions } from "../projection/versions.js"
 import type { Asked, Moment } from "./query.js"
 
-const survives = (moment: Moment, id: string, exceptArtifact: string | undefined): boolean => {
+const survives = (moment: Moment, id: string, exceptArtifact?: string): boolean => {
   const found = findById(moment.views, id)
   return (
     found !== undefined &&
@@ -19,24 +20,39 @@ const survives = (moment: Moment, id: string, exceptArtifact: string | undefined
   )
 }
 
-const consumersOfVersion = Effect.fnUntraced(function* (
+/**
+ * Goes through all that was ever made from a version, until one is enough. Whether it survives is
+ * asked only where that matters, since it takes several reads.
+ */
+export const visitConsumers = Effect.fnUntraced(function* (
   moment: Moment,
   id: string,
-  exceptArtifact: string | undefined,
-) {
-  const surviving: Array<string> = []
+  isEnough: (consumer: string, isAlive: (exceptArtifact?: string) => boolean) => boolean,
+): Effect.fn.Return<void, ViewFailure> {
   const used = moment.views.view(lineage)
   // One exact read spares a scan for each version that nothing was made from.
-  if (used.get(["used", id]) === undefined) return surviving
+  if (used.get(["used", id]) === undefined) return
   let after: string | undefined
   do {
     const page = yield* used.list({ prefix: ["consumer", id], after, countMax: pageSizeMax })
-    surviving.push(
-      ...page.rows.map(({ value }) => value).filter((by) => survives(moment, by, exceptArtifact)),
-    )
+    for (const { value: by } of page.rows)
+      if (isEnough(by, (exceptArtifact) => survives(moment, by, exceptArtifact))) return
     after = page.resume
-  } while (after !== undefined && surviving.length < candidateCountMax)
-  return surviving.slice(0, candidateCountMax)
+  } while (after !== undefined)
+})
+
+const consumersOfVersion = Effect.fnUntraced(function* (
+  moment: Moment,
+  id: string,
+  exceptArtifact?: string,
+) {
+  const surviving: Array<string> = []
+  yield* visitConsumers(
+    moment,
+    id,
+    (by, isAlive) => isAlive(exceptArtifact) && surviving.push(by) === candidateCountMax,
+  )
+  return surviving
 })
 
 const consumersOfArtifact = Effect.fnUntraced(function* (moment: Moment, id: string) {
@@ -69,4 +85,4 @@ export const consumers = ({
 }): Asked<ReadonlyArray<string>> =>
   version === undefined
     ? consumersOfArtifact(moment, artifact.id)
-    : consumersOfVersion(moment, version.id, undefined)
+    : consumersOfVersion(moment, version.id)

@@ -34,7 +34,7 @@ const text = Schema.optional(Schema.String)
 const texts = Schema.optional(Schema.Array(Schema.String))
 
 /** A filter without a condition would let everything pass, which nobody writes a filter for. */
-const conditional = Schema.makeFilter(
+export const conditional = Schema.makeFilter(
   (conditions: object) =>
     Object.values(conditions).some((condition) => condition !== undefined) || "has no condition",
 )

@@ -51,23 +51,22 @@ export interface VersionQuery extends PageQuery, VersionFilter {
   }
 }
 
-/** The filter among the fields of a query. */
-export const versionFields = {
+/** The filter by itself; a query has its fields among others. */
+export const VersionFilterSchema = Schema.Struct({
   name: Schema.optional(TextFilterSchema),
   version: Schema.optional(TextFilterSchema),
   tags: Schema.optional(TagFilterSchema),
   held: Schema.optional(Schema.Boolean),
-}
+})
 
 const schema = strict(
   Schema.Struct({
-    ...versionFields,
+    ...VersionFilterSchema.fields,
     sort: sortSchema(["createdAt", "name", "version", "size"]),
     ...pageFields,
   }),
 )
 
-type Parsed = typeof schema.Type
 type SortBy = NonNullable<VersionQuery["sort"]>["by"]
 
 /** The artifact's name, for rows of artifacts that survive; looked up once for each artifact. */
@@ -82,19 +81,21 @@ const survivingNames = ({ views }: Moment) => {
   }
 }
 
-const predicate = ({ views }: Moment, query: Parsed) =>
-  parsedInput(() => {
-    const named = textPredicate(query.name)
-    const labelled = textPredicate(query.version)
-    const tagged = tagPredicate(views, query.tags)
-    const { held } = query
-    return (name: string, row: VersionRow) =>
-      row.deleted === undefined &&
-      (held === undefined || held === (row.held !== undefined)) &&
-      named(name) &&
-      labelled(row.label) &&
-      tagged(row.tags)
-  })
+/** Whether a version survives and passes. Throws `TagMissing` for a tag that did not exist then. */
+export const versionPredicate = (
+  { views }: Moment,
+  { name, version, tags, held }: typeof VersionFilterSchema.Type,
+): ((name: string, row: VersionRow) => boolean) => {
+  const named = textPredicate(name)
+  const labelled = textPredicate(version)
+  const tagged = tagPredicate(views, tags)
+  return (of, row) =>
+    row.deleted === undefined &&
+    (held === undefined || held === (row.held !== undefined)) &&
+    named(of) &&
+    labelled(row.label) &&
+    tagged(row.tags)
+}
 
 // Numbers come before other labels, in numeric order.
 const labelValue = ({ label, number }: VersionRow): string =>
@@ -118,7 +119,7 @@ export const listVersions = (
   Effect.gen(function* () {
     const { query, digest, limit, from, position } = yield* parseListing("versions", schema, value)
     const moment = at(position)
-    const passes = yield* predicate(moment, query)
+    const passes = yield* parsedInput(() => versionPredicate(moment, query))
     const nameOf = survivingNames(moment)
     const by = query.sort?.by ?? "createdAt"
     const order = query.sort?.order ?? (query.sort === undefined ? "desc" : "asc")
