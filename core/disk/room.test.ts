@@ -1,10 +1,23 @@
 import { tmpdir } from "node:os"
 import { describe, expect, it } from "vitest"
 import { BlobFailure } from "../errors.js"
-import { writeCause, writing } from "./room.js"
+import { isFullDisk, writeCause, writing } from "./room.js"
 
 const diskError = (code: string): Error => Object.assign(new Error(code), { code })
 const directory = tmpdir
+
+describe("a disk", () => {
+  it("is full where less than a megabyte is left, as far as it says so", async () => {
+    const left = (bytes: number) => isFullDisk(directory(), () => Promise.resolve(bytes))
+    expect(await Promise.all([left(0), left(1_048_575), left(1_048_576)])).toEqual([
+      true,
+      true,
+      false,
+    ])
+    expect(await isFullDisk(directory(), () => Promise.reject(diskError("EIO")))).toBe(false)
+    expect(await isFullDisk(directory())).toBe(false)
+  })
+})
 
 describe("the cause of a failed write", () => {
   it("is a full disk where it says nothing and no room is left", async () => {

@@ -8,7 +8,10 @@ import { hasCode, storageReason } from "../model/cause.js"
 // Less than this left is full: a write takes whole blocks, and a file system keeps some back.
 const roomBytesMin = 1_048_576
 
-const roomIn = async (directory: string): Promise<number> => {
+/** Bytes that can still be written on the disk of a directory. */
+export type Room = (directory: string) => Promise<number>
+
+const roomIn: Room = async (directory) => {
   const { bavail, bsize } = await statfs(directory)
   return bavail * bsize
 }
@@ -17,15 +20,17 @@ const roomIn = async (directory: string): Promise<number> => {
 const isTelling = (cause: unknown): boolean =>
   isDaybookError(cause) || hasCode(cause, "LEVEL_CORRUPTION") || storageReason(cause) !== "io"
 
+/** Whether hardly anything can be written. A disk that cannot be asked is taken to have room. */
+export const isFullDisk = async (directory: string, room: Room = roomIn): Promise<boolean> =>
+  (await room(directory).catch(() => Number.POSITIVE_INFINITY)) < roomBytesMin
+
 /** The cause of a failed write: where it does not say that the disk is full, the disk is asked. */
 export const writeCause = async (
   directory: string,
   cause: unknown,
-  room: (directory: string) => Promise<number> = roomIn,
+  room: Room = roomIn,
 ): Promise<unknown> => {
-  if (isTelling(cause)) return cause
-  const left = await room(directory).catch(() => Number.POSITIVE_INFINITY)
-  if (left >= roomBytesMin) return cause
+  if (isTelling(cause) || !(await isFullDisk(directory, room))) return cause
   return Object.assign(new Error("the disk is full", { cause }), { code: "ENOSPC" })
 }
 

@@ -35,6 +35,8 @@ export interface Place {
    * that were copied. Absent where content does not lie in packs.
    */
   readonly copyPacks?: (to: Layout) => Effect.Effect<number, BlobFailure>
+  /** Runs what gives room back: on a disk that is full, in the room that is kept for that. */
+  readonly withReserve?: <A, E>(act: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** What is known to be damaged of content. */
   readonly damagedContent?: ReadonlyArray<ContentDamage>
   /** Absent where it may be written. */

@@ -182,7 +182,7 @@ export const sweep = (session: Session) =>
     yield* presentMoment(engine)
     const dryRun = options.dryRun === true
     if (!dryRun) yield* writable(engine)
-    return yield* engine.blobs.removing((remove) =>
+    const sweeping = engine.blobs.removing((remove) =>
       Effect.gen(function* () {
         const moment = yield* presentMoment(engine)
         const needed = yield* markNeeded(engine, moment, before)
@@ -194,4 +194,5 @@ export const sweep = (session: Session) =>
         return { position: engine.head(), dryRun, ...due, ...removed } satisfies Swept
       }),
     )
+    return yield* dryRun ? sweeping : (engine.place.withReserve?.(sweeping) ?? sweeping)
   })

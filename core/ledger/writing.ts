@@ -15,6 +15,7 @@ import { copyPacks as copyPacksTo } from "../blob/pack-copy.js"
 import { Damage } from "../disk/damage.js"
 import { generationOf, namesIn } from "../disk/database.js"
 import { fileMode, isThere, makeDirectory, replaceFile } from "../disk/files.js"
+import { isFullDisk } from "../disk/room.js"
 import { type Failure, LogFailure, type Refusal, WrongLedger } from "../errors.js"
 import type { Durability } from "../log/event-log.js"
 import * as LevelLog from "../log/level.js"
@@ -91,6 +92,26 @@ const clean = async ({ tmp, view, quarantine, making }: Layout): Promise<void> =
   for (const path of [tmp, view, quarantine]) await makeDirectory(path)
 }
 
+/** Room that is kept for this: nothing can be opened or swept on a disk that is full. */
+const giveUpReserve = ({ reserve }: Layout): Effect.Effect<void> =>
+  Effect.promise(() => rm(reserve, { force: true }).catch(() => undefined))
+
+const keepReserve = async ({ reserve }: Layout): Promise<void> => {
+  if (await isThere(reserve)) return
+  const zeros = Buffer.alloc(reserveBytes)
+  // A disk that is still too full for it keeps nothing of it.
+  await writeFile(reserve, zeros, { mode: fileMode }).catch(() => rm(reserve, { force: true }))
+}
+
+const withReserve =
+  (layout: Layout): NonNullable<Place["withReserve"]> =>
+  (act) =>
+    Effect.promise(() => isFullDisk(layout.log)).pipe(
+      Effect.flatMap((isFull) => (isFull ? giveUpReserve(layout) : Effect.void)),
+      Effect.andThen(act),
+      Effect.ensuring(Effect.promise(() => keepReserve(layout).catch(() => undefined))),
+    )
+
 const prepare = Effect.fnUntraced(function* (options: WritingOptions) {
   const { directory } = options
   const identity = yield* findOrMake(options)
@@ -112,7 +133,8 @@ const prepare = Effect.fnUntraced(function* (options: WritingOptions) {
     })
   const copyPacks: Place["copyPacks"] = ({ packs: to, quarantine }) =>
     copyPacksTo({ from: layout.packs, to, quarantine })
-  const known = { identity, directory, tip, generation, writeSeal, copyPacks }
+  const reserve = { withReserve: withReserve(layout) }
+  const known = { identity, directory, tip, generation, writeSeal, copyPacks, ...reserve }
   if (end instanceof Damage) return { layout, place: known, damage: damagedLog(directory, end) }
   const place: Place = { ...known, end }
   return { layout, place, damage: undefined }
@@ -140,17 +162,6 @@ const storesOf = (
   )
 
 const isFull = (error: Failure | Refusal): boolean => "reason" in error && error.reason === "full"
-
-/** Room that is kept for this: nothing can be opened on a disk that is full. */
-const giveUpReserve = ({ reserve }: Layout): Effect.Effect<void> =>
-  Effect.promise(() => rm(reserve, { force: true }).catch(() => undefined))
-
-const keepReserve = async ({ reserve }: Layout): Promise<void> => {
-  if (await isThere(reserve)) return
-  const zeros = Buffer.alloc(reserveBytes)
-  // A disk that is still too full for it keeps nothing of it.
-  await writeFile(reserve, zeros, { mode: fileMode }).catch(() => rm(reserve, { force: true }))
-}
 
 /** What an effect acquires lives as long as the current scope, or goes at once when it fails. */
 const allOrNothing = Effect.fnUntraced(function* <A, E>(
