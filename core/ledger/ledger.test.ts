@@ -72,6 +72,11 @@ describe("through the door of Effect", () => {
         const noted = yield* ledger.execute(note, { on: "c" })
         expect(noted).toEqual({ position: 13, changed: false, result: "c" })
         expect(ledger.position).toBe(13)
+        expect(yield* ledger.hold("a@2")).toEqual({ position: 14, changed: true })
+        expect(yield* ledger.release("a@2")).toEqual({ position: 15, changed: true })
+        const plan = yield* ledger.prune({ where: { name: "c" }, keepLast: 0, dryRun: true })
+        expect(yield* ledger.prune(plan)).toEqual({ ...plan, done: true })
+        expect(ledger.position).toBe(16)
       }),
     ))
 
