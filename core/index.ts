@@ -5,7 +5,7 @@
 import type * as Api from "./ledger/api.js"
 import type { Tables } from "./view/draft.js"
 
-export type { ByteRange } from "./blob/blob-store.js"
+export type { ByteRange, ContentDamage } from "./blob/blob-store.js"
 export type { AnyCommand, Command, Decided, Stamp } from "./command/command.js"
 export { command } from "./command/command.js"
 export type { Expectation } from "./command/expect.js"
@@ -58,9 +58,12 @@ export type {
   ArtifactUsage,
   BackupReceipt,
   KeptReason,
+  LostVersion,
   Stats,
   Swept,
   Usage,
+  Verified,
+  VerifyFinding,
   WhyKept,
 } from "./ledger/answers.js"
 export type {
@@ -85,6 +88,7 @@ export type {
   SweepOptions,
   TagDefinition,
   UsageOptions,
+  VerifyOptions,
   WhyKeptOptions,
   WriteOptions,
   ZipOptions,
@@ -95,7 +99,7 @@ export { openLedger, type PromiseLedger as Ledger, recover } from "./ledger/prom
 export type { PruneOptions, PrunePlan, PruneRequest, SkippedVersion } from "./ledger/prune-call.js"
 export type { RecoverOptions } from "./ledger/recover.js"
 export type { Recovered as Recovery } from "./ledger/transfer.js"
-export type { ContentDamage, Damage, Trust } from "./ledger/trust.js"
+export type { Damage, Trust } from "./ledger/trust.js"
 export type { Durability } from "./log/event-log.js"
 export type {
   AnyMaterializer,

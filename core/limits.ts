@@ -76,6 +76,11 @@ export const undoDaysMax = 36_525
 // Blobs that a sweep removes in one go: each goes through the index, and each digest is text.
 export const removedCountMax = 50_000
 
+// Read in one go while content is verified: others get their turns in between.
+export const checkBytesMax = 16_777_216
+// What a verification lists; of the rest it says how many there are.
+export const findingCountMax = 1_000
+
 // The inbox holds this many waiting requests, a batch being one; a caller beyond waits.
 export const inboxCountMax = 4_096
 // One durable write carries this many requests: more would only make the first ones wait longer.

@@ -118,6 +118,12 @@ describe("tour", () => {
     expect(await ledger.usage({ undoDays: 0 })).toMatchObject({ reclaimable: 0 })
   })
 
+  it("reads all that is stored through", async () => {
+    const { whole, findings, text } = await tour.verification(ledger)
+    expect([whole, findings]).toEqual([true, []])
+    expect(text).toMatch(/^read [0-9]+ bytes of content .*: all of it whole$/)
+  })
+
   it("knows an archive before it sends it", async () => {
     const { headers, body, filename } = await tour.archive(ledger)
     expect(body).toHaveLength(Number(headers["content-length"]))

@@ -163,6 +163,13 @@ export const sweeping = async (ledger: Ledger) => {
   return { reclaimable, versions, gone: gone instanceof ContentGone ? gone.reason : "", reasons }
 }
 
+export const verification = async (ledger: Ledger) => {
+  // #region verify
+  const { whole, findings, text } = await ledger.verify({ depth: "blobs" })
+  // #endregion
+  return { whole, findings, text }
+}
+
 export const archive = async (ledger: Ledger) => {
   // #region zip
   const zip = await ledger.zip("penguins@2")

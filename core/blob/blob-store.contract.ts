@@ -350,6 +350,33 @@ const chunkLaws = (law: Law): void => {
   )
 }
 
+const checkLaws = (law: Law): void => {
+  law(
+    "what is stored is read through, part by part, and is whole",
+    Effect.gen(function* () {
+      const store = yield* BlobStore
+      const contents = [noise(700_000, 31), prose(300_000, 32), prose(20, 33)]
+      yield* putAll(contents)
+      let [bytes, frames] = [0, 0]
+      let resume: string | undefined
+      do {
+        const part = yield* store.check(resume, 100_000)
+        expect(part.damage).toEqual([])
+        bytes += part.bytes
+        frames += part.frames
+        resume = part.resume
+      } while (resume !== undefined)
+      expect(bytes).toBeGreaterThan(700_000)
+      // A recipe for each, and a chunk at least.
+      expect(frames).toBeGreaterThanOrEqual(6)
+      for (const content of contents) expect(yield* store.isThere(digestOf(content))).toBe(true)
+      const [chunk] = yield* store.chunks(digestOf(contents[0] ?? noise(1, 1)))
+      expect(yield* store.isThere(chunk?.digest ?? digestOf())).toBe(false)
+      expect(yield* store.isThere(digestOf(Buffer.from("nobody put this")))).toBe(false)
+    }),
+  )
+}
+
 const removeLaws = (law: Law): void => {
   const shared = mixed(700_000, 15)
   const longer = Buffer.concat([shared, prose(200_000, 16)])
@@ -434,6 +461,7 @@ export const blobStoreContract = (name: string, freshBlobs: FreshBlobs): void =>
     describe("parts of many", () => partLaws(law))
     describe("puts", () => putLaws(law))
     describe("chunks", () => chunkLaws(law))
+    describe("checks", () => checkLaws(law))
     describe("reads", () => readLaws(law))
     describe("removals", () => removeLaws(law))
     describe("keeping", () => keepLaws(law))

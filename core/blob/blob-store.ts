@@ -32,6 +32,29 @@ export interface StoredChunk {
   readonly storedSize: number
 }
 
+/** Stored bytes that are not what they were. */
+export interface ContentDamage {
+  /** A file of `blob/packs/`. */
+  readonly pack: string
+  /** Bytes of it, half-open. */
+  readonly from: number
+  readonly to: number
+  /** Content that is lost with them, or may be, as far as it is known. */
+  readonly digests: ReadonlyArray<Digest>
+  /** One sentence. */
+  readonly text: string
+}
+
+/** What came of reading a part of all that is stored through. */
+export interface CheckedPart {
+  /** Bytes that were read, and how many chunks and recipes lay in them. */
+  readonly bytes: number
+  readonly frames: number
+  readonly damage: ReadonlyArray<ContentDamage>
+  /** Where to go on; absent behind the last part. */
+  readonly resume?: string
+}
+
 /** A half-open range of bytes, from 0: `end` is not part of it. */
 export interface ByteRange {
   readonly start: number
@@ -106,6 +129,17 @@ export interface BlobStoreShape {
   ) => Effect.Effect<void, BlobFailure | BlobCorrupted>
   /** After this, every put that has returned survives a power loss, in any durability mode. */
   readonly flush: Effect.Effect<void, BlobFailure>
+  /**
+   * Reads about so many bytes of what is stored through, by itself, whatever any index says: from
+   * the beginning, or from where `resume` says, which another process may have been told. What is
+   * found is known to reads and puts from then on. Writes nothing else.
+   */
+  readonly check: (
+    resume: string | undefined,
+    bytesMax: number,
+  ) => Effect.Effect<CheckedPart, BlobFailure>
+  /** Whether all that a blob is made of is there, and not known to be damaged. */
+  readonly isThere: (digest: Digest) => Effect.Effect<boolean, BlobFailure | BlobCorrupted>
   /** What a blob is made of, in order, with repeats; nothing where there is no such blob. */
   readonly chunks: (
     digest: Digest,

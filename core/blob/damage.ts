@@ -5,6 +5,7 @@
  */
 import { damagedContentCountMax } from "../limits.js"
 import type { Digest } from "../model/digest.js"
+import type { ContentDamage } from "./blob-store.js"
 import { frameHeaderBytes } from "./frame.js"
 import type { Place } from "./index-row.js"
 import { packName } from "./pack-files.js"
@@ -48,6 +49,12 @@ export const wording = ({ pack, from, to, state }: Finding): string => {
       ? `${name} is missing`
       : `${name} ends at ${from}, and was written up to ${to}`
   return `${name} is ${state} from ${from} to ${to}`
+}
+
+/** As it is told outside. */
+export const printDamage = (finding: Finding): ContentDamage => {
+  const { pack, from, to, digests } = finding
+  return { pack: packName(pack), from, to, digests, text: wording(finding) }
 }
 
 const isInForce = ({ state }: Finding): boolean => state === "damaged" || state === "missing"

@@ -17,10 +17,18 @@ import { writing } from "../disk/room.js"
 import type { BlobFailure } from "../errors.js"
 import { packBytesMax as packBytesMaxDefault } from "../limits.js"
 import type { Digest } from "../model/digest.js"
-import { type BlobStat, BlobStore, type BlobStoreShape, type Chunking } from "./blob-store.js"
+import {
+  type BlobStat,
+  BlobStore,
+  type BlobStoreShape,
+  type CheckedPart,
+  type Chunking,
+  type ContentDamage,
+} from "./blob-store.js"
+import { checkPacks } from "./check.js"
 import { fastcdc } from "./chunk.js"
 import { removeBlobs } from "./compact.js"
-import { type Finding, PackDamage } from "./damage.js"
+import { type Finding, PackDamage, printDamage } from "./damage.js"
 import { readDamage } from "./damage-file.js"
 import { DamageRecord, located } from "./damage-record.js"
 import { behind } from "./index-behind.js"
@@ -36,6 +44,7 @@ import {
   findRecipe,
   findRow,
   forgetMended,
+  isBlobThere,
   loadChunks,
   type PackSource,
   type PackStore,
@@ -131,7 +140,10 @@ async function* statPages({ index }: PackSource) {
 /** The half of the port that changes nothing. */
 export const readingOf = (
   source: PackSource,
-): Pick<BlobStoreShape, "stat" | "read" | "readDeflated" | "readInto" | "chunks" | "list"> => {
+): Pick<
+  BlobStoreShape,
+  "stat" | "read" | "readDeflated" | "readInto" | "isThere" | "chunks" | "list"
+> => {
   const load = loadChunks(source)
   const find = (digest: Digest) => findRecipe(source, digest)
   return {
@@ -139,12 +151,31 @@ export const readingOf = (
     read: (digest, range) => sendBlob(find, digest, "content", range, load),
     readDeflated: (digest, range) => sendBlob(find, digest, "deflated", range, load),
     readInto: (parts) => fillParts(find, parts, load),
+    isThere: (digest) =>
+      Effect.tryPromise({ try: () => isBlobThere(source, digest), catch: storageError("read") }),
     chunks: (digest) =>
       Effect.tryPromise({ try: () => findChunks(source, digest), catch: storageError("read") }),
     list: () =>
       Stream.flattenIterable(Stream.fromAsyncIterable(statPages(source), storageError("list"))),
   }
 }
+
+/** What is found goes on record, as what a read comes upon. */
+export const checkNoticing = (
+  { notice }: Pick<PackSource, "notice">,
+  packs: string,
+  resume: string | undefined,
+  bytesMax: number,
+): Effect.Effect<CheckedPart, BlobFailure> =>
+  Effect.tryPromise({
+    try: async () => {
+      const { findings, ...part } = await checkPacks(packs, resume, bytesMax)
+      const damage: Array<ContentDamage> = []
+      for (const finding of findings) damage.push(printDamage(await notice(finding)))
+      return { ...part, damage }
+    },
+    catch: (cause) => blobFailure("check", cause),
+  })
 
 /** The half of the port by which blobs go. */
 const removals = (
@@ -185,6 +216,7 @@ const make = Effect.fnUntraced(function* (options: FilesystemOptions) {
       try: () => writing(packs, () => store.writer.flush()),
       catch: (cause) => blobFailure("flush", cause, "unknown"),
     }),
+    check: (resume, bytesMax) => one.withPermit(checkNoticing(store, packs, resume, bytesMax)),
     ...removals(store, packs, one),
   }
   return shape

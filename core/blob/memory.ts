@@ -17,6 +17,7 @@ import {
   type BlobBytes,
   BlobStore,
   type BlobStoreShape,
+  type CheckedPart,
   type Removal,
   type Remove,
   type Sent,
@@ -119,6 +120,30 @@ const beginDraft = (
   }
 }
 
+const isWhole = ({ chunks }: MemoryBlobs, digest: Digest): boolean => {
+  const frame = chunks.get(digest)
+  return frame !== undefined && digestOf(frame.stored) === frame.storedDigest
+}
+
+const isThere = (store: MemoryBlobs, digest: Digest): boolean => {
+  const recipe = store.recipes.get(digest)
+  if (recipe === undefined) return false
+  return chunksOf(recipe, 0, recipe.count).every((chunk) => isWhole(store, chunk.digest))
+}
+
+/** All in one part: nothing of it is read from a disk. */
+const checkAll = (store: MemoryBlobs): CheckedPart => {
+  const digests = [...store.chunks.keys()]
+  const damage = digests
+    .filter((digest) => !isWhole(store, digest))
+    .map((digest) => {
+      const text = `the chunk ${digest} is damaged`
+      return { pack: "memory", from: 0, to: 0, digests: [digest], text }
+    })
+  const frames = digests.length + store.recipes.size
+  return { bytes: bytesOf(store.chunks.values()), frames, damage }
+}
+
 const loadFrom =
   ({ chunks }: MemoryBlobs): LoadChunks =>
   async (wanted) =>
@@ -190,6 +215,9 @@ const make = (options: MemoryBlobOptions): BlobStoreShape => {
       Effect.tap(run, () => failAt(operation, "after")),
     )
 
+  const guardedSync = <A>(operation: BlobOperation, run: () => A) =>
+    guarded(operation, Effect.sync(run))
+
   const guardedStream = <A, E>(operation: BlobOperation, stream: Stream.Stream<A, E>) =>
     Stream.fromEffectDrain(failAt(operation, "before")).pipe(
       Stream.concat(stream),
@@ -210,23 +238,18 @@ const make = (options: MemoryBlobOptions): BlobStoreShape => {
   return {
     put: (source) => guarded("put", takeIn(cuts, begin, source)),
     keeping: keepingIn(leases),
-    stat: (digest) =>
-      guarded(
-        "stat",
-        Effect.sync(() => recipes.get(digest)?.stat),
-      ),
+    stat: (digest) => guardedSync("stat", () => recipes.get(digest)?.stat),
     read: send("content"),
     readDeflated: send("deflated"),
     readInto: (parts) => guarded("read", fillParts(find, parts, load)),
     chunks: (digest) =>
-      guarded(
-        "stat",
-        Effect.sync(() => {
-          const recipe = recipes.get(digest)
-          return recipe === undefined ? [] : chunksOf(recipe, 0, recipe.count)
-        }),
-      ),
+      guardedSync("stat", () => {
+        const recipe = recipes.get(digest)
+        return recipe === undefined ? [] : chunksOf(recipe, 0, recipe.count)
+      }),
     flush: guarded("flush", Effect.void),
+    isThere: (digest) => guardedSync("stat", () => isThere(store, digest)),
+    check: () => guardedSync("read", () => checkAll(store)),
     ...removals(store, leases, usage, (removal) => guarded("remove", removal)),
     list: () =>
       guardedStream(

@@ -231,6 +231,10 @@ const isThere = async (source: PackSource, digest: Digest): Promise<boolean> => 
   return true
 }
 
+/** As `isThere`, of a blob; a digest that only a chunk has is that of none. */
+export const isBlobThere = async (source: PackSource, digest: Digest): Promise<boolean> =>
+  rowIn(source, digest) !== undefined && (await isThere(source, digest))
+
 /** Content that was put again is no longer named with the damage that it was lost with. */
 export const forgetMended = async (source: PackSource): Promise<void> => {
   const { damage } = source

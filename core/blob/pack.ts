@@ -104,7 +104,7 @@ const isWhole = async (read: ReadPack, offset: number, header: FrameHeader): Pro
 }
 
 /** Whether a chunk is what its header says, down to the bytes that it is named by. */
-const isGenuineChunk = async (read: ReadPack, offset: number, header: FrameHeader) => {
+export const isGenuineChunk = async (read: ReadPack, offset: number, header: FrameHeader) => {
   const { form, storedSize, size, digest, crc32: crc } = header
   const stored = await read(offset + frameHeaderBytes, storedSize)
   const raw = stored.length === storedSize ? rawBytes({ form, stored }, size, crc) : undefined

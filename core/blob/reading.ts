@@ -15,7 +15,7 @@ import type { BlobStoreShape } from "./blob-store.js"
 import { type Finding, PackDamage } from "./damage.js"
 import { readDamage } from "./damage-file.js"
 import { located } from "./damage-record.js"
-import { readingOf } from "./filesystem.js"
+import { checkNoticing, readingOf } from "./filesystem.js"
 import { lately } from "./index-lately.js"
 import { type BlobIndex, openIndex } from "./index-level.js"
 import { openPackReader } from "./pack-reader.js"
@@ -117,6 +117,7 @@ export const openReading = Effect.fnUntraced(function* (
   const blobs: BlobStoreShape = {
     ...readingOf(store),
     put: () => Effect.fail(refused("put")),
+    check: (resume, bytesMax) => checkNoticing(store, store.packs, resume, bytesMax),
     removing: (use) => use(() => Effect.fail(refused("remove"))),
     remove: () => Effect.fail(refused("remove")),
     // Nothing is put, and whoever owns these blobs does not know of this.

@@ -2,6 +2,7 @@
  * What the operations about the ledger as a whole answer: what it counts, holds, keeps and gives
  * back. Plain data, the same behind both doors.
  */
+import type { ContentDamage } from "../blob/blob-store.js"
 import type { Digest } from "../model/digest.js"
 import type { Id } from "../model/names.js"
 
@@ -47,6 +48,37 @@ export interface Swept {
   readonly blobs: number
   /** Bytes given back to the disk; on a dry run, stored bytes that nothing else needs. */
   readonly bytes: number
+}
+
+/** A version that cannot be loaded as a whole. */
+export interface LostVersion {
+  readonly kind: "version"
+  readonly id: Id
+  readonly name: string
+  readonly version: string
+  /** What of it is missing or damaged: the first that was found. */
+  readonly digest: Digest
+  /** One sentence. */
+  readonly text: string
+}
+
+/** Stored bytes that are not what they were, or a version that lacks something. */
+export type VerifyFinding = ({ readonly kind: "bytes" } & ContentDamage) | LostVersion
+
+/** What a verification read, and what it found. */
+export interface Verified {
+  /** Whether nothing was found in what was read. */
+  readonly whole: boolean
+  /** A thousand at most (`findingCountMax`), and how many more there are. */
+  readonly findings: ReadonlyArray<VerifyFinding>
+  readonly omitted: number
+  /** That were read; versions are looked at when all bytes were read. */
+  readonly bytes: number
+  readonly versions: number
+  /** One sentence. */
+  readonly text: string
+  /** Where another call goes on; absent when all was read. */
+  readonly resume?: string
 }
 
 /** A version that content stays for. */

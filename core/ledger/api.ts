@@ -21,7 +21,7 @@ import type { Page } from "../query/page.js"
 import type { TagQuery } from "../query/tags.js"
 import type { VersionQuery } from "../query/versions.js"
 import type { TableKey, Tables, ViewOf } from "../view/draft.js"
-import type { BackupReceipt, Stats, Swept, Usage, WhyKept } from "./answers.js"
+import type { BackupReceipt, Stats, Swept, Usage, Verified, WhyKept } from "./answers.js"
 import type { ArchiveOf } from "./archive.js"
 import type {
   Abortable,
@@ -33,6 +33,7 @@ import type {
   SweepOptions,
   TagDefinition,
   UsageOptions,
+  VerifyOptions,
   WholeCall,
   WhyKeptOptions,
   WriteOptions,
@@ -218,6 +219,8 @@ export interface LedgerApi<D extends Door> extends ReaderApi<D> {
    * save under way. What it takes cannot be restored.
    */
   readonly sweep: (options?: SweepOptions) => Run<D, Swept>
+  /** Reads all that is stored through, and looks for all that versions need. Changes nothing. */
+  readonly verify: (options: VerifyOptions) => Run<D, Verified>
   /** Which versions the content of a digest stays for: of a version, or of a file. */
   readonly whyKept: (digest: string, options?: WhyKeptOptions) => Run<D, WhyKept>
   /** What is stored, by artifact, and what a sweep would give back. */

@@ -91,6 +91,15 @@ export interface UsageOptions extends WhyKeptOptions {
   readonly limit?: number
 }
 
+export interface VerifyOptions extends Abortable {
+  /** All content is read, frame by frame, never by the index. */
+  readonly depth: "blobs"
+  /** About so many bytes are read; default: all. */
+  readonly budget?: number
+  /** Where an earlier call ended. */
+  readonly resume?: string
+}
+
 export interface ZipOptions extends Abortable {
   /** The folder that everything lies in. */
   readonly prefix?: string

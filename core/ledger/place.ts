@@ -3,12 +3,13 @@
  * may be used there. Types alone.
  */
 import type * as Effect from "effect/Effect"
+import type { ContentDamage } from "../blob/blob-store.js"
 import type { BlobFailure, LedgerReadOnly, LogFailure } from "../errors.js"
 import type { Identity } from "./identity.js"
 import type { Layout } from "./layout.js"
 import type { WriteSeal } from "./seal.js"
 import type { Tip } from "./tip.js"
-import type { ContentDamage, Damage } from "./trust.js"
+import type { Damage } from "./trust.js"
 
 /** How a ledger is opened that can only be asked. */
 export interface Reading {

@@ -6,8 +6,8 @@
  */
 import { isDeepStrictEqual } from "node:util"
 import * as Effect from "effect/Effect"
-import { type Finding, wording } from "../blob/damage.js"
-import { packName } from "../blob/pack-files.js"
+import type { ContentDamage } from "../blob/blob-store.js"
+import { type Finding, printDamage } from "../blob/damage.js"
 import { type LogFailure, RecordCorrupted, WrongLedger } from "../errors.js"
 import type { CoreRecorded } from "../event/catalog.js"
 import type { Codec } from "../event/codec.js"
@@ -32,26 +32,8 @@ export interface Damage {
   readonly text: string
 }
 
-/** Bytes of a pack that are not as they were stored. */
-export interface ContentDamage {
-  /** A file of `blob/packs/`. */
-  readonly pack: string
-  /** Bytes of it, half-open. */
-  readonly from: number
-  readonly to: number
-  /** Content that is lost with them, or may be, as far as it is known. */
-  readonly digests: ReadonlyArray<Digest>
-  /** One sentence. */
-  readonly text: string
-}
-
 export const contentDamage = (findings: ReadonlyArray<Finding>): ReadonlyArray<ContentDamage> =>
-  findings
-    .filter(({ state }) => state !== "torn")
-    .map((finding) => {
-      const { pack, from, to, digests } = finding
-      return { pack: packName(pack), from, to, digests, text: wording(finding) }
-    })
+  findings.filter(({ state }) => state !== "torn").map(printDamage)
 
 /** What opening proved, and what it put right. */
 export interface Trust {
