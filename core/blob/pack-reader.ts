@@ -8,6 +8,7 @@
 import { type FileHandle, open } from "node:fs/promises"
 import { hasCode } from "../model/cause.js"
 import { type Digest, digestOf } from "../model/digest.js"
+import { digestAside } from "./digest-aside.js"
 import { type Frame, frameHeaderBytes, LoadedFrame, readFrameHeader } from "./frame.js"
 import type { Place } from "./index-row.js"
 import { packPath, readAt } from "./pack-files.js"
@@ -19,6 +20,8 @@ const windowBytes = 262_144
 const gapBytes = 4_096
 // Frames that lie side by side are read at once, up to this much.
 const runBytesMax = 1_048_576
+// Below this, another thread costs more than it saves: hashing 32 KiB takes some 30 µs.
+const asideBytesMin = 32_768
 
 /** Bytes that were read ahead, or are being read. */
 interface Window {
@@ -92,13 +95,20 @@ const readThrough = async (opened: OpenPack, offset: number, length: number) => 
   return part(await bytes, 0, length)
 }
 
-const frameAt = (bytes: Uint8Array, place: Sought): Frame | undefined => {
+const frameAt = (
+  bytes: Uint8Array,
+  place: Sought,
+): Frame | undefined | Promise<Frame | undefined> => {
   const header = readFrameHeader(bytes)
   if (header === undefined || header.storedSize !== place.storedSize) return undefined
   const stored = bytes.subarray(frameHeaderBytes, frameHeaderBytes + header.storedSize)
-  const digest = digestOf(stored)
-  const isWhole = digest === place.storedDigest || digest === header.storedDigest
-  return isWhole ? new LoadedFrame(header, digest, stored) : undefined
+  const checked = (digest: Digest) => {
+    const isWhole = digest === place.storedDigest || digest === header.storedDigest
+    return isWhole ? new LoadedFrame(header, digest, stored) : undefined
+  }
+  return stored.length < asideBytesMin
+    ? checked(digestOf(stored))
+    : digestAside(stored).then(checked)
 }
 
 const endOf = (place: Place): number => place.offset + frameHeaderBytes + place.storedSize
@@ -159,8 +169,11 @@ export const openPackReader = (directory: string): PackReader => {
       const bytes = await readThrough(opened, first.offset, endOf(last) - first.offset)
       // Not kept open: what is missing or cannot be read may be there again next time.
       if (bytes.length === 0) await drop(first.pack)
-      for (const place of run)
-        found.set(place, frameAt(bytes.subarray(place.offset - first.offset), place))
+      const frames = run.map((place) => frameAt(bytes.subarray(place.offset - first.offset), place))
+      for (const [at, place] of run.entries()) {
+        const frame = frames[at]
+        found.set(place, frame instanceof Promise ? await frame : frame)
+      }
     } catch (cause) {
       await drop(first.pack)
       throw cause

@@ -69,7 +69,7 @@ export const write = (
 ): Buffer => {
   const written: Array<Uint8Array> = []
   for (let at = start; at < end; ) {
-    const segment = layout.segment(at, end)
+    const segment = layout.segment(at, end, 65_536)
     if (segment.kind === "content") written.push(read(segment.content))
     else {
       for (const { into, ...part } of segment.gaps) into.set(read({ ...part, length: into.length }))

@@ -306,7 +306,7 @@ describe("segments", () => {
     const layout = layoutOf(entries)
     const kinds: Array<string> = []
     for (let at = 0; at < layout.size; ) {
-      const segment = layout.segment(at, layout.size)
+      const segment = layout.segment(at, layout.size, 65_536)
       if (segment.kind === "joined") expect(segment.bytes.length).toBeLessThanOrEqual(65_536)
       else expect(segment.content).toMatchObject({ sent: "content", length: noise.length })
       if (segment.kind === "content") expect(segment.content.range).toBeUndefined()
@@ -319,10 +319,10 @@ describe("segments", () => {
   it("ask for just the part of a content that a range holds", () => {
     const layout = layoutOf([contents.stored("b", noise)])
     const body = 30 + 1 + 9
-    const within = layout.segment(body + 10, body + 70_000)
+    const within = layout.segment(body + 10, body + 70_000, 65_536)
     expect(within).toMatchObject({ kind: "content", end: body + 70_000 })
     expect(within.kind === "content" && within.content.range).toEqual({ start: 10, end: 70_000 })
-    const few = layout.segment(body - 5, body + 3)
+    const few = layout.segment(body - 5, body + 3, 65_536)
     expect(few.kind === "joined" && few.gaps.map(({ range }) => range)).toEqual([
       { start: 0, end: 3 },
     ])

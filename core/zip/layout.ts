@@ -47,12 +47,17 @@ export interface ZipLayout {
   readonly size: number
   /** A strong entity tag, quoted (RFC 9110, 8.8.3): different bytes have different tags. */
   readonly etag: string
-  /** The stretch that begins at `from` and ends at `to` or before; `from < to <= size`. */
-  readonly segment: (from: number, to: number) => ZipSegment
+  /**
+   * The stretch that begins at `from` and ends at `to` or before; `from < to <= size`. Neighbours
+   * are joined up to `room` bytes, 65,536 at least; a large content is a stretch of its own.
+   */
+  readonly segment: (from: number, to: number, room: number) => ZipSegment
 }
 
-// Neighbours are joined up to this size: what one write to a socket or a file takes well.
-const joinedBytesMax = 65_536
+// A content with more is not joined: it is read ahead by itself, and copied nowhere.
+const joinedContentBytesMax = 262_144
+// Records are written in sheets of this size: the longest fits by far.
+const sheetBytes = 65_536
 
 // Hashed before the entries: a release that writes other records for them has another word here.
 const recordForm = Buffer.from("zip 1")
@@ -86,13 +91,13 @@ const makePlan = (placed: ReadonlyArray<Placed>): Plan => {
   const starts = new Float64Array(central + count + 2)
   const hash = hasher()
   hash.update(recordForm)
-  const sheet = makeSheet(joinedBytesMax)
+  const sheet = makeSheet(sheetBytes)
   let filled = 0
   let index = 0
   let at = 0
   let length = 0
   for (const one of placed) {
-    if (filled + one.nameLength + hashedRestMax > joinedBytesMax) {
+    if (filled + one.nameLength + hashedRestMax > sheetBytes) {
       hash.update(sheet.bytes.subarray(0, filled))
       filled = 0
     }
@@ -165,11 +170,16 @@ const writeLiteral = (plan: Plan, unit: number, sheet: Sheet, at: number): void 
   }
 }
 
-const joinedSegment = (plan: Plan, first: number, from: number, to: number): ZipSegment => {
+const joinedSegment = (
+  plan: Plan,
+  first: number,
+  { start: from, end: to }: ByteRange,
+  roomMax: number,
+): ZipSegment => {
   // A literal is written as a whole and cut afterwards; content is read from there only.
   const literal = fileOf(plan, first) === undefined
   const origin = literal ? startOf(plan, first) : from
-  const length = Math.min(joinedBytesMax, to - origin)
+  const length = Math.min(roomMax, to - origin)
   const room = literal ? Math.max(length, startOf(plan, first + 1) - origin) : length
   const sheet = makeSheet(room)
   const gaps: Array<BlobPart> = []
@@ -180,7 +190,8 @@ const joinedSegment = (plan: Plan, first: number, from: number, to: number): Zip
     const start = startOf(plan, unit)
     const behind = startOf(plan, unit + 1)
     const stop = file === undefined ? behind : Math.min(behind, to)
-    if (stop - origin > room) break
+    const isLarge = file !== undefined && stop - at > joinedContentBytesMax
+    if (stop - origin > room || isLarge) break
     if (file === undefined) {
       if (stop > at) writeLiteral(plan, unit, sheet, at - origin)
     } else if (stop > at) {
@@ -194,13 +205,14 @@ const joinedSegment = (plan: Plan, first: number, from: number, to: number): Zip
   return { kind: "joined", end, bytes: sheet.bytes.subarray(from - origin, end - origin), gaps }
 }
 
-const segmentOf = (plan: Plan, from: number, to: number): ZipSegment => {
+const segmentOf = (plan: Plan, from: number, to: number, room: number): ZipSegment => {
   const unit = unitAt(plan.starts, from)
   const start = startOf(plan, unit)
   const behind = startOf(plan, unit + 1)
   const end = Math.min(behind, to)
   const file = fileOf(plan, unit)
-  if (file === undefined || end - from <= joinedBytesMax) return joinedSegment(plan, unit, from, to)
+  if (file === undefined || end - from <= Math.min(room, joinedContentBytesMax))
+    return joinedSegment(plan, unit, { start: from, end: to }, room)
   const content = contentOf(file, { start: from - start, end: end - start }, behind - start)
   return { kind: "content", end, content }
 }
@@ -214,6 +226,6 @@ export const zipLayout = (trees: ReadonlyArray<ZipTree>): ZipLayout => {
   return {
     size: plan.size,
     etag: plan.etag,
-    segment: (from, to) => segmentOf(plan, from, to),
+    segment: (from, to, room) => segmentOf(plan, from, to, room),
   }
 }

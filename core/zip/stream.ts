@@ -44,14 +44,21 @@ const passOn = <E>(content: ZipContent, opener: ContentOpener<E>): Stream.Stream
     return Stream.concat(counted, check)
   })
 
-const sendSegment = <E>(
+/** A stretch as it leaves; where it is joined of many contents, with all of them read. */
+const prepared = <E>(
   segment: ZipSegment,
   opener: ContentOpener<E>,
-): Stream.Stream<Uint8Array, E> => {
-  if (segment.kind === "content") return passOn(segment.content, opener)
+): Effect.Effect<Stream.Stream<Uint8Array, E>, E> => {
+  if (segment.kind === "content") return Effect.succeed(passOn(segment.content, opener))
   const fill = segment.gaps.length === 0 ? Effect.void : opener.readInto(segment.gaps)
-  return Stream.fromEffect(Effect.as(fill, segment.bytes))
+  return Effect.as(fill, Stream.succeed(segment.bytes))
 }
+
+// What leaves first should be there soon; from then on, each trip to the disk brings more.
+const firstRoom = 65_536
+const room = 524_288
+// While one stretch is sent, the next one is read.
+const aheadCount = 2
 
 /**
  * The bytes of an archive, or of a half-open range of it, clamped to its size. Fails with what the
@@ -63,11 +70,15 @@ export const zipStream = <E>(
   range: ByteRange = { start: 0, end: layout.size },
 ): Stream.Stream<Uint8Array, E> => {
   const end = Math.min(range.end, layout.size)
-  return Stream.unfold(Math.max(range.start, 0), (at) =>
+  const start = Math.max(range.start, 0)
+  return Stream.unfold(start, (at) =>
     Effect.sync(() => {
       if (at >= end) return undefined
-      const segment = layout.segment(at, end)
+      const segment = layout.segment(at, end, at === start ? firstRoom : room)
       return [segment, segment.end] as const
     }),
-  ).pipe(Stream.flatMap((segment) => sendSegment(segment, opener)))
+  ).pipe(
+    Stream.mapEffect((segment) => prepared(segment, opener), { concurrency: aheadCount }),
+    Stream.flatten,
+  )
 }
