@@ -120,6 +120,8 @@ export const pruneCountMax = 256
 
 // Contents that one call takes in side by side: enough to share an fsync, few enough for memory.
 export const intakeCountMax = 4
+// Of contents that lie in memory as they are: the fewer fsyncs, the sooner many of them are in.
+export const heldIntakeCountMax = 64
 
 // Log records read in one go: large enough to amortise the seek, small enough to stay in cache.
 export const replayPageCount = 1_000

@@ -18,7 +18,7 @@ export interface StoredForm {
 
 // Every parameter of zlib is named, because each of them affects the bytes.
 const parameters = {
-  level: 6,
+  level: 5,
   windowBits: 15,
   memLevel: 8,
   strategy: constants.Z_DEFAULT_STRATEGY,

@@ -11,6 +11,7 @@ import type { BlobStoreShape } from "../blob/blob-store.js"
 import { type Failure, FileFailure, InvalidInput, isDaybookError, type Refusal } from "../errors.js"
 import {
   copyBytesMax,
+  heldIntakeCountMax,
   intakeCountMax,
   nameBytesMax,
   treeEntryCountMax,
@@ -142,11 +143,12 @@ const sourceOf = (path: string, given: FileSource): Source => {
 export const sideBySide = <A, B, E>(
   all: ReadonlyArray<A>,
   act: (one: A) => Effect.Effect<B, E>,
+  concurrency = intakeCountMax,
 ): Effect.Effect<ReadonlyArray<B>, E> => {
   const [only] = all
   return only !== undefined && all.length === 1
     ? Effect.map(act(only), (done) => [done])
-    : Effect.forEach(all, act, { concurrency: intakeCountMax })
+    : Effect.forEach(all, act, { concurrency })
 }
 
 /** Told how many bytes were taken in. */
@@ -193,7 +195,7 @@ const storeTree = (blobs: BlobStoreShape, tree: Tree): Effect.Effect<Content, Fa
   if (tree.length <= treeInlineCountMax)
     return Effect.succeed({ count: tree.length, digest, entries: tree, size })
   const stored = Effect.forEach(manifests, (manifest) => blobs.put<never>(manifest), {
-    concurrency: intakeCountMax,
+    concurrency: heldIntakeCountMax,
     discard: true,
   })
   return Effect.as(stored, { count: tree.length, digest, size })
@@ -258,7 +260,11 @@ const storeFiles = (
   tell: Tell | undefined,
 ): Effect.Effect<Content, Refusal | Failure> =>
   Effect.flatMap(
-    sideBySide(files, (file) => putFile(blobs, file, tell)),
+    sideBySide(
+      files,
+      (file) => putFile(blobs, file, tell),
+      files.every(({ source }) => source instanceof Uint8Array) ? heldIntakeCountMax : undefined,
+    ),
     (entries): Effect.Effect<Content, Refusal | Failure> => {
       const tree = treeOf(entries)
       return tree instanceof InvalidInput ? Effect.fail(tree) : storeTree(blobs, tree)
