@@ -7,7 +7,7 @@
  * process of its own, which does one thing.
  */
 import { spawnSync } from "node:child_process"
-import { cp, mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises"
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { availableParallelism } from "node:os"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -15,6 +15,7 @@ import { parseArgs } from "node:util"
 import { type Ledger, openLedger } from "daybook"
 import { iterateAll, openStore, putAll, rowsOf } from "./bare.js"
 import { artifactCount, artifactName, many, metadataOf, open, smallValue } from "./ledgers.js"
+import { bytesIn } from "./trees.js"
 
 const { values } = parseArgs({
   options: {
@@ -36,16 +37,6 @@ const mixed = async (ledger: Ledger, count: number): Promise<void> => {
     if (kind < 18) return ledger.save(name, smallValue(index))
     return kind === 18 ? ledger.tag(name, "seen") : ledger.untag(name, "seen")
   })
-}
-
-const bytesIn = async (directory: string): Promise<number> => {
-  const sizes = await Promise.all(
-    (await readdir(directory, { recursive: true })).map(async (name) => {
-      const entry = await stat(join(directory, name))
-      return entry.isFile() ? entry.size : 0
-    }),
-  )
-  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 const timed = async (act: () => Promise<unknown>): Promise<number> => {

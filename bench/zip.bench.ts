@@ -2,89 +2,25 @@
  * Archives out of the store beside programs that make them of files: a tree of source code, a file
  * of noise, and how soon a range begins.
  *
- * The tree is the installed packages typescript and effect. Files lie in the cache of the system,
- * and every archive is read to its last byte and thrown away.
+ * Files lie in the cache of the system, and every archive is read to its last byte and thrown away.
  */
-import { spawn } from "node:child_process"
-import { createCipheriv } from "node:crypto"
-import { once } from "node:events"
-import { createReadStream, createWriteStream } from "node:fs"
-import { cp, mkdir, readdir, readFile, stat } from "node:fs/promises"
-import { createRequire } from "node:module"
-import { dirname, join } from "node:path"
-import { Writable } from "node:stream"
-import { pipeline } from "node:stream/promises"
+import { createReadStream } from "node:fs"
+import { mkdir, readFile, stat } from "node:fs/promises"
+import { join } from "node:path"
 import { ZipArchive } from "archiver"
-import type { Ledger, Materializer } from "daybook"
+import type { Ledger } from "daybook"
 import { type AsyncZippable, zip as fflateZip } from "fflate"
 import { ZipFile } from "yazl"
 import { open } from "./ledgers.js"
 import type { Comparison, Contender } from "./measure.js"
-
-const packages = ["typescript", "effect"]
-const noiseBytes = 400_000_000
-
-/** Takes what comes and keeps its length alone. */
-class Sink extends Writable {
-  length = 0
-
-  override _write(chunk: Uint8Array, _: string, done: () => void): void {
-    this.length += chunk.length
-    done()
-  }
-}
-
-const drained = async (source: NodeJS.ReadableStream): Promise<number> => {
-  const sink = new Sink()
-  await pipeline(source, sink)
-  return sink.length
-}
-
-/** What a program writes, in bytes. Rejects when it fails. */
-const run = async (command: string, args: ReadonlyArray<string>, cwd: string): Promise<number> => {
-  const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "inherit"] })
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.on("error", reject)
-    child.on("close", resolve)
-  })
-  const length = await drained(child.stdout)
-  const code = await ended
-  if (code !== 0) throw new Error(`${command} ended with ${code}`)
-  return length
-}
+import { drained, run } from "./programs.js"
+import { copyTree, filesIn, tree, writeNoise } from "./trees.js"
 
 const sent = async (ledger: Ledger, name: string): Promise<number> => {
   const archive = await ledger.zip(name)
   let length = 0
   for await (const bytes of archive.stream()) length += bytes.length
   return length
-}
-
-const filesIn = async (directory: string): Promise<ReadonlyArray<string>> => {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1))
-    .sort()
-}
-
-/** Files of a directory, one after the other. */
-const tree = (directory: string, paths: ReadonlyArray<string>): Materializer<null, null> => ({
-  name: "bench/tree",
-  revision: 1,
-  accepts: (value): value is null => value === null,
-  save: async (_, out) => {
-    for (const path of paths) out.write(path, await readFile(join(directory, path)))
-  },
-  load: () => null,
-})
-
-const copyTree = async (directory: string): Promise<string> => {
-  const { resolve } = createRequire(import.meta.url)
-  const path = join(directory, "tree")
-  for (const name of packages)
-    await cp(dirname(resolve(`${name}/package.json`)), join(path, name), { recursive: true })
-  return path
 }
 
 const byYazl = async (directory: string, paths: ReadonlyArray<string>): Promise<number> => {
@@ -119,7 +55,7 @@ const zipTree = async (directory: string): Promise<Comparison> => {
   const baseline = "zip -6"
   const ways: Readonly<Record<string, () => Promise<number>>> = {
     daybook: () => sent(ledger, "tree"),
-    [baseline]: () => run("zip", ["-q", "-r", "-6", "-", "."], path),
+    [baseline]: () => run("zip", ["-q", "-r", "-6", "-", "."], { cwd: path }),
     "archiver, level 6": () => byArchiver(path),
     yazl: () => byYazl(path, paths),
     "fflate, level 6": () => byFflate(path, paths),
@@ -134,17 +70,6 @@ const zipTree = async (directory: string): Promise<Comparison> => {
   return { title: "zip of a tree", detail, baseline, contenders, close: () => ledger.close() }
 }
 
-/** Bytes of a counter that was encrypted: nothing shrinks them. */
-const writeNoise = async (path: string): Promise<void> => {
-  const cipher = createCipheriv("aes-128-ctr", Buffer.alloc(16, 1), Buffer.alloc(16, 2))
-  const out = createWriteStream(path)
-  const zeros = Buffer.alloc(1_000_000)
-  for (let bytes = 0; bytes < noiseBytes; bytes += zeros.length)
-    if (!out.write(cipher.update(zeros))) await once(out, "drain")
-  out.end()
-  await once(out, "finish")
-}
-
 const zipNoise = async (directory: string): Promise<Comparison> => {
   const place = join(directory, "noise")
   await mkdir(place)
@@ -154,7 +79,7 @@ const zipNoise = async (directory: string): Promise<Comparison> => {
   await ledger.save("noise", createReadStream(path))
   const contenders = [
     { name: "daybook", call: () => sent(ledger, "noise") },
-    { name: "cat", call: () => run("cat", [path], place) },
+    { name: "cat", call: () => run("cat", [path], { cwd: place }) },
   ]
   const { size } = await stat(path)
   const detail = `one file of ${(size / 1e6).toFixed(0)} MB`
