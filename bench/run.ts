@@ -38,12 +38,15 @@ const wanted = Object.entries(comparisons).filter(
 const row = (name: string, speed: string, ratio: string, processor: string): void =>
   console.log(name.padEnd(42) + speed.padStart(10) + ratio.padStart(8) + processor.padStart(12))
 
+/** Three digits of what is slow. */
+const shown = (speed: number): string =>
+  speed < 100 ? speed.toPrecision(3) : Math.round(speed).toLocaleString("en")
+
 const print = ({ title, detail, speeds }: Measured): void => {
   console.log(`\n${title}; ${detail}`)
   row("", "a second", "ratio", "µs of CPU")
   for (const { name, median, ratio, processor } of speeds) {
-    const speed = Math.round(median).toLocaleString("en")
-    row(`  ${name}`, speed, ratio.toFixed(2), processor.toFixed(1))
+    row(`  ${name}`, shown(median), ratio.toFixed(2), processor.toFixed(1))
   }
 }
 
