@@ -3,6 +3,7 @@
  * and beside SQLite.
  */
 import { join } from "node:path"
+import type { Ledger } from "daybook"
 import { meanBytes, openStore, recordsOf, syncedWrites } from "./bare.js"
 import {
   artifactCount,
@@ -16,10 +17,12 @@ import {
 } from "./ledgers.js"
 import type { Comparison, Contender } from "./measure.js"
 import { openDatabase, sqliteMetadata, sqliteSaves } from "./sqlite.js"
+import { noise } from "./trees.js"
 
 const batched = "level, synced batches of 100"
 const single = "level, synced puts"
 const sampleCount = 1_000
+const noiseBytes = 4_096
 
 interface Parts {
   readonly directory: string
@@ -87,9 +90,29 @@ const save = async (directory: string, callers: number): Promise<Comparison> => 
   )
 }
 
+/** Callers that wait together share flushes: the same saves with many of them and with one. */
+const saveTogether = async (directory: string): Promise<Comparison> => {
+  const baseline = "daybook, 1 caller"
+  const callers = { [`daybook, ${callerCount} callers`]: callerCount, [baseline]: 1 }
+  const ledgers: Array<Ledger> = []
+  const contenders: Array<Contender> = []
+  for (const [name, count] of Object.entries(callers)) {
+    const ledger = await openWithArtifacts(join(directory, name.replace(/\W+/g, "-")))
+    const call = (index: number) => ledger.save(artifactName(index), noise(index, noiseBytes))
+    ledgers.push(ledger)
+    contenders.push({ name, call, callers: count })
+  }
+  const close = async () => {
+    for (const ledger of ledgers) await ledger.close()
+  }
+  const detail = `${artifactCount} artifacts, ${noiseBytes} bytes that nothing shrinks`
+  return { title: "save, many callers beside one", detail, baseline, contenders, close }
+}
+
 export const writes: Readonly<Record<string, (directory: string) => Promise<Comparison>>> = {
   "metadata-many": (directory) => logMetadata(directory, callerCount),
   "metadata-one": (directory) => logMetadata(directory, 1),
   "save-many": (directory) => save(directory, callerCount),
   "save-one": (directory) => save(directory, 1),
+  "save-together": saveTogether,
 }
