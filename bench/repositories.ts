@@ -97,11 +97,11 @@ const borg = (name: string, compression: ReadonlyArray<string>): Keeper =>
 export const keepers = (borgCompression?: string): ReadonlyArray<Keeper> => {
   const found: Array<Keeper> = []
   const resticName = versionOf("restic", ["version"])
-  if (resticName !== undefined) found.push(restic(resticName))
-  else console.log("restic is missing and left out: apt-get install restic")
+  if (resticName === undefined) console.log("no restic, left out: apt-get install restic")
+  else found.push(restic(resticName))
   const borgName = versionOf("borg", ["--version"])
-  const compression = borgCompression === undefined ? [] : ["--compression", borgCompression]
-  if (borgName !== undefined) found.push(borg(borgName, compression))
-  else console.log("borg is missing and left out: apt-get install borgbackup")
+  if (borgName === undefined) console.log("no borg, left out: apt-get install borgbackup")
+  else if (borgCompression === undefined) found.push(borg(borgName, []))
+  else found.push(borg(`${borgName}, ${borgCompression}`, ["--compression", borgCompression]))
   return found
 }
