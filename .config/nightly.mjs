@@ -23,6 +23,11 @@ const suites = [
     env: { CERTIFICATE_RUNS: "5000" },
   },
   { name: "flips", file: "core/ledger/flips.test.ts", env: { FLIP_RUNS: "2000" } },
+  {
+    name: "zip-readers",
+    file: "core/ledger/zip-readers.test.ts",
+    env: { SPARSE_BYTES: "4402341478" },
+  },
   { name: "fuzz", file: "core/ledger/fuzz.test.ts", env: { FUZZ_RUNS: "100000" } },
 ]
 

@@ -1,0 +1,332 @@
+/**
+ * Archives as others read them: 70,000 entries of every kind, sizes and offsets beyond 4 GiB, a
+ * sparse file that was saved. Names, kinds, modes, sizes and bytes are those that went in, whoever
+ * of `unzip`, `7z`, `bsdtar` and Python's `zipfile` reads them.
+ *
+ * `SPARSE_BYTES` is the size of that file. Only from 4 GiB on do all of them read to its end the
+ * archive beyond 4 GiB, otherwise one does.
+ */
+import {
+  closeSync,
+  createReadStream,
+  ftruncateSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { crc32 } from "node:zlib"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { BlobStore } from "../blob/blob-store.js"
+import * as MemoryBlobs from "../blob/memory.js"
+import { type CoreRecorded, catalog } from "../event/catalog.js"
+import { makeCodec } from "../event/codec.js"
+import { Recorder } from "../event/recorder.contract.js"
+import { digestOf } from "../model/digest.js"
+import { relativePath } from "../model/path.js"
+import { emptyManifestDigest, makeTree, summarizeTree, type TreeEntry } from "../model/tree.js"
+import { zipLayout } from "../zip/layout.js"
+import { type ContentOpener, zipStream } from "../zip/stream.js"
+import { MemoryPlace } from "./places.contract.js"
+import { openLedger } from "./promise.js"
+import {
+  digestPrinted,
+  type Listed,
+  readersObstacle,
+  runCommand,
+  zipReaders,
+} from "./zip-readers.contract.js"
+
+const sparseBytes = Number(process.env.SPARSE_BYTES ?? 64 * 2 ** 20)
+const isThorough = sparseBytes >= 2 ** 32
+const why = readersObstacle()
+const without = why === undefined ? "" : ` (skipped: ${why})`
+const patience = { timeout: isThorough ? 1_200_000 : 60_000 }
+
+const home = mkdtempSync(join(tmpdir(), "daybook-readers-"))
+afterAll(() => rmSync(home, { recursive: true, force: true }))
+
+/** What goes into a tree. */
+interface Planted {
+  readonly path: string
+  readonly kind: TreeEntry["kind"]
+  /** Of a file its content, of a link its target. */
+  readonly text: string
+  readonly executable?: true
+}
+
+const entryOf = ({ path, kind, text, executable }: Planted): TreeEntry => {
+  const bytes = Buffer.from(text)
+  const entry = { path: relativePath(path), kind, size: bytes.length }
+  if (kind === "directory") return { ...entry, digest: emptyManifestDigest }
+  const digest = digestOf(bytes)
+  if (kind === "symlink") return { ...entry, digest, target: text }
+  return executable === undefined ? { ...entry, digest } : { ...entry, digest, executable }
+}
+
+/** A ledger whose one version has this tree. No value is saved as one yet: its log is written. */
+const holding = async (planted: ReadonlyArray<Planted>): Promise<MemoryPlace> => {
+  const tree = makeTree(planted.map(entryOf))
+  const { digest, size, manifests } = summarizeTree(tree)
+  const place = new MemoryPlace(Date.UTC(2024, 1, 29))
+  const files = planted.filter(({ kind }) => kind === "file").map(({ text }) => text)
+  const put = Effect.gen(function* () {
+    const blobs = yield* BlobStore
+    for (const text of new Set(files)) yield* blobs.put(Buffer.from(text))
+    for (const manifest of manifests) yield* blobs.put(manifest)
+  })
+  await Effect.runPromise(Effect.provide(put, MemoryBlobs.layerWith({ store: place.blobs })))
+  const recorder = new Recorder()
+  // Stands for the event that the place has already.
+  recorder.record({ type: "ledger-created", data: null, subjects: [] })
+  recorder.save("tree")
+  const saved = recorder.events.at(-1) as Extract<CoreRecorded, { type: "version-saved" }>
+  const data = { ...saved.data, content: { digest, size, count: tree.length } }
+  place.records.push(makeCodec(catalog).encode({ ...saved, data }))
+  return place
+}
+
+/** Writes the archive of such a ledger. */
+const archived = async (planted: ReadonlyArray<Planted>, name: string): Promise<string> => {
+  const path = join(home, name)
+  await (await holding(planted)).use((ledger) => ledger.download("tree", path))
+  return path
+}
+
+const listed = ({ path, kind, text, executable }: Planted): Listed => {
+  if (kind === "directory") return { name: `${path}/`, mode: "drwxr-xr-x", size: 0 }
+  const mode = executable === true ? "-rwxr-xr-x" : "-rw-r--r--"
+  return {
+    name: path,
+    mode: kind === "symlink" ? "lrwxrwxrwx" : mode,
+    size: Buffer.byteLength(text),
+  }
+}
+
+/** In the order of archives: by the UTF-8 bytes of the names. */
+const inOrder = (planted: ReadonlyArray<Planted>): ReadonlyArray<Planted> =>
+  planted
+    .map((one) => ({ one, name: Buffer.from(listed(one).name) }))
+    .sort((a, b) => a.name.compare(b.name))
+    .map(({ one }) => one)
+
+const lines = (entries: ReadonlyArray<Listed>): ReadonlyArray<string> =>
+  entries.map(({ name, mode, size }) => `${mode} ${size} ${name}`)
+
+const manyCount = 70_000
+
+/** Every kind of entry among many files, below folders some of which have names beyond ASCII. */
+const many: ReadonlyArray<Planted> = Array.from({ length: manyCount }, (_, n) => {
+  const folder = `folder ${n % 70}/${n % 3 === 0 ? "ünï/日本" : "plain"}`
+  if (n % 97 === 0) return { path: `${folder}/link ${n}`, kind: "symlink", text: `../ünï ${n}` }
+  if (n % 101 === 1) return { path: `empty/\u{1f600} ${n}`, kind: "directory", text: "" }
+  const text = `content ${n % 4_999}\n`.repeat(n % 7)
+  const file = { path: `${folder}/ünï ${n}.txt`, kind: "file", text } as const
+  return n % 13 === 2 ? { ...file, executable: true } : file
+})
+
+const few: ReadonlyArray<Planted> = [
+  { path: "a.txt", kind: "file", text: "a\n" },
+  { path: "bin/run", kind: "file", text: "#!/bin/sh\n".repeat(99), executable: true },
+  { path: "bin/link", kind: "symlink", text: "../ünï/日本 é.txt" },
+  { path: "hollow/folder", kind: "directory", text: "" },
+  { path: "ünï/日本 é.txt", kind: "file", text: "unicode\n" },
+  { path: "ünï/nothing", kind: "file", text: "" },
+]
+
+/** What lies below a directory, as it would be planted. Only empty directories are told. */
+const found = (directory: string): ReadonlyArray<Planted> =>
+  inOrder(
+    readdirSync(directory, { recursive: true, encoding: "utf8" }).flatMap(
+      (name): ReadonlyArray<Planted> => {
+        const at = join(directory, name)
+        const stat = lstatSync(at)
+        const path = name.normalize("NFC").replaceAll("\\", "/")
+        if (stat.isSymbolicLink()) return [{ path, kind: "symlink", text: readlinkSync(at) }]
+        if (stat.isDirectory())
+          return readdirSync(at).length > 0 ? [] : [{ path, kind: "directory", text: "" }]
+        const file = { path, kind: "file", text: readFileSync(at, "utf8") } as const
+        return [(stat.mode & 0o111) === 0 ? file : { ...file, executable: true }]
+      },
+    ),
+  )
+
+/** As a reader leaves them that knows neither links nor modes. */
+const asFiles = (planted: ReadonlyArray<Planted>): ReadonlyArray<Planted> =>
+  planted.map(({ path, kind, text }) => ({
+    path,
+    kind: kind === "symlink" ? "file" : kind,
+    text,
+  }))
+
+describe.skipIf(why !== undefined)(`the archive of a tree${without}`, () => {
+  const expected = inOrder(many)
+  let large = ""
+  let small = ""
+  beforeAll(async () => {
+    large = await archived(many, "large.zip")
+    small = await archived(few, "small.zip")
+  })
+
+  it.each(zipReaders)("is 70,000 names, kinds, modes, sizes for $name", ({ list }) => {
+    const names = lines(list(large))
+    const right = lines(expected.map(listed))
+    expect(names).toHaveLength(manyCount)
+    // Not as a whole: what differs would fill the terminal.
+    expect(names.filter((name, at) => name !== right[at]).slice(0, 5)).toEqual([])
+  })
+
+  it.each(zipReaders)("is the bytes of 70,000 entries for $name", async (reader) => {
+    const printed = expected.filter(({ kind }) => reader.printsLinks || kind !== "symlink")
+    const bytes = Buffer.from(printed.map(({ text }) => text).join(""))
+    expect(await digestPrinted(reader.print(large))).toBe(digestOf(bytes))
+  })
+
+  it.each(zipReaders)("becomes that tree on the disk by $name", async (reader) => {
+    const directory = join(home, `by ${reader.name}`)
+    mkdirSync(directory)
+    await runCommand(reader.extract(small, directory))
+    expect(found(directory)).toEqual(inOrder(reader.extractsModes ? few : asFiles(few)))
+  })
+
+  it.each(zipReaders)(
+    "is refused by $name when one bit of a content is another",
+    async (reader) => {
+      await runCommand(reader.test(small))
+      const bytes = readFileSync(small)
+      const at = bytes.indexOf("unicode")
+      bytes[at] = (bytes[at] ?? 0) ^ 1
+      const spoilt = join(home, `spoilt for ${reader.name}.zip`)
+      writeFileSync(spoilt, bytes)
+      await expect(runCommand(reader.test(spoilt))).rejects.toThrow("ended with")
+    },
+  )
+})
+
+/** Zeros, but for these texts at these offsets: more than four gibibytes of them. */
+const vast = {
+  size: 4_402_341_478,
+  // As `zlib` of Python says.
+  crc32: 0xe66650a5,
+  texts: new Map([
+    [0, "first"],
+    [2 ** 32 - 4, "across 4 GiB"],
+    [4_402_341_474, "last"],
+  ]),
+}
+
+const pieceBytes = 2 ** 20
+const zeros = new Uint8Array(pieceBytes)
+
+/** The bytes of a sparse file; the zeros are the same array each time. */
+function* sparse(size: number, texts: ReadonlyMap<number, string>): Generator<Uint8Array, void> {
+  for (let start = 0; start < size; start += pieceBytes) {
+    const end = Math.min(start + pieceBytes, size)
+    const within = [...texts].filter(([at, text]) => at < end && at + text.length > start)
+    const piece = within.length === 0 ? zeros : new Uint8Array(pieceBytes)
+    for (const [at, text] of within)
+      for (const [index, byte] of Buffer.from(text).entries())
+        if (at + index >= start && at + index < end) piece[at + index - start] = byte
+    yield piece.subarray(0, end - start)
+  }
+}
+
+/** Writes an archive of a few bytes around a vast file, whose zeros take no room on the disk. */
+const vastArchive = async (path: string): Promise<void> => {
+  const small = Buffer.from("small\n")
+  const [digest, vastDigest] = [digestOf(small), digestOf(Buffer.from("stands for the vast one"))]
+  const file = (name: string, size: number, crc: number, of: typeof digest) => ({
+    ...{ kind: "file" as const, path: relativePath(name), digest: of, size, crc32: crc },
+    source: { method: "stored" as const },
+  })
+  const few = (name: string) => file(name, small.length, crc32(small), digest)
+  const entries = [few("before"), file("vast", vast.size, vast.crc32, vastDigest), few("z/behind")]
+  const opener: ContentOpener<never> = {
+    read: () => Stream.fromIterable(sparse(vast.size, vast.texts)),
+    readDeflated: () => Stream.empty,
+    readInto: (parts) =>
+      Effect.sync(() => {
+        for (const { into } of parts) into.set(small)
+      }),
+  }
+  const layout = zipLayout([{ modified: Date.UTC(2024, 1, 29), entries }])
+  const descriptor = openSync(path, "wx")
+  try {
+    let at = 0
+    const write = (piece: Uint8Array) =>
+      Effect.sync(() => {
+        if (piece.buffer !== zeros.buffer) writeSync(descriptor, piece, 0, piece.length, at)
+        at += piece.length
+      })
+    await Effect.runPromise(Stream.runForEach(zipStream(layout, opener), write))
+    ftruncateSync(descriptor, at)
+    expect(at).toBe(layout.size)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+// Python takes two seconds for four gibibytes of zeros, `unzip` half a minute.
+const patient = isThorough ? zipReaders : zipReaders.slice(-1)
+
+describe.skipIf(why !== undefined)(`an archive beyond 4 GiB${without}`, patience, () => {
+  const archive = join(home, "vast.zip")
+  beforeAll(() => vastArchive(archive))
+
+  it.each(zipReaders)("is listed by $name, and read where it ends", async ({ list, print }) => {
+    expect(lines(list(archive))).toEqual([
+      "-rw-r--r-- 6 before",
+      `-rw-r--r-- ${vast.size} vast`,
+      "-rw-r--r-- 6 z/behind",
+    ])
+    expect(await digestPrinted(print(archive, "z/behind"))).toBe(digestOf(Buffer.from("small\n")))
+  })
+
+  it.each(patient)("is whole for $name, which reads all of it", async ({ test }) => {
+    expect(statSync(archive).size).toBeGreaterThan(2 ** 32)
+    await expect(runCommand(test(archive))).resolves.toBeUndefined()
+  })
+})
+
+describe.skipIf(why !== undefined)(`a sparse file that was saved${without}`, patience, () => {
+  const archive = join(home, "saved.zip")
+  const texts = new Map([
+    [0, "first"],
+    [Math.min(Math.floor(sparseBytes / 2), 2 ** 32 - 4), "across 4 GiB"],
+    [sparseBytes - 4, "last"],
+  ])
+  beforeAll(async () => {
+    const path = join(home, "sparse")
+    const descriptor = openSync(path, "wx")
+    ftruncateSync(descriptor, sparseBytes)
+    for (const [at, text] of texts) writeSync(descriptor, text, at)
+    closeSync(descriptor)
+    const ledger = await openLedger(join(home, "ledger"))
+    await ledger.save("sparse", createReadStream(path))
+    await ledger.download("sparse", archive)
+    await ledger.close()
+  }, patience.timeout)
+
+  it("takes next to no room, neither in the ledger nor in the archive", () => {
+    const packs = join(home, "ledger/blob/packs")
+    const sizes = readdirSync(packs).map((name) => statSync(join(packs, name)).size)
+    expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(sparseBytes / 100)
+    expect(statSync(archive).size).toBeLessThan(sparseBytes / 100)
+  })
+
+  it.each(zipReaders)("is the same bytes for $name", async ({ list, print }) => {
+    expect(lines(list(archive))).toEqual([`-rw-r--r-- ${sparseBytes} data.bin`])
+    expect(await digestPrinted(print(archive))).toBe(digestOf(...sparse(sparseBytes, texts)))
+  })
+})
