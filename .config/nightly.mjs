@@ -28,6 +28,11 @@ const suites = [
     file: "core/ledger/zip-readers.test.ts",
     env: { SPARSE_BYTES: "4402341478" },
   },
+  {
+    name: "same-bytes",
+    file: "core/ledger/same-bytes.test.ts",
+    env: { NODES: "20.15 22 24 26" },
+  },
   { name: "fuzz", file: "core/ledger/fuzz.test.ts", env: { FUZZ_RUNS: "100000" } },
 ]
 
