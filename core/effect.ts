@@ -11,6 +11,7 @@ export {
   type ByteRange,
   type Chunking,
   type Removal,
+  type RemoveOptions,
 } from "./blob/blob-store.js"
 export { command } from "./command/command.js"
 export type { DaybookError, ErrorKind, Failure, Outcome, Refusal } from "./errors.js"

@@ -143,5 +143,19 @@ export const chunkBytesMin = 16_384
 export const chunkBytesAverage = 65_536
 export const chunkBytesMax = 262_144
 export const packBytesMax = 536_870_912
+// A removal moves so much of what stays at once, and cuts as much and more off: that is the room it
+// needs. On a disk that lacks even this it tries the smaller one; a chunk may be larger than that.
+export const removalSliceBytesMax = 524_288
+export const removalSliceBytesMin = 65_536
+// Frames that the index is told of at once: some 2 MB of rows, and as long puts wait.
+export const removalSliceCountMax = 8_192
+// What a slice and the rows of its frames take. With less the reserve is given up before, since an
+// index that a write failed has to be made anew.
+export const removalRoomBytesMin = 2_097_152
+// Frames of packs whose places are held at once, at 49 bytes each; a pack may have more by itself.
+export const removalRowCountMax = 1_000_000
+// A pack is compacted when one byte in so many is to go. To give one back, fifteen are moved then;
+// what is left lying is 6 %. (Borg compacts segments from 10 %, restic leaves 5 % of a repository.)
+export const packGarbageShareMin = 16
 // Contents that are named with one stretch of damage: a pack that is lost can have held more.
 export const damagedContentCountMax = 1_000

@@ -73,6 +73,14 @@ export interface BlobPart {
   readonly into: Uint8Array
 }
 
+export interface RemoveOptions {
+  /**
+   * Whether all of it goes from the disk, at whatever cost. Otherwise a driver may let bytes lie
+   * that are nobody's any more, until there are enough of them beside what stays.
+   */
+  readonly thorough?: boolean
+}
+
 /** What came of a removal. */
 export interface Removal {
   /** Blobs that were there, and are gone. */
@@ -92,6 +100,7 @@ export type BlobBytes = Stream.Stream<Uint8Array, BlobFailure | BlobCorrupted>
  */
 export type Remove = (
   digests: ReadonlyArray<Digest>,
+  options?: RemoveOptions,
 ) => Effect.Effect<Removal, BlobFailure | BlobCorrupted>
 
 /** What a driver gives. Its laws are `blob-store.contract.ts`. */

@@ -1,291 +1,225 @@
 /**
- * Giving bytes back: drops the frames of removed blobs by rewriting the packs that hold them.
+ * Giving the bytes of a pack back, slice by slice from its end: what stays of a slice is moved
+ * byte by byte to another pack, the index follows, the pack is cut off where the slice began. So it
+ * takes room for one slice, and each step frees what it cut.
  *
- * Everything else of such a pack is copied byte by byte, damage included; where damage is known,
- * the pack is kept as evidence. The copy is complete and durable before the index follows, and the
- * index before the old pack goes; whatever happens in between, every surviving frame lies in a pack
- * with its right name. Needs room for one pack.
+ * What is moved is durable before the index names it, and the index before anything is cut:
+ * whatever happens in between, every frame that stays lies in a pack with its right name.
  */
-import { type FileHandle, open, rename, stat, unlink } from "node:fs/promises"
-import { setImmediate as nextTurn } from "node:timers/promises"
-import { fileMode, syncDirectory } from "../disk/files.js"
-import { hasCode } from "../model/cause.js"
+import { type FileHandle, open, unlink } from "node:fs/promises"
+import { syncDirectory } from "../disk/files.js"
+import { removalSliceCountMax } from "../limits.js"
 import type { Digest } from "../model/digest.js"
-import type { Removal } from "./blob-store.js"
 import { type Finding, stretchOf } from "./damage.js"
-import { markGoing } from "./going.js"
+import { frameHeaderBytes } from "./frame.js"
 import type { Move } from "./index-moves.js"
-import type { BlobRow, Mark, Place, Row } from "./index-row.js"
-import { headerCheck, packHeader, packHeaderBytes } from "./pack.js"
-import { packPath, readAt, unfinishedPath, writeAt } from "./pack-files.js"
+import type { Mark } from "./index-row.js"
+import { headerCheck, packHeaderBytes } from "./pack.js"
+import { packPath, readAt } from "./pack-files.js"
+import type { PackFrames } from "./pack-frames.js"
+import { areEntangled, type Ends, garbageIn, nextSlice, type Slice } from "./pack-slices.js"
 import type { PackStore } from "./pack-store.js"
-import { nameOf } from "./pack-writer.js"
+import type { Appended, Successors } from "./successor.js"
 
-const copyBytes = 1_048_576
-// Packs whose rows are held at once: each further batch goes through the index again.
-const planCount = 16
-const turnCount = 1_000
-
-/** A stretch of a pack to leave out. */
-type Gap = { readonly start: number; readonly end: number }
-
-/** What a pack of `size` bytes has of a frame. */
-const gapOf = (place: Place, size: number): Gap => {
-  const { from, to } = stretchOf(place)
-  return { start: Math.min(from, size), end: Math.min(to, size) }
-}
-
-type Places = ReadonlyMap<Row, Place>
-
-/** What becomes of one pack. */
-interface Plan {
-  readonly pack: number
-  /** 0 where the pack is lost: then the index alone forgets. */
+/** What is to become of one pack. */
+export interface Plan {
+  readonly mark: Mark
+  /** Of the file. */
   readonly size: number
-  /** By offset. */
-  readonly gaps: ReadonlyArray<Gap>
-  /** Bytes that stay, without the header. */
-  readonly left: number
+  /** Those that are in the index, and end where the file does or before. */
+  readonly frames: PackFrames
+  /** Whether bytes stay that are in no row. */
+  readonly restStays: boolean
+  /** How many bytes it must at least give back to be worth the moving of what lies behind them. */
+  readonly isWorth: (garbage: number, size: number) => boolean
 }
 
-const sizeOf = async (path: string): Promise<number> => {
-  try {
-    return (await stat(path)).size
-  } catch (cause) {
-    if (hasCode(cause, "ENOENT")) return 0
-    throw cause
-  }
+export interface CompactionOptions {
+  readonly store: PackStore
+  readonly successors: Successors
+  /** Of what stays, moved in one step. */
+  readonly sliceBytesMax: number
+  /** Asked between two steps. */
+  readonly signal?: AbortSignal | undefined
 }
 
-/** The emptiest first: on a full disk each one makes room for the next. */
-const makePlans = async (directory: string, goers: ReadonlyArray<Row>) => {
-  const rowsOf = new Map<number, Array<Row>>()
-  for (const row of goers) {
-    const rows = rowsOf.get(row.pack) ?? []
-    rowsOf.set(row.pack, rows)
-    rows.push(row)
+/** Where the frames of a slice lie from now on, in their order. */
+const movesOf = (
+  { frames, mark: { pack } }: Plan,
+  { first, kept }: Slice,
+  last: number,
+  to: Appended | undefined,
+): ReadonlyArray<Move> => {
+  const moves: Array<Move> = []
+  let [at, base] = [0, to?.offset ?? 0]
+  for (let index = first; index < last; index += 1) {
+    const { kind, digest, from: offset } = frames.at(index)
+    const from = { pack, offset }
+    if (to === undefined || frames.goes(index)) {
+      moves.push({ kind, digest, from, to: undefined })
+      continue
+    }
+    for (let extent = kept[at]; extent !== undefined && extent.to <= offset; extent = kept[at]) {
+      base += extent.to - extent.from
+      at += 1
+    }
+    const start = kept[at]?.from ?? offset
+    moves.push({ kind, digest, from, to: { pack: to.pack, offset: base + offset - start } })
   }
-  const plans: Array<Plan> = []
-  for (const [pack, rows] of rowsOf) {
-    const size = await sizeOf(packPath(directory, pack))
-    const gaps = rows.map((row) => gapOf(row, size)).sort((a, b) => a.start - b.start)
-    const gone = gaps.reduce((sum, { start, end }) => sum + end - start, 0)
-    plans.push({ pack, size, gaps, left: Math.max(0, size - packHeaderBytes - gone) })
-  }
-  return plans.sort((a, b) => a.left - b.left)
+  return moves
 }
 
-const copyStretch = async (from: FileHandle, to: FileHandle, stretch: Gap, target: number) => {
-  for (let at = stretch.start; at < stretch.end; ) {
-    const bytes = await readAt(from, at, Math.min(copyBytes, stretch.end - at))
-    if (bytes.length === 0) throw new Error("a pack became shorter while it was copied")
-    await writeAt(to, target + at - stretch.start, [bytes])
-    at += bytes.length
-  }
-}
+/** One pack while it is emptied. */
+class Emptying {
+  readonly #options: CompactionOptions
+  readonly #plan: Plan
+  readonly #handle: FileHandle
+  /** Content whose damage has gone on with it. */
+  readonly #followed = new Set<Digest>()
+  /** Of the file, by now. */
+  #size: number
+  /** Given back so far; negative while more was moved than was cut off. */
+  bytes = 0
 
-const copyKept = async (
-  { size, gaps }: Plan,
-  header: Uint8Array,
-  from: FileHandle,
-  to: FileHandle,
-) => {
-  // A pack of its own: the header is not copied.
-  await writeAt(to, 0, [header])
-  let start = packHeaderBytes
-  let target = packHeaderBytes
-  for (const gap of [...gaps, { start: size, end: size }]) {
-    await copyStretch(from, to, { start, end: gap.start }, target)
-    target += gap.start - start
-    start = gap.end
+  constructor(options: CompactionOptions, plan: Plan, handle: FileHandle) {
+    this.#options = options
+    this.#plan = plan
+    this.#handle = handle
+    this.#size = plan.size
   }
-}
 
-/**
- * Rewrites a pack without its gaps, under a name that is no pack's until all is durable; answers
- * with the check of its header.
- */
-const writeSuccessor = async (directory: string, plan: Plan, pack: number): Promise<number> => {
-  const header = packHeader()
-  const path = unfinishedPath(directory, pack)
-  const from = await open(packPath(directory, plan.pack), "r")
-  try {
-    const to = await open(path, "wx", fileMode)
+  async run(): Promise<void> {
+    const { frames, mark, restStays, isWorth } = this.#plan
+    const { sliceBytesMax, signal } = this.#options
+    const bounds = { bytesMax: sliceBytesMax, countMax: removalSliceCountMax, restStays }
+    const canBeCut = !areEntangled(frames)
+    // What lies behind the mark was never acknowledged, or has been moved already.
+    let end: Ends = { last: frames.count, offset: Math.min(this.#size, mark.end) }
+    let garbage = garbageIn(frames, end.offset, restStays)
+    for (;;) {
+      if (canBeCut) await this.#cut(end.offset)
+      signal?.throwIfAborted()
+      const isSmall = end.offset - packHeaderBytes <= sliceBytesMax
+      // A small rest is moved too: that leaves one pack less. One that could not be cut has to be.
+      if (!isSmall && this.#size === end.offset && !isWorth(garbage, end.offset)) return
+      const slice = nextSlice(frames, end, bounds)
+      await this.#take(slice, end)
+      if (slice.start === packHeaderBytes) return await this.#remove()
+      garbage -= end.offset - slice.start - slice.bytes
+      end = { last: slice.first, offset: slice.start }
+    }
+  }
+
+  /** Moves what stays of a slice, durably, and has the index follow. */
+  async #take(slice: Slice, end: Ends): Promise<void> {
+    const { store, successors } = this.#options
+    const { mark } = this.#plan
+    const { pack } = mark
+    const isGone = slice.start === packHeaderBytes
+    let to: Appended | undefined
     try {
-      await copyKept(plan, header, from, to)
-      // Also where puts are not synced: the only other copy goes next.
-      await to.sync()
-    } finally {
-      await to.close()
+      if (slice.bytes > 0) to = await successors.append(this.#handle, slice.kept)
+      const moves = movesOf(this.#plan, slice, end.last, to)
+      if (to !== undefined && store.damage.isIn(pack)) await this.#follow(moves, slice)
+      const marks = isGone ? [] : [{ ...mark, end: slice.start, whole: false }]
+      if (to !== undefined) marks.push(to.mark)
+      const gone = isGone ? [pack] : []
+      await store.writer.exclusively(() => store.index.rewrite({ moves, marks, gone }))
+    } catch (cause) {
+      await successors.takeBack()
+      if (to !== undefined) this.#unfollow(to)
+      throw cause
     }
-    await rename(path, packPath(directory, pack))
-    await syncDirectory(directory)
-    return headerCheck(header)
-  } catch (cause) {
-    await unlink(path).catch(() => undefined)
-    throw cause
-  } finally {
-    await from.close()
+    successors.keep()
+    this.bytes -= slice.bytes
   }
-}
 
-/** Where the frames of a pack lie once its gaps are closed. */
-const placesIn = (
-  pack: number,
-  { gaps }: Plan,
-  rows: ReadonlyArray<Row>,
-  isGoing: (row: Row) => boolean,
-) => {
-  const places = new Map<Row, Place>()
-  const sorted = [...rows].sort((a, b) => a.offset - b.offset)
-  let closed = 0
-  let next = 0
-  for (const row of sorted) {
-    for (let gap = gaps[next]; gap !== undefined && gap.end <= row.offset; gap = gaps[next]) {
-      closed += gap.end - gap.start
-      next += 1
+  /**
+   * Damage that frames lie in goes with them, on record before the index names them there: nobody
+   * relies on them in between.
+   */
+  async #follow(moves: ReadonlyArray<Move>, { first }: Slice): Promise<void> {
+    const { damage, record } = this.#options.store
+    const { frames } = this.#plan
+    for (const [at, { from, to, digest }] of moves.entries()) {
+      const storedSize = frames.to(first + at) - from.offset - frameHeaderBytes
+      const known = damage.at({ ...from, storedSize })
+      if (to === undefined || known.length === 0) continue
+      const lost = known.flatMap(({ digests }) => digests)
+      const digests = lost.length === 0 ? [digest] : [...new Set(lost)]
+      damage.add({ ...stretchOf({ ...to, storedSize }), state: "damaged", digests })
+      for (const one of digests) this.#followed.add(one)
+      record.follow(to.pack)
     }
-    if (!isGoing(row))
-      places.set(row, { pack, offset: row.offset - closed, storedSize: row.storedSize })
+    await record.save()
   }
-  return places
+
+  #unfollow({ pack, offset }: Appended): void {
+    const { damage } = this.#options.store
+    damage.change((finding) => (finding.pack === pack && finding.from >= offset ? [] : [finding]))
+  }
+
+  /** Cuts off what lies behind an offset, unless somebody has the file under another name. */
+  async #cut(offset: number): Promise<void> {
+    const { damage } = this.#options.store
+    if (this.#size <= offset) return
+    const { nlink } = await this.#handle.stat()
+    // Evidence is such a name, or will be.
+    if (nlink > 1 || damage.isIn(this.#plan.mark.pack)) return
+    await this.#handle.truncate(offset)
+    await this.#handle.sync()
+    this.bytes += this.#size - offset
+    this.#size = offset
+  }
+
+  /** Removes the file: nothing of it is in the index any more. */
+  async #remove(): Promise<void> {
+    const { packs, reader, damage, record } = this.#options.store
+    const { pack } = this.#plan.mark
+    if (damage.isIn(pack)) {
+      damage.change((finding) => this.#left(finding))
+      await record.save()
+    }
+    await reader.drop(pack)
+    // What has another name takes its room on.
+    const { nlink } = await this.#handle.stat()
+    await unlink(packPath(packs, pack))
+    await syncDirectory(packs)
+    if (nlink === 1) this.bytes += this.#size
+  }
+
+  /** What stays on record of this pack: bytes that it had lost, content that lay in no frame. */
+  #left(finding: Finding): ReadonlyArray<Finding> {
+    if (finding.pack !== this.#plan.mark.pack || finding.state !== "damaged") return [finding]
+    const digests = finding.digests.filter((digest) => !this.#followed.has(digest))
+    return digests.length === 0 ? [] : [{ ...finding, digests }]
+  }
 }
 
-/** Damage that frames lie in goes with them to the new pack; the old one is evidence of all. */
-const followDamage = async (
-  { damage, record }: PackStore,
-  pack: number,
-  places: ReadonlyMap<Row, Place>,
-) => {
-  if (!damage.isIn(pack)) return
-  const moved = [...places].flatMap(
-    ([row, place]): ReadonlyArray<Finding> =>
-      damage.covers(row) ? [{ ...stretchOf(place), state: "damaged", digests: [row.digest] }] : [],
-  )
-  damage.change((finding) => (finding.pack === pack ? [] : [finding]))
-  for (const finding of moved) {
-    damage.add(finding)
-    record.follow(finding.pack)
-  }
-  // On a disk that is full the removal goes on: it makes room.
-  await record.save().catch(() => undefined)
-}
-
-const rewritePack = async (
-  store: PackStore,
-  directory: string,
+/** Carries a plan out; answers with the bytes that were given back, also in front of a failure. */
+export const compact = async (
+  options: CompactionOptions,
   plan: Plan,
-  rows: ReadonlyArray<Row>,
-  mark: Mark | undefined,
-): Promise<number> => {
-  const { index, reader, writer, damage, record, going } = store
-  const { pack, size, left } = plan
-  const isGoing = (row: Row) => going.has(nameOf(row))
-  const rewrite = (some: ReadonlyArray<Row>, marks: ReadonlyArray<Mark>, places: Places) => {
-    const moveOf = (row: Row): Move => ({ ...row, from: row, to: places.get(row) })
-    const moves = some.map(moveOf)
-    return writer.exclusively(() => index.rewrite({ moves, marks, gone: [pack] }))
-  }
-  if (size === 0) {
-    await rewrite(rows.filter(isGoing), mark === undefined ? [] : [mark], new Map())
-    return 0
-  }
-  if (damage.isIn(pack)) await record.keep(pack)
-  const successor = left > 0 ? writer.nextPack() : undefined
-  const header = successor === undefined ? 0 : await writeSuccessor(directory, plan, successor)
-  const places: Places =
-    successor === undefined ? new Map() : placesIn(successor, plan, rows, isGoing)
-  const end = packHeaderBytes + left
-  const whole = mark?.whole === true && !damage.isIn(pack)
-  const marks =
-    successor === undefined ? [] : [{ pack: successor, header, end, whole, ahead: false }]
-  await rewrite(rows, marks, places)
-  await followDamage(store, pack, places)
-  await reader.drop(pack)
-  const path = packPath(directory, pack)
-  // What has another name, as evidence has, takes its room on.
-  const given = (await stat(path)).nlink === 1 ? size : 0
-  await unlink(path)
-  await syncDirectory(directory)
-  return successor === undefined ? given : given - end
-}
-
-const rowsWhere = async ({ index }: PackStore, isWanted: (row: Row) => boolean) => {
-  const rows: Array<Row> = []
-  await index.each((row) => typeof row !== "string" && isWanted(row) && rows.push(row))
-  return rows
-}
-
-const rewritePacks = async (store: PackStore, directory: string, plans: ReadonlyArray<Plan>) => {
-  let bytes = 0
-  const marks = await store.index.marks()
-  for (let from = 0; from < plans.length; from += planCount) {
-    const some = new Map(plans.slice(from, from + planCount).map((plan) => [plan.pack, plan]))
-    const rows = await rowsWhere(store, (row) => some.has(row.pack))
-    for (const [pack, plan] of some) {
-      const own = rows.filter((row) => row.pack === pack)
-      bytes += await rewritePack(store, directory, plan, own, marks.get(pack))
-    }
-  }
-  return bytes
-}
-
-/** The rows of those blobs that are there. Looking is synchronous, so others get their turns. */
-const findRows = async ({ index }: PackStore, digests: ReadonlyArray<Digest>) => {
-  const rows: Array<BlobRow> = []
-  for (const [at, digest] of [...new Set(digests)].entries()) {
-    if (at % turnCount === turnCount - 1) await nextTurn()
-    const row = index.blob(digest)
-    if (row !== undefined && row !== "damaged") rows.push(row)
-  }
-  return rows
-}
-
-/** Looked at when all is done: what is there, or may come, was kept or put meanwhile. */
-const answerOf = async (
-  { index }: PackStore,
-  digests: ReadonlyArray<Digest>,
-  names: ReadonlySet<string>,
-  { found, bytes }: { readonly found: ReadonlyArray<BlobRow>; readonly bytes: number },
-): Promise<Removal> => {
-  const kept = new Set<Digest>()
-  for (const [at, digest] of [...new Set(digests)].entries()) {
-    if (at % turnCount === turnCount - 1) await nextTurn()
-    const isThere = index.blob(digest) !== undefined
-    if (isThere || names.has(nameOf({ kind: "recipe", digest }))) kept.add(digest)
-  }
-  const removed = found.filter(({ digest }) => !kept.has(digest)).length
-  return { removed, bytes: Math.max(0, bytes), kept: [...kept] }
-}
-
-/**
- * Removes blobs and the chunks that no other blob uses. One call at a time. Rejects with the port's
- * errors or the disk's: then some of the blobs may be gone, and the call can be repeated.
- */
-export const removeBlobs = async (
-  store: PackStore,
-  directory: string,
-  digests: ReadonlyArray<Digest>,
-  names: ReadonlySet<string>,
-): Promise<Removal> => {
-  const { writer, going } = store
-  let bytes = 0
-  let found: ReadonlyArray<BlobRow> = []
+  given: (bytes: number) => void,
+): Promise<void> => {
+  const { store, successors } = options
+  const { mark, restStays } = plan
+  const { pack } = mark
+  const handle = await open(packPath(store.packs, pack), "r+")
   try {
-    found = await findRows(store, digests)
-    if (found.length === 0) return await answerOf(store, digests, names, { found, bytes })
-    // Puts go on in a later pack; what they store again from now on is not removed.
-    const before = await writer.roll()
-    const rows = await findRows(store, digests)
-    await markGoing(
-      store,
-      rows.filter(({ pack }) => pack < before),
-      names,
-    )
-    const goers = await rowsWhere(store, (row) => row.pack < before && going.has(nameOf(row)))
-    bytes = await rewritePacks(store, directory, await makePlans(directory, goers))
-    return await answerOf(store, digests, names, { found, bytes })
+    const header = headerCheck(await readAt(handle, 0, packHeaderBytes))
+    // Another pack has come in its place since it was indexed: the next opening says so.
+    if (header !== mark.header) return
+    const isDamaged = store.damage.isIn(pack)
+    if (isDamaged) await store.record.keep(pack)
+    await successors.begin(restStays || isDamaged)
+    const emptying = new Emptying(options, plan, handle)
+    try {
+      await emptying.run()
+    } finally {
+      given(emptying.bytes)
+    }
   } finally {
-    going.clear()
+    await handle.close()
   }
 }

@@ -83,8 +83,13 @@ export class PackDamage {
 
   /** Whether a frame lies in damage, or did. */
   covers(place: Place): boolean {
+    return this.at(place).length > 0
+  }
+
+  /** The damage that a frame lies in. */
+  at(place: Place): ReadonlyArray<Finding> {
     const stretch = stretchOf(place)
-    return this.#findings.some((known) => isInForce(known) && meets(known, stretch))
+    return this.#findings.filter((known) => isInForce(known) && meets(known, stretch))
   }
 
   /** The damage with which a content was lost, where that is known. */

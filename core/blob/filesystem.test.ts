@@ -401,7 +401,9 @@ describe("a history", () => {
       )
       const put = new Set(contents.map((content) => digestOf(content)))
       const removed = [...model.keys()].filter((digest) => next(4) === 0 && !put.has(digest))
-      yield* Effect.all([...puts, blobs.remove(removed)], { concurrency: "unbounded" })
+      yield* Effect.all([...puts, blobs.remove(removed, { thorough: true })], {
+        concurrency: "unbounded",
+      })
       for (const digest of removed) model.delete(digest)
       for (const content of contents) model.set(digestOf(content), content)
     }

@@ -13,6 +13,7 @@ import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { directoryMode } from "../disk/files.js"
+import type { Reserve } from "../disk/reserve.js"
 import { writing } from "../disk/room.js"
 import type { BlobFailure } from "../errors.js"
 import { packBytesMax as packBytesMaxDefault } from "../limits.js"
@@ -24,10 +25,10 @@ import {
   type CheckedPart,
   type Chunking,
   type ContentDamage,
+  type Remove,
 } from "./blob-store.js"
 import { checkPacks } from "./check.js"
 import { fastcdc } from "./chunk.js"
-import { removeBlobs } from "./compact.js"
 import { type Finding, PackDamage, printDamage } from "./damage.js"
 import { readDamage } from "./damage-file.js"
 import { DamageRecord, located } from "./damage-record.js"
@@ -51,6 +52,7 @@ import {
 } from "./pack-store.js"
 import { openPackWriter } from "./pack-writer.js"
 import { recover } from "./recover.js"
+import { removeBlobs } from "./removal.js"
 import { blobFailure, storageError } from "./rules.js"
 import { fillParts, sendBlob } from "./send.js"
 
@@ -63,6 +65,8 @@ export interface FilesystemOptions {
   readonly packBytesMax?: number
   /** Where damaged packs are kept as evidence; nowhere without it. */
   readonly quarantine?: string
+  /** Given up for a removal on a disk that is full, and taken again behind it. */
+  readonly reserve?: Reserve
   /** Told of all damage that is known when the store is open. */
   readonly onFinding?: (finding: Finding) => void
 }
@@ -92,16 +96,17 @@ const openStore = async (options: FilesystemOptions): Promise<Opened> => {
     const written = { directory: packs, index, durable, packBytesMax, last: resumed, nextPack }
     const writer = openPackWriter(written)
     const reader = openPackReader(packs)
-    const notice = async (finding: Finding) => {
+    const notice: PackSource["notice"] = async (finding, isNamed) => {
       const found = await locatedOr(packs, finding)
-      await record.take([found], () => writer.roll())
+      if (await isNamed()) await record.take([found], () => writer.roll())
       return found
     }
     const source = { index, reader, damage, notice }
     await forgetMended(source)
     // Nothing is written to these packs yet, and to damaged ones nothing will be.
     await record.take([], () => Promise.resolve())
-    const store = { ...source, writer, record, going: new Set<string>(), leases: new Leases() }
+    const names = { going: new Set<string>(), leases: new Leases() }
+    const store = { ...source, writer, record, packs, packBytesMax, ...names }
     const torn = findings.filter(({ state }) => state === "torn")
     return { store, packs, findings: [...torn, ...damage.findings] }
   } catch (cause) {
@@ -171,35 +176,54 @@ export const checkNoticing = (
     try: async () => {
       const { findings, ...part } = await checkPacks(packs, resume, bytesMax)
       const damage: Array<ContentDamage> = []
-      for (const finding of findings) damage.push(printDamage(await notice(finding)))
+      // Nothing is moved while packs are read through: it lies where it was found.
+      const isNamed = () => Promise.resolve(true)
+      for (const finding of findings) damage.push(printDamage(await notice(finding, isNamed)))
       return { ...part, damage }
     },
     catch: (cause) => blobFailure("check", cause),
   })
 
-/** The half of the port by which blobs go. */
+/** Ends between two steps when it is interrupted, and is over when it has ended. */
+const interrupted = <A>(run: (signal: AbortSignal) => Promise<A>) =>
+  Effect.suspend(() => {
+    const aborting = new AbortController()
+    const running = run(aborting.signal)
+    return Effect.onInterrupt(
+      Effect.tryPromise({ try: () => running, catch: storageError("remove", "unknown") }),
+      () =>
+        Effect.promise(async () => {
+          aborting.abort()
+          await running.catch(() => undefined)
+        }),
+    )
+  })
+
+/** The half of the port by which blobs go, one after the other. */
 const removals = (
   store: PackStore,
-  packs: string,
   one: Semaphore.Semaphore,
+  reserve: Reserve | undefined,
 ): Pick<BlobStoreShape, "removing" | "remove"> => {
+  const makeRoom = async () => (await reserve?.giveUp()) ?? false
   const removing: BlobStoreShape["removing"] = (use) =>
     Effect.suspend(() => {
       // Taken at the call: what is let go of while others remove is passed over too.
       const note = store.leases.note()
-      const alone = one.withPermit(
-        use((digests) => {
-          const remove = Effect.tryPromise({
-            try: () => removeBlobs(store, packs, digests, note.names),
-            catch: storageError("remove", "unknown"),
-          })
-          // Not interrupted between two steps of a pack; after a kill there, opening completes it.
-          return Effect.uninterruptible(remove)
-        }),
-      )
-      return Effect.ensuring(alone, Effect.sync(note.end))
+      const remove: Remove = (digests, { thorough = false } = {}) =>
+        interrupted(async (signal) => {
+          try {
+            return await removeBlobs(store, digests, { note, thorough, signal, makeRoom })
+          } finally {
+            await reserve?.keep()
+          }
+        })
+      return Effect.ensuring(one.withPermit(use(remove)), Effect.sync(note.end))
     })
-  return { removing, remove: (digests) => removing((remove) => remove(digests)) }
+  return {
+    removing,
+    remove: (digests, options) => removing((remove) => remove(digests, options)),
+  }
 }
 
 const make = Effect.fnUntraced(function* (options: FilesystemOptions) {
@@ -217,7 +241,7 @@ const make = Effect.fnUntraced(function* (options: FilesystemOptions) {
       catch: (cause) => blobFailure("flush", cause, "unknown"),
     }),
     check: (resume, bytesMax) => one.withPermit(checkNoticing(store, packs, resume, bytesMax)),
-    ...removals(store, packs, one),
+    ...removals(store, one, options.reserve),
   }
   return shape
 })

@@ -2,17 +2,16 @@
  * A put into packs, step by step: what it leases, what it waits for, and what a removal in between
  * may not take.
  */
-import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { Digest } from "../model/digest.js"
-import { removeBlobs } from "./compact.js"
 import { stretchOf } from "./damage.js"
 import type { Frame } from "./frame.js"
 import type { BlobDraft } from "./intake.js"
 import { beginDraft } from "./pack-draft.js"
 import { findRecipe, loadChunks, type PackStore } from "./pack-store.js"
 import { frameOf, openParts, recipeOf, temporaryDirectory } from "./packs.contract.js"
+import { removeBlobs } from "./removal.js"
 import { noise } from "./samples.contract.js"
 import { wantedOf } from "./send.js"
 
@@ -26,8 +25,7 @@ afterEach(() => store.close())
 
 const [a, b, c] = [frameOf(noise(2_000, 1)), frameOf(noise(3_000, 2)), frameOf(noise(4_000, 3))]
 const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> => Effect.runPromise(effect)
-const remove = (...digests: ReadonlyArray<Digest>) =>
-  removeBlobs(store, join(directory(), "packs"), digests, store.leases.note().names)
+const remove = (...digests: ReadonlyArray<Digest>) => removeBlobs(store, digests)
 
 const putFrames = async (...frames: ReadonlyArray<Frame>): Promise<Digest> => {
   const draft = beginDraft(store)

@@ -1,18 +1,11 @@
 /**
  * Pack files: names and order, whole reads and whole writes.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { type FileHandle, open } from "node:fs/promises"
 import { join } from "node:path"
 import { afterEach, describe, expect, it, vi } from "vitest"
-import {
-  listPacks,
-  packPath,
-  readAt,
-  removeUnfinished,
-  unfinishedPath,
-  writeAt,
-} from "./pack-files.js"
+import { listPacks, packPath, readAt, writeAt } from "./pack-files.js"
 import { diskError, fileHandles, temporaryDirectory } from "./packs.contract.js"
 
 const directory = temporaryDirectory()
@@ -43,12 +36,11 @@ describe("packs", () => {
     expect(packPath("d", 12)).toBe(join("d", "00000012.pack"))
   })
 
-  it("that were not finished are removed", async () => {
-    writeFileSync(unfinishedPath(directory(), 3), "half of a pack")
-    writeFileSync(packPath(directory(), 4), "")
-    await removeUnfinished(directory())
-    expect(await listPacks(directory())).toEqual([{ pack: 4, size: 0 }])
-    expect(readdirSync(directory())).toEqual(["00000004.pack"])
+  it("that are removed while they are listed are not there", async () => {
+    writeFileSync(packPath(directory(), 2), "")
+    // A name without a file, as for who has read the names before.
+    symlinkSync(join(directory(), "none"), packPath(directory(), 1))
+    expect(await listPacks(directory())).toEqual([{ pack: 2, size: 0 }])
   })
 })
 

@@ -1,11 +1,11 @@
 /**
  * The pack files of a directory: their names, their order, and whole reads and writes in them.
  *
- * A pack that is being rewritten has a name of its own until it is complete. Knows nothing about
- * frames.
+ * Knows nothing about frames.
  */
-import { type FileHandle, readdir, stat, unlink } from "node:fs/promises"
+import { type FileHandle, readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
+import { hasCode } from "../model/cause.js"
 
 const nameShape = /^([0-9]{8,})\.pack$/
 
@@ -14,20 +14,20 @@ export const packName = (pack: number): string => `${String(pack).padStart(8, "0
 
 export const packPath = (directory: string, pack: number): string => join(directory, packName(pack))
 
-/** A pack that is still being written: not one yet, and removed on the next opening. */
-export const unfinishedPath = (directory: string, pack: number): string =>
-  `${packPath(directory, pack)}.tmp`
-
 export interface PackFile {
   readonly pack: number
   /** Bytes. */
   readonly size: number
 }
 
-/** Removes what an interrupted rewriting left. */
-export const removeUnfinished = async (directory: string): Promise<void> => {
-  for (const name of await readdir(directory))
-    if (name.endsWith(".pack.tmp")) await unlink(join(directory, name))
+/** Undefined where there is none, as when its owner has just removed it. */
+const sizeOf = async (path: string): Promise<number | undefined> => {
+  try {
+    return (await stat(path)).size
+  } catch (cause) {
+    if (hasCode(cause, "ENOENT")) return undefined
+    throw cause
+  }
 }
 
 /** Every pack in order. */
@@ -36,8 +36,8 @@ export const listPacks = async (directory: string): Promise<ReadonlyArray<PackFi
   for (const name of await readdir(directory)) {
     const number = nameShape.exec(name)?.[1]
     if (number === undefined) continue
-    const { size } = await stat(join(directory, name))
-    files.push({ pack: Number(number), size })
+    const size = await sizeOf(join(directory, name))
+    if (size !== undefined) files.push({ pack: Number(number), size })
   }
   return files.sort((a, b) => a.pack - b.pack)
 }

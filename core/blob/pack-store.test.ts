@@ -19,11 +19,11 @@ import { describe, expect, it } from "vitest"
 import { BlobCorrupted } from "../errors.js"
 import { digestOf } from "../model/digest.js"
 import type { BlobStoreShape } from "./blob-store.js"
+import type { Handed, Unplaced } from "./claim.js"
 import type { Finding } from "./damage.js"
 import { encodeFrame, type Frame, frameHeaderBytes } from "./frame.js"
 import { rowOfRecipe } from "./index-row.js"
 import { findRecipe, loadChunks } from "./pack-store.js"
-import type { Handed, Unplaced } from "./pack-writer.js"
 import {
   dropIndex,
   flipBit,

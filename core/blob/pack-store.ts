@@ -26,11 +26,18 @@ export interface PackSource {
   readonly index: BlobIndex
   readonly reader: PackReader
   readonly damage: PackDamage
-  /** Told of damage that a read came upon; answers, when it is on record, with what it is. */
-  readonly notice: (finding: Finding) => Promise<Finding>
+  /**
+   * Told of damage that a read came upon; answers, when it is on record, with what it is. It goes
+   * on record only while the index names a frame there: a removal may have moved it meanwhile.
+   */
+  readonly notice: (finding: Finding, isNamed: () => Promise<boolean>) => Promise<Finding>
 }
 
 export interface PackStore extends PackSource {
+  /** The directory of the packs. */
+  readonly packs: string
+  /** Bytes of a pack, beyond which a new one is begun. */
+  readonly packBytesMax: number
   readonly writer: PackWriter
   readonly record: DamageRecord
   /** Names of frames that are being removed: no longer known. */
@@ -80,21 +87,30 @@ interface Search<A> {
 const isIn = (places: ReadonlyArray<Place>, row: Row): boolean =>
   places.some((place) => samePlace(place, row))
 
+const rowsOf = async (
+  { index }: PackSource,
+  { kind, digest }: Pick<Row, "kind" | "digest">,
+): Promise<ReadonlyArray<Row>> => {
+  const first = firstRow(index, kind, digest)
+  const copies = await index.copies(kind, digest)
+  return first === undefined ? copies : [first, ...copies]
+}
+
 /** Notices those of the places without a whole frame that the index still names. */
 const noticeBroken = async (
-  { index, notice }: PackSource,
-  { kind, digest }: Pick<Row, "kind" | "digest">,
+  source: PackSource,
+  wanted: Pick<Row, "kind" | "digest">,
   broken: ReadonlyArray<Place>,
   digests: ReadonlyArray<Digest>,
 ) => {
   if (broken.length === 0) return { where: undefined, lost: undefined }
-  const first = firstRow(index, kind, digest)
-  const copies = await index.copies(kind, digest)
-  const rows = first === undefined ? copies : [first, ...copies]
-  const places = rows.filter((row) => isIn(broken, row)).map(stretchOf)
+  const rows = (await rowsOf(source, wanted)).filter((row) => isIn(broken, row))
   const lost: Array<Finding> = []
-  for (const place of places) lost.push(await notice({ ...place, state: "damaged", digests }))
-  return { where: places[0], lost: lost[0] }
+  for (const row of rows) {
+    const isNamed = async () => isIn(await rowsOf(source, wanted), row)
+    lost.push(await source.notice({ ...stretchOf(row), state: "damaged", digests }, isNamed))
+  }
+  return { where: rows[0] && stretchOf(rows[0]), lost: lost[0] }
 }
 
 /**

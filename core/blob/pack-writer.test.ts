@@ -2,7 +2,7 @@
  * The writer of packs: order, group commit, and what a disk that fails costs: its own puts, never
  * the others, and never a recipe without its chunks.
  */
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
@@ -10,9 +10,9 @@ import { afterEach, describe, expect, it, vi } from "vitest"
 import { BlobFailure } from "../errors.js"
 import { digestOf } from "../model/digest.js"
 import type { BlobStoreShape } from "./blob-store.js"
+import type { Claim, Handed } from "./claim.js"
 import { encodeFrame } from "./frame.js"
-import { packHeaderBytes } from "./pack.js"
-import type { Claim, Handed } from "./pack-writer.js"
+import { headerCheck, packHeader, packHeaderBytes } from "./pack.js"
 import {
   diskError,
   dropIndex,
@@ -129,6 +129,42 @@ describe("the queue", () => {
 const read = (blobs: BlobStoreShape, content: Uint8Array) => collect(blobs.read(digestOf(content)))
 
 const [kept, lost, later] = [noise(3_000, 10), noise(5_000, 11), noise(7_000, 12)]
+
+describe("a pack that somebody else has written", () => {
+  it("is gone on with, unless one is begun or adopted already", async () => {
+    const store = await openParts(directory())
+    const put = (at: number) => store.writer.append([handed(contents[at] ?? Buffer.of())], [], true)
+    const header = packHeader()
+    writeFileSync(packFile(directory(), 7), header)
+    const last = { pack: 7, size: packHeaderBytes, header: headerCheck(header) }
+    expect(await store.writer.pack()).toBe(1)
+    expect(await store.writer.adopt(last)).toBe(true)
+    expect([await store.writer.pack(), await store.writer.adopt(last)]).toEqual([7, false])
+    await put(0)
+    expect([await store.writer.pack(), await store.writer.adopt(last)]).toEqual([7, false])
+    expect(packSizes(directory())).toEqual({ "00000007.pack": packHeaderBytes + 1_088 })
+    expect((await store.index.marks()).get(7)).toMatchObject({ header: headerCheck(header) })
+    expect([await store.writer.roll(), await store.writer.pack()]).toEqual([1, 1])
+    await store.close()
+  })
+
+  it("is not taken for one that has ended while it is being opened again", async () => {
+    const store = await openParts(directory())
+    const header = packHeader()
+    writeFileSync(packFile(directory(), 1), header)
+    store.writer.nextPack()
+    await store.writer.adopt({ pack: 1, size: packHeaderBytes, header: headerCheck(header) })
+    const put = store.writer.append([handed(contents[0] ?? Buffer.of())], [], true)
+    const packs: Array<number> = []
+    for (let turn = 0; turn < 20; turn += 1) {
+      packs.push(await store.writer.pack())
+      await new Promise(setImmediate)
+    }
+    await put
+    expect(new Set(packs)).toEqual(new Set([1]))
+    await store.close()
+  })
+})
 
 describe("a disk that fails", () => {
   const failures = [

@@ -10,28 +10,12 @@ import { setImmediate as nextTurn } from "node:timers/promises"
 import { syncDirectory } from "../disk/files.js"
 import { writeCause } from "../disk/room.js"
 import type { BlobFailure } from "../errors.js"
+import { type Claim, type Handed, nameOf, type Unplaced } from "./claim.js"
 import type { BlobIndex } from "./index-level.js"
 import type { Mark, Row } from "./index-row.js"
 import { packHeaderBytes } from "./pack.js"
 import { type LastPack, openTail, PackTail } from "./pack-tail.js"
 import { blobFailure, stopped } from "./rules.js"
-
-/** A row whose place is not known yet. */
-export type Unplaced = { [R in Row as R["kind"]]: Omit<R, "pack" | "offset"> }[Row["kind"]]
-
-/** A frame that was handed in. Other puts find it here until it is in the index, or has failed. */
-export interface Claim {
-  readonly row: Unplaced
-  state: "waiting" | "stored" | BlobFailure
-}
-
-export interface Handed {
-  readonly claim: Claim
-  /** The frame as it will lie in a pack. */
-  readonly bytes: Uint8Array
-}
-
-export const nameOf = ({ kind, digest }: Pick<Unplaced, "kind" | "digest">): string => kind + digest
 
 export interface PackWriter {
   /** Grows whenever rows came into the index: as long as it has not, none did. */
@@ -56,6 +40,10 @@ export interface PackWriter {
   readonly exclusively: <A>(task: () => Promise<A>) => Promise<A>
   /** Takes a number for a pack that somebody else writes. */
   readonly nextPack: () => number
+  /** The number of the pack that is being written, or is the next one: those below have ended. */
+  readonly pack: () => Promise<number>
+  /** Goes on with a pack that somebody else has written; false where one is begun already. */
+  readonly adopt: (last: LastPack) => Promise<boolean>
   /** Ends what was handed in, and refuses what comes later. */
   readonly close: () => Promise<void>
 }
@@ -124,6 +112,21 @@ class Writer implements PackWriter {
   nextPack(): number {
     this.#next += 1
     return this.#next - 1
+  }
+
+  pack(): Promise<number> {
+    // While one is begun there is none to be seen.
+    return this.exclusively(() =>
+      Promise.resolve(this.#tail?.pack ?? this.#last?.pack ?? this.#next),
+    )
+  }
+
+  adopt(last: LastPack): Promise<boolean> {
+    return this.exclusively(() => {
+      const isFree = this.#tail === undefined && this.#last === undefined
+      if (isFree) this.#last = last
+      return Promise.resolve(isFree)
+    })
   }
 
   append(frames: ReadonlyArray<Handed>, needs: ReadonlyArray<Claim>, durable: boolean) {

@@ -89,7 +89,7 @@ export const openParts = async (
     return finding
   }
   const sets = { going: new Set<string>(), leases: new Leases() }
-  return { index, reader, writer, damage, record, notice, ...sets, close }
+  return { index, reader, writer, damage, record, notice, packs, packBytesMax, ...sets, close }
 }
 
 /** A chunk's frame, raw. */

@@ -10,7 +10,7 @@ import { type Finding, PackDamage } from "./damage.js"
 import type { BlobIndex } from "./index-level.js"
 import type { Mark } from "./index-row.js"
 import { findLosses, findReplaced, forgetHealed } from "./losses.js"
-import { listPacks, type PackFile, removeUnfinished } from "./pack-files.js"
+import { listPacks, type PackFile } from "./pack-files.js"
 import type { LastPack } from "./pack-tail.js"
 import { Recovery, type Role } from "./recovery.js"
 
@@ -53,7 +53,6 @@ class Opening {
   }
 
   async run(): Promise<Recovered> {
-    if (this.#role === "owner") await removeUnfinished(this.#directory)
     this.#packs = await listPacks(this.#directory)
     const marks = await orDamaged(() => this.#marks())
     const losses = marks && (await orDamaged(() => this.#losses(marks)))

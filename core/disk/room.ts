@@ -8,10 +8,10 @@ import { hasCode, storageReason } from "../model/cause.js"
 // Less than this left is full: a write takes whole blocks, and a file system keeps some back.
 const roomBytesMin = 1_048_576
 
-/** Bytes that can still be written on the disk of a directory. */
+/** Bytes that may still be written to the disk of a directory. */
 export type Room = (directory: string) => Promise<number>
 
-const roomIn: Room = async (directory) => {
+export const roomIn: Room = async (directory) => {
   const { bavail, bsize } = await statfs(directory)
   return bavail * bsize
 }

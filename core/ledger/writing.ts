@@ -2,7 +2,7 @@
  * A ledger in a directory, to be written: found or made, locked, its log set aside until it is
  * proven. One that is found damaged is put back as it was, and opened only to be asked.
  */
-import { rm, writeFile } from "node:fs/promises"
+import { rm } from "node:fs/promises"
 import { join } from "node:path"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,8 @@ import * as Filesystem from "../blob/filesystem.js"
 import { copyPacks as copyPacksTo } from "../blob/pack-copy.js"
 import { Damage } from "../disk/damage.js"
 import { generationOf, namesIn } from "../disk/database.js"
-import { fileMode, isThere, makeDirectory, replaceFile } from "../disk/files.js"
+import { isThere, makeDirectory, replaceFile } from "../disk/files.js"
+import { Reserve } from "../disk/reserve.js"
 import { isFullDisk } from "../disk/room.js"
 import { type Failure, LogFailure, type Refusal, WrongLedger } from "../errors.js"
 import type { Durability } from "../log/event-log.js"
@@ -92,25 +93,19 @@ const clean = async ({ tmp, view, quarantine, making }: Layout): Promise<void> =
   for (const path of [tmp, view, quarantine]) await makeDirectory(path)
 }
 
-/** Room that is kept for this: nothing can be opened or swept on a disk that is full. */
-const giveUpReserve = ({ reserve }: Layout): Effect.Effect<void> =>
-  Effect.promise(() => rm(reserve, { force: true }).catch(() => undefined))
-
-const keepReserve = async ({ reserve }: Layout): Promise<void> => {
-  if (await isThere(reserve)) return
-  const zeros = Buffer.alloc(reserveBytes)
-  // A disk that is still too full for it keeps nothing of it.
-  await writeFile(reserve, zeros, { mode: fileMode }).catch(() => rm(reserve, { force: true }))
-}
+/** Room that is kept: nothing can be opened on a disk that is full, nor given back to it. */
+const reserveOf = ({ reserve }: Layout): Reserve => new Reserve(reserve, reserveBytes)
 
 const withReserve =
   (layout: Layout): NonNullable<Place["withReserve"]> =>
-  (act) =>
-    Effect.promise(() => isFullDisk(layout.log)).pipe(
-      Effect.flatMap((isFull) => (isFull ? giveUpReserve(layout) : Effect.void)),
+  (act) => {
+    const reserve = reserveOf(layout)
+    return Effect.promise(() => isFullDisk(layout.log)).pipe(
+      Effect.flatMap((isFull) => Effect.promise(async () => isFull && (await reserve.giveUp()))),
       Effect.andThen(act),
-      Effect.ensuring(Effect.promise(() => keepReserve(layout).catch(() => undefined))),
+      Effect.ensuring(Effect.promise(() => reserve.keep())),
     )
+  }
 
 const prepare = Effect.fnUntraced(function* (options: WritingOptions) {
   const { directory } = options
@@ -141,12 +136,13 @@ const prepare = Effect.fnUntraced(function* (options: WritingOptions) {
 })
 
 const storesOf = (
-  { log, view, blob, quarantine }: Layout,
+  layout: Layout,
   place: Place,
   durability: Durability,
   onFinding: (finding: Finding) => void,
-) =>
-  Layer.mergeAll(
+) => {
+  const { log, view, blob, quarantine } = layout
+  return Layer.mergeAll(
     LevelLog.layer({ directory: log, durability, create: false }),
     LevelViews.layer({
       directory: view,
@@ -157,9 +153,11 @@ const storesOf = (
       chunking: place.identity.chunking,
       durable: durability === "synced",
       quarantine,
+      reserve: reserveOf(layout),
       onFinding,
     }),
   )
+}
 
 const isFull = (error: Failure | Refusal): boolean => "reason" in error && error.reason === "full"
 
@@ -189,7 +187,7 @@ const open = Effect.fnUntraced(function* (given: WritingOptions, options: Ledger
   )
   if (Exit.isSuccess(proven)) {
     yield* attempt(directory, () => endOpening(layout))
-    yield* attempt(directory, () => keepReserve(layout))
+    yield* attempt(directory, () => reserveOf(layout).keep())
     return proven.value
   }
   const error = Cause.squash(proven.cause)
@@ -207,7 +205,11 @@ export const openForWriting = (
   options: LedgerOptions,
 ): Effect.Effect<LedgerApi<"effect">, Failure | Refusal, Scope.Scope> => {
   const once = allOrNothing(open(given, options))
+  const reserve = reserveOf(layoutOf(given.directory))
   return Effect.catchIf(once, isFull, () =>
-    Effect.andThen(giveUpReserve(layoutOf(given.directory)), once),
+    Effect.andThen(
+      Effect.promise(() => reserve.giveUp()),
+      once,
+    ),
   )
 }
