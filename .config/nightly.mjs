@@ -33,6 +33,11 @@ const suites = [
     file: "core/ledger/same-bytes.test.ts",
     env: { NODES: "20.15 22 24 26" },
   },
+  {
+    name: "resident",
+    file: "core/ledger/resident.test.ts",
+    env: { STREAM_BYTES: "2000000000", RESIDENT_BYTES: "157286400" },
+  },
   { name: "fuzz", file: "core/ledger/fuzz.test.ts", env: { FUZZ_RUNS: "100000" } },
 ]
 
