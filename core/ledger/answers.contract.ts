@@ -9,14 +9,15 @@ import type { TagConditions, TextConditions } from "../query/filter.js"
 import type { TagQuery } from "../query/tags.js"
 import type { VersionQuery } from "../query/versions.js"
 import type { Model, Outcome } from "./model.contract.js"
+import { refuseGone } from "./standing.contract.js"
 import {
   type Artifact,
-  artifactOf,
   type Call,
   find,
   type Happening,
-  type Held,
+  isHidden,
   latestOf,
+  type Mark,
   type Of,
   refuse,
   type State,
@@ -32,7 +33,7 @@ const isNumber = (label: string): boolean => /^[1-9]\d*$/.test(label)
 
 const sizeOf = ({ value }: Version): number => Buffer.byteLength(value)
 
-const heldIn = ({ position, time, actor }: Held) => ({
+const heldIn = ({ position, time, actor }: Mark) => ({
   position,
   ...(actor === undefined ? {} : { actor }),
   time: new Date(time),
@@ -168,7 +169,7 @@ const versions = (state: State, query: VersionsAsked): ReadonlyArray<unknown> =>
     ({ of, label, tags, deleted, held }) =>
       !deleted &&
       (query.held ?? held !== undefined) === (held !== undefined) &&
-      artifactOf(state, of)?.deleted === false &&
+      !isHidden(state, of) &&
       passesText(query.name, of) &&
       passesText(query.version, label) &&
       passesTags(query.tags, tags),
@@ -210,11 +211,16 @@ const tags = (state: State, query: TagQuery): ReadonlyArray<unknown> => {
 export class Past {
   readonly #state: State
   readonly #events: ReadonlyArray<Happening>
+  readonly #present: State
+  readonly #stored: ReadonlySet<string> | undefined
 
-  constructor(model: Model, position: number) {
+  /** `stored` is the content that is there; all, where nothing is said. */
+  constructor(model: Model, position: number, stored?: ReadonlySet<string>) {
     const state = model.states[position]
     if (state === undefined) throw new Error(`there is no state ${position}`)
     this.#state = state
+    this.#present = model.state
+    this.#stored = stored
     this.#events = model.events.slice(0, position)
   }
 
@@ -223,8 +229,19 @@ export class Past {
     return version === undefined ? refuse("InvalidReference") : versionIn(this.#state, version)
   }
 
+  /** What is swept by now is gone for readers of the past too, unless it is there yet, or again. */
   value(of: Of): unknown {
-    return find(this.#state, of).version?.value
+    const { version } = find(this.#state, of)
+    const now = this.#present.versions.find(({ saved }) => saved === version?.saved)
+    if (version === undefined) return undefined
+    if (now?.swept === undefined || this.#stored?.has(version.value) !== false) return version.value
+    return refuseGone(now, `file of ${version.value}`)
+  }
+
+  /** Whether a zip can be made; what is in one is a matter of other suites. */
+  zip(of: Of): unknown {
+    this.value(of)
+    return "a zip"
   }
 
   artifact(name: string): unknown {
@@ -255,9 +272,7 @@ export class Past {
     const words = keepTagged === true ? [] : keepTagged
     checkFilter(state, where.tags)
     checkFilter(state, { any: words })
-    const alive = state.versions.filter(
-      ({ of, deleted }) => !deleted && artifactOf(state, of)?.deleted === false,
-    )
+    const alive = state.versions.filter(({ of, deleted }) => !deleted && !isHidden(state, of))
     const keptBy = (version: Version) => {
       const owned = alive.filter(({ of }) => of === version.of)
       if (version.held !== undefined) return "held"

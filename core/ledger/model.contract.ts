@@ -6,8 +6,9 @@
  * Shares no rule with the ledger: no command, fold, query or resolver of it is called here.
  */
 import { isDeepStrictEqual } from "node:util"
-import { candidateCountMax } from "../limits.js"
+import { candidateCountMax, sweptVersionCountMax } from "../limits.js"
 import { type Metadata, storageSize } from "../model/metadata.js"
+import { refuseGone, Standings, type Sweeping, undoOf } from "./standing.contract.js"
 import {
   type Artifact,
   artifactOf,
@@ -19,6 +20,7 @@ import {
   type Happening,
   holdersOf,
   latestOf,
+  type Mark,
   type Meant,
   type Of,
   Refused,
@@ -87,6 +89,12 @@ const checkTags = (
     if ([label, ...labels].includes(tag)) refuse("NameTaken", { taken: tag })
   }
 }
+
+const markIn = ({ position, time }: State, actor: string | undefined): Mark => ({
+  position,
+  time,
+  actor,
+})
 
 const without = <A>(list: ReadonlyArray<A>, ...others: ReadonlyArray<A>): ReadonlyArray<A> =>
   list.filter((one) => !others.includes(one))
@@ -201,6 +209,32 @@ export class Model {
     return outcome
   }
 
+  /** Sweeps, or says on a dry run what would be; answers with how everything stood before. */
+  sweep(sweeping: Sweeping): Standings {
+    const standings = new Standings(this.state, this.now, undoOf(sweeping.undo))
+    if (sweeping.dryRun !== true) this.giveUp(standings.due, sweeping.actor)
+    return standings
+  }
+
+  /** Gives up the content of versions, in order; of more than fit one event, in several. */
+  giveUp(versions: ReadonlyArray<Version>, actor: string | undefined): void {
+    const given = versions.slice(0, sweptVersionCountMax)
+    if (given.length === 0) return
+    const about = given.flatMap(({ saved, of }) => [`version ${saved}`, `artifact ${of}`])
+    const call: Call = { as: "one", steps: [], ...(actor === undefined ? {} : { actor }) }
+    this.#happen("content-swept", about, { call }, (next) => {
+      for (const { saved, of } of given) {
+        const version = next.versions.find((one) => one.saved === saved)
+        const artifact = artifactOf(next, of)
+        if (version === undefined || artifact === undefined) throw new Error("nothing to sweep")
+        version.swept = markIn(next, actor)
+        if (version.deleted === undefined) artifact.swept = version
+      }
+      return []
+    })
+    this.giveUp(versions.slice(sweptVersionCountMax), actor)
+  }
+
   /** A key is kept by an event, also when there was nothing to do. */
   #settle(call: Call): void {
     if (call.key !== undefined) this.#happen("request-settled", [], { call }, () => [])
@@ -223,7 +257,7 @@ export class Model {
     const { state } = this
     const { name, value, tags = [], metadata = {} } = step
     const artifact = artifactOf(state, name)
-    if (artifact?.deleted === true) refuse("NameTaken", { taken: name })
+    if (artifact?.deleted !== undefined) refuse("NameTaken", { taken: name })
     const thing = `artifact ${name}`
     checkExpect(state, step.expect, { thing, name, isArtifact: false, tags })
     const latest = latestOf(state, name)
@@ -253,11 +287,12 @@ export class Model {
         ...version,
         tags: [],
         metadata: values,
-        deleted: false,
+        deleted: undefined,
         held: undefined,
+        swept: undefined,
       }
       const fresh = { name, made: saved, time, updated: time, counter: 0, tags: [], metadata: {} }
-      const owner = artifactOf(next, name) ?? { ...fresh, deleted: false }
+      const owner = artifactOf(next, name) ?? { ...fresh, deleted: undefined, swept: undefined }
       if (artifact === undefined) next.artifacts.push(owner)
       owner.updated = time
       if (/^[1-9]\d*$/.test(label)) owner.counter = Math.max(owner.counter, Number(label))
@@ -381,8 +416,7 @@ export class Model {
     this.#happen(type, aboutOf(find(this.state, of)), { call }, (next) => {
       const { version } = find(next, of)
       if (version === undefined) throw new Error("nothing to hold")
-      const { position, time } = next
-      version.held = does === "hold" ? { position, time, actor: call.actor } : undefined
+      version.held = does === "hold" ? markIn(next, call.actor) : undefined
       return []
     })
   }
@@ -396,7 +430,7 @@ export class Model {
       const version = next.versions.find(({ saved }) => saved === meant.version?.saved)
       const target = version ?? owner
       if (target === undefined || owner === undefined) throw new Error("nothing to mark")
-      target.deleted = deleted
+      target.deleted = deleted ? markIn(next, call.actor) : undefined
       owner.updated = next.time
       return []
     })
@@ -419,6 +453,10 @@ export class Model {
     const { artifact, version } = meant
     if (version !== undefined && artifact.deleted)
       refuse("ArtifactMissing", { artifact: artifact.name })
-    if ((version ?? artifact).deleted) this.#mark(call, meant, false)
+    if (!(version ?? artifact).deleted) return
+    // An artifact hides versions whose content may be gone.
+    const gone = version === undefined ? artifact.swept : version
+    if (gone?.swept !== undefined) refuseGone(gone, `content of ${gone.value}`)
+    this.#mark(call, meant, false)
   }
 }

@@ -1,12 +1,14 @@
 /**
- * Random sessions against a naive ledger in memory: saves, tags, metadata, deletions, batches,
- * retries, two calls at once, lists page by page, past moment, failing stores, closing, crashes
- * and rebuilds. Whatever is asked, both answer the same; and a replay from nothing makes the very
- * rows of the live views.
+ * Random sessions against a naive ledger in memory: saves, tags, metadata, deletions, sweeps,
+ * batches, retries, two calls at once, lists page by page, past moments, failing stores, closing,
+ * crashes and rebuilds. Whatever is asked, both answer the same; and a replay from nothing makes
+ * the very rows of the live views.
  */
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { sweptVersionCountMax } from "../limits.js"
 import type { PolicyAsked } from "./answers.contract.js"
+import { texts } from "./kept.contract.js"
 import { temporary } from "./places.contract.js"
 import {
   artifacts,
@@ -18,6 +20,7 @@ import {
   tags,
 } from "./session.contract.js"
 import type { Call, Of, Ref, Save, Step } from "./state.contract.js"
+import { cut, cuts, failingSweep, type Sweep, sweep } from "./sweeping.contract.js"
 import { type Home, inMemory, onDisk } from "./world.contract.js"
 
 /** One command of a session; what it is, is its text. */
@@ -59,14 +62,12 @@ const ref: fc.Arbitrary<Ref> = fc.oneof(
     .map(([of, selector]) => ({ text: of + selector })),
   fc.record({ saved: fc.nat({ max: 5 }), as: fc.constantFrom("id" as const, "tail" as const) }),
 )
-const target: fc.Arbitrary<Of> = fc.oneof(
-  { weight: 3, arbitrary: ref },
-  name.map((artifact) => ({ artifact })),
-)
+const whole = name.map((artifact) => ({ artifact }))
+const target: fc.Arbitrary<Of> = fc.oneof({ weight: 3, arbitrary: ref }, whole)
 /** A version of a number, or an artifact. */
 const hidden: fc.Arbitrary<Of> = fc.oneof(
   fc.nat({ max: 3 }).map((saved) => ({ saved, as: "id" as const })),
-  name.map((artifact) => ({ artifact })),
+  whole,
 )
 const expecting = fc.oneof(
   fc.record({ position: fc.nat({ max: 8 }) }),
@@ -93,7 +94,7 @@ const save = together(
   fc.record({
     does: fc.constant("save"),
     name,
-    value: fc.constantFrom("", "one", "two", "three", "zwölf"),
+    value: fc.constantFrom(...texts),
   }),
   rarely("version", label, 3),
   rarely("tags", someTags, 2),
@@ -221,6 +222,18 @@ const limit = fc.integer({ min: 1, max: 3 })
 const how = fc.constantFrom("close" as const, "crash" as const)
 const fault = fc.constantFrom(...(Object.keys(faults) as ReadonlyArray<Fault>))
 
+/** What goes with its artifact never comes again, so that is rare. */
+const goes = fc.oneof({ weight: 9, arbitrary: fc.nat({ max: 5 }) }, { weight: 1, arbitrary: whole })
+const sweeping = fc.record({
+  of: fc.array(goes, { maxLength: 2 }),
+  wait: fc.constantFrom(0, 0, 1, 2, 4),
+  sweeping: together(
+    rarely("undo", fc.constantFrom(1, 3), 3).map((given) => ({ undo: 0, ...given })),
+    rarely("dryRun", fc.constant(true)),
+    actor,
+  ),
+}) as fc.Arbitrary<Sweep>
+
 const common: ReadonlyArray<fc.WeightedArbitrary<Command>> = [
   {
     weight: 30,
@@ -247,6 +260,10 @@ const common: ReadonlyArray<fc.WeightedArbitrary<Command>> = [
     arbitrary: fc
       .tuple(policy, fc.constantFrom("policy" as const, "plan" as const))
       .map((given) => new Command("prune", given, (it) => it.prune(...given))),
+  },
+  {
+    weight: 4,
+    arbitrary: sweeping.map((given) => new Command("sweep", given, (it) => sweep(it, given))),
   },
   { weight: 1, arbitrary: fc.constant(new Command("rebuild", [], (it) => it.rebuild())) },
   {
@@ -290,6 +307,18 @@ const failing: ReadonlyArray<fc.WeightedArbitrary<Command>> = [
   {
     weight: 1,
     arbitrary: call.map((given) => new Command("spoiled", given, (it) => it.spoiled(given))),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(sweeping, fc.constantFrom(...cuts), how)
+      .map((given) => new Command("cut", given, (it) => cut(it, ...given))),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(sweeping, fault, how)
+      .map((given) => new Command("failing sweep", given, (it) => failingSweep(it, ...given))),
   },
 ]
 
@@ -357,6 +386,19 @@ describe("sessions that were found", () => {
     const session = new Session(inMemory())
     await session.world.open()
     await run(session)
+    await session.end(1)
+  })
+})
+
+describe("a sweep of more versions than fit one event", () => {
+  it("answers as the model does", async () => {
+    const session = new Session(inMemory())
+    await session.world.open()
+    const one: Step = { does: "save", name: "a", value: "one" }
+    const saves = Array.from({ length: sweptVersionCountMax + 6 }, () => one)
+    await session.perform({ as: "saveAll", steps: saves })
+    await sweep(session, { of: [3, { artifact: "a" }], wait: 0, sweeping: { undo: 0 } })
+    expect(session.model.events.at(-2)?.type).toBe("content-swept")
     await session.end(1)
   })
 })

@@ -20,6 +20,7 @@ import {
   type VersionsAsked,
 } from "./answers.contract.js"
 import type { ReaderApi } from "./api.js"
+import { checkContent } from "./kept.contract.js"
 import { Model } from "./model.contract.js"
 import type { PrunePlan } from "./prune-call.js"
 import { type Call, type Of, Refused, type Step } from "./state.contract.js"
@@ -207,12 +208,32 @@ export class Session {
     const before = this.model.state.position
     // Nothing is appended for it, so nothing can fail.
     if (trial.state.position === before) return this.perform(call)
+    await this.failingAppend(this.world.call(concrete), trial, fault, how)
+    this.#calls.push(concrete)
+    // With a key, that is the one answer, whatever came of the first try.
+    if (concrete.key !== undefined) {
+      const again = await this.world.run(this.model.now, this.world.call(concrete))
+      const first = this.model.perform(concrete)
+      await this.world.learn(this.model, before)
+      expect(first).toEqual(outcome)
+      this.world.compare(again, () => answerTo(this.model, concrete, first))
+    }
+  }
+
+  /** Something in the middle of which an append fails; `trial` is the model with all of it. */
+  async failingAppend(
+    run: Effect.Effect<unknown, unknown>,
+    trial: Model,
+    fault: Fault,
+    how: "close" | "crash",
+  ): Promise<void> {
+    const before = this.model.state.position
     const { phase, outcome: stored } = faults[fault]
     const words = { message: "the disk failed", reason: "io", outcome: stored } as const
     const { fail } = this.world
     fail.log = (operation, at) =>
       operation === "append" && at === phase ? new LogFailure({ ...words, operation }) : undefined
-    const answer = await this.world.run(this.model.now, this.world.call(concrete))
+    const answer = await this.world.run(this.model.now, run)
     delete fail.log
     expect(answer).toBeInstanceOf(LogFailure)
     expect(answer).toMatchObject({ kind: "unavailable", outcome: stored })
@@ -224,15 +245,6 @@ export class Session {
       await this.reopenAs(phase === "after" ? trial : this.model, how)
     }
     await this.world.learn(this.model, before)
-    this.#calls.push(concrete)
-    // With a key, that is the one answer, whatever came of the first try.
-    if (concrete.key !== undefined) {
-      const again = await this.world.run(this.model.now, this.world.call(concrete))
-      const first = this.model.perform(concrete)
-      await this.world.learn(this.model, before)
-      expect(first).toEqual(outcome)
-      this.world.compare(again, () => answerTo(this.model, concrete, first))
-    }
   }
 
   /** A write whose content cannot be stored: then nothing is, and the ledger goes on. */
@@ -326,7 +338,9 @@ export class Session {
   async look(position: number, of?: number | Date): Promise<void> {
     const { model, world } = this
     const reader = of === undefined ? world.ledger : world.ledger.asOf(of)
-    const past = new Past(model, position)
+    const isSwept = model.state.versions.some(({ swept }) => swept !== undefined)
+    const stored = isSwept || of === undefined ? await checkContent(world, model) : undefined
+    const past = new Past(model, position, stored)
     const asked = [...this.#questions(reader, past), ...this.#walks(reader, past)]
     if (of === undefined)
       asked.push([
@@ -362,8 +376,11 @@ export class Session {
       questions.push([reader.find(reference), () => orNone(() => past.get(of))])
       questions.push([reader.metadataHistory(reference), () => past.metadataHistory(of)])
     }
-    for (const of of ids.slice(-2))
-      questions.push([reader.load(this.world.refer(of) as string), () => past.value(of)])
+    for (const of of ids.slice(-2)) {
+      const reference = this.world.refer(of) as string
+      questions.push([reader.load(reference), () => past.value(of)])
+      questions.push([Effect.as(reader.zip(reference), "a zip"), () => past.zip(of)])
+    }
     for (const name of artifacts) {
       const of = { artifact: name }
       questions.push([reader.artifact(name), () => past.artifact(name)])

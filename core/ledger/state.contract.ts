@@ -63,12 +63,13 @@ export interface Version {
   readonly inputs: ReadonlyArray<{ readonly saved: number; readonly as?: string }>
   tags: ReadonlyArray<string>
   metadata: Metadata
-  deleted: boolean
-  held: Held | undefined
+  deleted: Mark | undefined
+  held: Mark | undefined
+  swept: Mark | undefined
 }
 
-/** The event that placed a hold. */
-export interface Held {
+/** The event that deleted, held or swept something. */
+export interface Mark {
   readonly position: number
   readonly time: number
   readonly actor: string | undefined
@@ -83,7 +84,9 @@ export interface Artifact {
   counter: number
   tags: ReadonlyArray<string>
   metadata: Metadata
-  deleted: boolean
+  deleted: Mark | undefined
+  /** What was swept last of the versions that are hidden with it alone. */
+  swept: Version | undefined
 }
 
 export interface Tag {
@@ -196,12 +199,16 @@ export const find = (state: State, of: Of, dead = false): Meant => {
   return { artifact, version }
 }
 
+/** Whether an artifact is deleted, and so are all that are in it. */
+export const isHidden = (state: State, name: string): boolean =>
+  artifactOf(state, name)?.deleted !== undefined
+
 /** Surviving versions that were made from what is meant. */
 export const consumersOf = (state: State, { artifact, version }: Meant): ReadonlyArray<Version> =>
   state.versions.filter(
     (by) =>
       !by.deleted &&
-      artifactOf(state, by.of)?.deleted === false &&
+      !isHidden(state, by.of) &&
       (version !== undefined
         ? by.inputs.some(({ saved }) => saved === version.saved)
         : by.of !== artifact.name &&

@@ -17,12 +17,13 @@ import * as TestClock from "effect/testing/TestClock"
 import { expect } from "vitest"
 import { emptyBlobs } from "../blob/memory.js"
 import { type Failure, isDaybookError, type Refusal } from "../errors.js"
-import type { CoreRecorded } from "../event/catalog.js"
+import type { CoreEvents, CoreRecorded } from "../event/catalog.js"
 import type { Reference, Target } from "../model/reference.js"
 import * as LevelViews from "../view/level.js"
 import * as MemoryViews from "../view/memory.js"
 import type { ViewStore } from "../view/view-store.js"
 import { answerTo } from "./answers.contract.js"
+import type { Swept } from "./answers.js"
 import type { LedgerApi } from "./api.js"
 import { layoutOf } from "./layout.js"
 import { rowsOf } from "./ledger.contract.js"
@@ -30,6 +31,7 @@ import { Ledger } from "./ledger.js"
 import { layer } from "./local.js"
 import type { Model, Outcome } from "./model.contract.js"
 import { type Failpoints, leftIn, MemoryPlace } from "./places.contract.js"
+import { dayMilliseconds, type Sweeping } from "./standing.contract.js"
 import { type Call, type Of, Refused, type Save, type Step } from "./state.contract.js"
 
 export type Api = LedgerApi<"effect">
@@ -104,8 +106,11 @@ const saveOptions = (
   return { ...options, inputs: roles }
 }
 
+export const undoOption = (undo: number | undefined): { readonly undoDays?: number } =>
+  undo === undefined ? {} : { undoDays: undo / dayMilliseconds }
+
 /** As `toEqual`, whose report costs too much to be made ready for what is equal nearly always. */
-const equal = (found: unknown, expected: unknown): void => {
+export const equal = (found: unknown, expected: unknown): void => {
   if (!isDeepStrictEqual(found, expected)) expect(found).toEqual(expected)
 }
 
@@ -251,6 +256,11 @@ export class World {
     }
   }
 
+  sweep({ undo, dryRun, actor }: Sweeping): Effect.Effect<Swept, unknown> {
+    const ledger = actor === undefined ? this.ledger : this.ledger.with({ actor })
+    return ledger.sweep({ ...undoOption(undo), ...(dryRun === undefined ? {} : { dryRun }) })
+  }
+
   /** Does something, and forgets the ids that it learned if it fails. */
   async trying(body: () => Promise<void>): Promise<void> {
     const [names, ids] = [new Map(this.#names), new Map(this.#ids)]
@@ -300,9 +310,27 @@ export class World {
       if (event.type === "version-saved") {
         const version = model.states[event.position]?.versions.at(-1)
         this.#bind(event.data.content.digest, `content of ${version?.value}`)
+        for (const { digest } of event.data.content.entries ?? [])
+          this.#bind(digest, `file of ${version?.value}`)
       }
+      if (event.type === "content-swept") this.#checkSwept(model, event.data)
       equal(this.#told(event), saidOf(model, event.position))
     }
+  }
+
+  /** Of each version its label, artifact and content are told too. */
+  #checkSwept(model: Model, { versions }: CoreEvents["content-swept"]): void {
+    const told = versions.map(({ artifact, version, digest }) =>
+      [version.id, version.label, artifact.id, digest].map((one) => this.translate(one)),
+    )
+    const ids = told.map(([id]) => id)
+    const said = model.state.versions.map(({ saved, of, label, value }) => [
+      ...[`version ${saved}`, label],
+      ...[`artifact ${of}`, `content of ${value}`],
+    ])
+    const wanted = ids.map((id) => said.find(([other]) => other === id))
+    equal(told, wanted)
+    equal(new Set(ids).size, ids.length)
   }
 
   /** Whether an event is that of the model. */
