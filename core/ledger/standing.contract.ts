@@ -63,6 +63,10 @@ export class Standings {
     return new Set(this.#those(...standings).map(({ value }) => value))
   }
 
+  get position(): number {
+    return this.#state.position
+  }
+
   /** Content that stays whatever is swept. */
   get needed(): ReadonlySet<string> {
     return this.#texts("surviving", "undo")
@@ -71,6 +75,12 @@ export class Standings {
   /** Content that nobody has given up. */
   get owned(): ReadonlySet<string> {
     return this.#texts("surviving", "undo", "due")
+  }
+
+  /** Of versions as they were, those that are due. */
+  among(versions: ReadonlyArray<Version>): ReadonlyArray<Version> {
+    const saved = new Set(versions.map((version) => version.saved))
+    return this.#those("due").filter((version) => saved.has(version.saved))
   }
 
   /** What a sweep gives up: of what shares its content with others, nothing. */
