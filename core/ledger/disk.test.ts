@@ -257,6 +257,43 @@ const fill = async (stage: Stage, directory: string, what: string): Promise<void
   await ledger.close().catch(fail)
 }
 
+/** Fills the disk with versions, deletes every second one, and sweeps when nothing fits any more. */
+const fillAndSweep = async (stage: Stage, directory: string): Promise<void> => {
+  const ledger = await stage.openLedger(directory)
+  const noise = (): Uint8Array => crypto.getRandomValues(new Uint8Array(60_000))
+  let count = 0
+  try {
+    for (; ; count += 1) await ledger.save("noise", noise())
+  } catch (error) {
+    const { reason } = error as { readonly reason?: string }
+    stage.tell({ count, reason })
+  }
+  await ledger.close().catch(() => undefined)
+  const again = await stage.openLedger(directory)
+  const { count: gone } = await again.prune({ where: { name: "noise" }, keepLast: 5 })
+  const { versions, bytes } = await again.sweep({ undoDays: 0 })
+  const { version } = await again.save("noise", noise())
+  stage.tell({ gone, versions, bytes, version })
+  await again.close()
+}
+
+describe("a disk that is full", () => {
+  it.skipIf(!mayMount)(`has room again after a sweep${without}`, async () => {
+    const directory = join(disk(8 * 2 ** 20), "ledger")
+    const program = running(start(door, fillAndSweep, directory))
+    expect(await program.ended).toBe(0)
+    const [full, swept] = program.lines as ReadonlyArray<Readonly<Record<string, number>>>
+    expect(full).toMatchObject({ reason: "full" })
+    const count = full?.count ?? 0
+    expect(count).toBeGreaterThan(20)
+    expect(swept).toMatchObject({ gone: count - 5, versions: count - 5, version: `${count + 1}` })
+    expect(swept?.bytes).toBeGreaterThan((count - 5) * 60_000)
+    const ledger = await opened(directory)
+    expect(await ledger.load(`noise@${count}`)).toHaveLength(60_000)
+    expect(await ledger.verify({ depth: "blobs" })).toMatchObject({ whole: true })
+  })
+})
+
 interface FullDisk {
   readonly directory: string
   readonly program: Running
