@@ -199,6 +199,29 @@ const keepingLaws = (law: Law): void => {
   )
 
   law(
+    "each of many removals passes over what somebody kept since the first was called",
+    Effect.gen(function* () {
+      const store = yield* BlobStore
+      yield* putAll([small, shared, longer])
+      const digests = [small, shared, longer].map((content) => digestOf(content))
+      const answers = yield* store.removing((remove) =>
+        Effect.gen(function* () {
+          const first = yield* remove([digestOf(small)])
+          yield* store.keeping(Effect.andThen(store.put(shared), store.put(small)))
+          const second = yield* remove(digests)
+          yield* store.keeping(store.put(longer))
+          return [first, second, yield* remove(digests)]
+        }),
+      )
+      expect(answers.map(({ removed }) => removed)).toEqual([1, 1, 0])
+      expect(new Set(answers[1]?.kept)).toEqual(new Set(digests.slice(0, 2)))
+      expect(new Set(answers[2]?.kept)).toEqual(new Set(digests))
+      for (const content of [small, shared, longer]) yield* expectWhole(content)
+      yield* expectRemoved(small, shared, longer)
+    }),
+  )
+
+  law(
     "a fiber that outlives it keeps nothing any more, unless it does so itself",
     Effect.gen(function* () {
       const store = yield* BlobStore

@@ -31,7 +31,7 @@ import type { PackStore } from "./pack-store.js"
 import { Successors } from "./successor.js"
 
 export interface RemovalOptions {
-  /** What anybody has relied on since the call. */
+  /** What anybody has relied on, since an earlier moment than the call. */
   readonly note?: Note
   /** Whether packs are compacted that hardly anything of goes. */
   readonly thorough?: boolean
@@ -252,10 +252,13 @@ export const removeBlobs = async (
   digests: ReadonlyArray<Digest>,
   options: RemovalOptions = {},
 ): Promise<Removal> => {
-  const note = options.note ?? store.leases.note()
+  const { note } = options
+  // One that is given goes on: other removals may follow.
+  const own = note === undefined ? store.leases.note() : undefined
+  const relied = (note ?? own)?.names ?? new Set()
   try {
-    return await new Removing(store, digests, note.names, options).run()
+    return await new Removing(store, digests, relied, options).run()
   } finally {
-    note.end()
+    own?.end()
   }
 }
