@@ -7,6 +7,7 @@
  */
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -35,6 +36,7 @@ import { DamageRecord, located } from "./damage-record.js"
 import { behind } from "./index-behind.js"
 import { lately } from "./index-lately.js"
 import { openIndex } from "./index-level.js"
+import type { Mark } from "./index-row.js"
 import { takeIn } from "./intake.js"
 import { keepingIn, Leases, withKeeping } from "./leases.js"
 import { beginDraft } from "./pack-draft.js"
@@ -243,9 +245,17 @@ const make = Effect.fnUntraced(function* (options: FilesystemOptions) {
     check: (resume, bytesMax) => one.withPermit(checkNoticing(store, packs, resume, bytesMax)),
     ...removals(store, one, options.reserve),
   }
-  return shape
+  const marks = () => store.index.marks()
+  return Context.make(BlobStore, shape).pipe(Context.add(PackMarks, { marks }))
 })
 
+/** What the index has of each pack: by it who copies packs tells what was removed from a loss. */
+export class PackMarks extends Context.Service<
+  PackMarks,
+  { readonly marks: () => Promise<ReadonlyMap<number, Mark>> }
+>()("daybook/blob/filesystem/PackMarks") {}
+
 /** The blobs in a directory of its own, kept until the scope of the layer ends. */
-export const layer = (options: FilesystemOptions): Layer.Layer<BlobStore, BlobFailure> =>
-  Layer.effect(BlobStore, make(options))
+export const layer = (
+  options: FilesystemOptions,
+): Layer.Layer<BlobStore | PackMarks, BlobFailure> => Layer.effectContext(make(options))

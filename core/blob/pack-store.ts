@@ -31,6 +31,8 @@ export interface PackSource {
    * on record only while the index names a frame there: a removal may have moved it meanwhile.
    */
   readonly notice: (finding: Finding, isNamed: () => Promise<boolean>) => Promise<Finding>
+  /** Looks anew at what lies where, if anything has changed; absent for who owns the index. */
+  readonly again?: () => Promise<boolean>
 }
 
 export interface PackStore extends PackSource {
@@ -113,6 +115,9 @@ const noticeBroken = async (
   return { where: rows[0] && stretchOf(rows[0]), lost: lost[0] }
 }
 
+// A frame is moved once by a removal: that it was moved so often in between is not to be expected.
+const looksMax = 10
+
 /**
  * Goes through the places that the index names until one is right, or all were tried. What lies
  * there and is no whole frame is noticed; `blob` is the content that is lost with it.
@@ -123,10 +128,17 @@ const findFrame = async <A>(
   blob: Digest,
   accept: (frame: Frame) => A | undefined,
 ): Promise<Search<A>> => {
-  const { index, reader } = source
+  const { index, reader, again } = source
   const { kind, digest } = wanted
-  const tried: Array<Place> = []
-  const broken: Array<Place> = []
+  let tried: Array<Place> = []
+  let broken: Array<Place> = []
+  let looks = 0
+  /** Somebody else may have moved what is not there, and may be moving it. */
+  const looksAgain = async (): Promise<boolean> => {
+    if (broken.length === 0 || looks === looksMax) return false
+    looks += 1
+    return (await again?.()) ?? false
+  }
   for (;;) {
     // Looked up again after each failure: a removal may have moved the frame meanwhile.
     const first = firstRow(index, kind, digest)
@@ -134,21 +146,37 @@ const findFrame = async <A>(
       first !== undefined && !isIn(tried, first)
         ? first
         : (await index.copies(kind, digest)).find((row) => !isIn(tried, row))
-    if (next === undefined)
-      return { found: undefined, ...(await noticeBroken(source, wanted, broken, [blob])) }
+    if (next === undefined) {
+      if (!(await looksAgain()))
+        return { found: undefined, ...(await noticeBroken(source, wanted, broken, [blob])) }
+      tried = []
+      broken = []
+      continue
+    }
     const [frame] = await reader.frames([next])
     const found = frame === undefined ? undefined : accept(frame)
-    if (found !== undefined) return { found, ...(await noticeBroken(source, wanted, broken, [])) }
+    if (found !== undefined) {
+      await looksAgain()
+      return { found, ...(await noticeBroken(source, wanted, broken, [])) }
+    }
     tried.push(next)
     if (frame === undefined) broken.push(next)
   }
 }
 
-/** `what` of the blob was not found. */
-const notFound = (blob: Digest, what: string, { where, lost }: Search<unknown>): BlobCorrupted =>
-  lost === undefined
-    ? corrupted(blob, `lacks ${what}`)
-    : corrupted(blob, `lost ${what}, since ${wording(lost)}`, undefined, where)
+/** `what` of the blob was not found; with the blob itself, where it was removed meanwhile. */
+const notFound = (
+  { index, damage }: PackSource,
+  blob: Digest,
+  what: string,
+  { where, lost }: Search<unknown>,
+): BlobCorrupted => {
+  if (lost !== undefined)
+    return corrupted(blob, `lost ${what}, since ${wording(lost)}`, undefined, where)
+  return index.blob(blob) === undefined
+    ? absent(blob, damage.of(blob))
+    : corrupted(blob, `lacks ${what}`)
+}
 
 const directCountMax = 4
 const pageCount = 1_000
@@ -166,7 +194,7 @@ const findChunk = async (store: PackSource, blob: Digest, chunk: RecipeChunk): P
     isOf(chunk, frame) ? frame : undefined,
   )
   if (search.found !== undefined) return search.found
-  throw notFound(blob, `its chunk ${chunk.digest}`, search)
+  throw notFound(store, blob, `its chunk ${chunk.digest}`, search)
 }
 
 /** Loads chunks: one look-up and few reads for all, then one by one those that were not right. */
@@ -200,7 +228,7 @@ export const loadRecipe = async (store: PackSource, { digest, stat }: BlobRow): 
     return read !== undefined && isSame(read.stat) ? read : undefined
   })
   if (search.found !== undefined) return search.found
-  throw notFound(digest, "its recipe", search)
+  throw notFound(store, digest, "its recipe", search)
 }
 
 /** The recipe in a row, where there is room for it. */

@@ -14,6 +14,7 @@ import { encodeFrame } from "./frame.js"
 import { packPath } from "./pack-files.js"
 import { temporaryDirectory } from "./packs.contract.js"
 import { type BlobReading, openReading } from "./reading.js"
+import { expectBytes, noise } from "./samples.contract.js"
 
 const parent = temporaryDirectory()
 let directory = ""
@@ -95,6 +96,117 @@ describe("blobs that are only read", () => {
           yield* reading.renew
           yield* expectThere(reading, name)
         }
+      }),
+    )
+  })
+})
+
+describe("blobs whose owner removes others", () => {
+  const names = Array.from({ length: 40 }, (_, at) => `${at}`)
+  const content = (name: string): Uint8Array => noise(20_000 + Number(name), Number(name))
+  const digest = (name: string) => digestOf(content(name))
+  const [gone, left] = [0, 1].map((odd) => names.filter((name) => Number(name) % 2 === odd))
+  const remove = (some: ReadonlyArray<string> = []) =>
+    write(({ remove: removing }) => removing(some.map(digest), { thorough: true }))
+
+  beforeEach(() =>
+    write((blobs) => Effect.forEach(names, (name) => blobs.put(content(name)), { discard: true })),
+  )
+
+  const expectLeft = Effect.fnUntraced(function* ({ blobs }: BlobReading) {
+    for (const name of left ?? []) {
+      expect(yield* blobs.stat(digest(name))).toMatchObject({ size: 20_000 + Number(name) })
+      expectBytes(yield* all(blobs.read(digest(name))), content(name))
+    }
+    const parts = (left ?? []).map((name) => ({
+      digest: digest(name),
+      sent: "content" as const,
+      into: new Uint8Array(20_000 + Number(name)),
+    }))
+    yield* blobs.readInto(parts)
+    for (const [at, { into }] of parts.entries()) expectBytes(into, content(left?.[at] ?? "0"))
+  })
+
+  /** Copies of the index that were made. */
+  const copies = () => readdirSync(temporary).filter((name) => name.startsWith("index-"))
+
+  it("are read where they lie by now, and those that were removed are not there", async () => {
+    await read((reading) =>
+      Effect.gen(function* () {
+        yield* Effect.promise(() => remove(gone))
+        const before = packsAsTheyAre()
+        yield* expectLeft(reading)
+        for (const name of gone ?? []) {
+          const failure = yield* Effect.flip(all(reading.blobs.read(digest(name))))
+          expect(failure).toMatchObject({ _tag: "BlobCorrupted", digest: digest(name) })
+          expect(failure.message).toContain("is not in the store")
+        }
+        expect(reading.findings).toEqual([])
+        expect(packsAsTheyAre()).toEqual(before)
+        expect(readdirSync(directory).sort()).toEqual(["index", "packs"])
+        // One copy in the place of another, for all of them.
+        expect(copies()).toEqual(["index-2"])
+      }),
+    )
+  })
+
+  it("are read on, however often they are moved, while many read them", async () => {
+    await read((reading) =>
+      Effect.gen(function* () {
+        const owner = Effect.forEach(gone ?? [], (name) => Effect.promise(() => remove([name])))
+        const readers = Effect.repeat(expectLeft(reading), { times: 12 })
+        yield* Effect.all([owner, readers, readers], { concurrency: "unbounded" })
+        yield* expectLeft(reading)
+      }),
+    )
+  })
+
+  it("are followed by a renewal, with what was put meanwhile", async () => {
+    await read((reading) =>
+      Effect.gen(function* () {
+        yield* Effect.promise(() => remove(gone))
+        yield* Effect.promise(() => put("new"))
+        yield* reading.renew
+        expect(yield* reading.blobs.stat(digest("0"))).toBeUndefined()
+        yield* expectThere(reading, "new")
+        yield* expectLeft(reading)
+        expect(copies()).toEqual(["index-2"])
+        yield* Effect.promise(() => put("newer"))
+        yield* reading.renew
+        yield* expectThere(reading, "newer")
+        expect(copies()).toEqual(["index-2"])
+      }),
+    )
+  })
+
+  it("and are damaged are looked for when anything has changed, and no more", async () => {
+    const path = packPath(join(directory, "packs"), 1)
+    const bytes = readFileSync(path)
+    const at = bytes.indexOf(content("5").subarray(0, 100)) + 3
+    bytes[at] = (bytes[at] ?? 0) ^ 1
+    await read((reading) =>
+      Effect.gen(function* () {
+        writeFileSync(path, bytes)
+        for (const copy of [1, 1, 2, 2]) {
+          if (copy === 2 && copies()[0] === "index-1") yield* Effect.promise(() => put("more"))
+          const failure = yield* Effect.flip(all(reading.blobs.read(digest("5"))))
+          expect(failure).toMatchObject({ _tag: "BlobCorrupted", where: { pack: "00000001.pack" } })
+          expect(copies()).toEqual([`index-${copy}`])
+        }
+      }),
+    )
+  })
+
+  it("are told from removed packs by what their index says", async () => {
+    await read((reading) =>
+      Effect.gen(function* () {
+        const before = yield* Effect.promise(() => reading.marks())
+        expect([...(before?.keys() ?? [])]).toEqual([1])
+        yield* Effect.promise(() => remove(gone))
+        const after = yield* Effect.promise(() => reading.marks())
+        expect([...(after?.keys() ?? [])]).toEqual([2])
+        rmSync(join(directory, "index"), { recursive: true })
+        expect(yield* Effect.promise(() => reading.marks())).toBeUndefined()
       }),
     )
   })

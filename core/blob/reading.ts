@@ -2,7 +2,8 @@
  * The blobs of somebody else, read only: packs are read in place, through a copy of their index.
  * It takes no lock and no puts, and changes nothing of the original, which others may be writing.
  *
- * What was put since is seen after a renewal. Knows nothing about events.
+ * What was put since is seen after a renewal. A frame that is not where it was is looked for in a
+ * newer copy of the index: its owner may have moved it. Knows nothing about events.
  */
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -16,10 +17,13 @@ import { type Finding, PackDamage } from "./damage.js"
 import { readDamage } from "./damage-file.js"
 import { located } from "./damage-record.js"
 import { checkNoticing, readingOf } from "./filesystem.js"
+import { ExchangedIndex } from "./index-exchanged.js"
 import { lately } from "./index-lately.js"
 import { type BlobIndex, openIndex } from "./index-level.js"
+import type { Mark } from "./index-row.js"
+import { listPacks } from "./pack-files.js"
 import { openPackReader } from "./pack-reader.js"
-import { forgetMended } from "./pack-store.js"
+import { forgetMended, type PackSource } from "./pack-store.js"
 import { recover } from "./recover.js"
 import { blobFailure } from "./rules.js"
 
@@ -36,58 +40,168 @@ export interface BlobReading {
   readonly renew: Effect.Effect<void, BlobFailure>
   /** All damage of packs that is known. */
   readonly findings: ReadonlyArray<Finding>
+  /** What the owner's index says of its packs by now; undefined where it cannot be asked. */
+  readonly marks: () => Promise<ReadonlyMap<number, Mark> | undefined>
 }
 
-/** The index as it is, or an empty one where it cannot be copied: it can be made of the packs. */
-const copyIndex = async ({ directory, temporary }: ReadingOptions): Promise<BlobIndex> => {
-  const from = join(directory, "index")
-  const to = join(temporary, "index")
-  const copied = await borrow(from, to, openIndex).catch((cause: unknown) => {
-    if (!["damaged", "missing"].includes(storageReason(cause))) throw cause
-    return undefined
-  })
-  if (copied === undefined) return await openIndex(to)
-  const { opened, giveBack } = copied
-  const close = async () => {
-    await opened.close()
-    await giveBack()
+// A pack may go between two looks at it, but not so many times in a row.
+const triesMax = 10
+
+/** What there is at one moment. */
+interface Look {
+  readonly index: BlobIndex
+  readonly damage: PackDamage
+  readonly findings: ReadonlyArray<Finding>
+  /** The packs before it, to tell whether anything has changed since. */
+  readonly packs: string
+}
+
+class Looker {
+  readonly packs: string
+  readonly #options: ReadingOptions
+  #count = 0
+
+  constructor(options: ReadingOptions) {
+    this.#options = options
+    this.packs = join(options.directory, "packs")
   }
-  return { ...opened, close }
+
+  look(): Promise<Look> {
+    return writing(this.#options.temporary, () => this.#look())
+  }
+
+  /** The owner may remove packs after their index was copied: then a newer copy knows. */
+  async #look(): Promise<Look> {
+    let seen = ""
+    for (let tries = 1; ; tries += 1) {
+      const listing = await this.listing()
+      const found = await this.#once(listing).catch(async (cause: unknown) => {
+        if (tries === triesMax || (await this.listing()) === listing) throw cause
+        return undefined
+      })
+      if (found === undefined) continue
+      const isGone = ({ state }: Finding) => state === "missing" || state === "replaced"
+      const lost = JSON.stringify(found.findings.filter(isGone))
+      if (lost === "[]" || lost === seen) return found
+      seen = lost
+      await found.index.close()
+    }
+  }
+
+  /** An index that cannot be copied is made of the packs. Tells what it finds, on no record. */
+  async #once(packs: string): Promise<Look> {
+    const index = lately((await this.#copy()) ?? (await openIndex(this.#place())))
+    try {
+      const damage = new PackDamage(await readDamage(this.#options.directory))
+      const { findings } = await recover(this.packs, index, damage, "reader")
+      for (const finding of findings) damage.add(finding)
+      return { index, damage, findings, packs }
+    } catch (cause) {
+      await index.close()
+      throw cause
+    }
+  }
+
+  async listing(): Promise<string> {
+    return JSON.stringify(await listPacks(this.packs))
+  }
+
+  #place(): string {
+    this.#count += 1
+    return join(this.#options.temporary, `index-${this.#count}`)
+  }
+
+  /** A copy of the index, or undefined where it cannot be copied. It goes when it is closed. */
+  async #copy(): Promise<BlobIndex | undefined> {
+    const from = join(this.#options.directory, "index")
+    const copied = await borrow(from, this.#place(), openIndex).catch((cause: unknown) => {
+      if (!["damaged", "missing"].includes(storageReason(cause))) throw cause
+      return undefined
+    })
+    if (copied === undefined) return undefined
+    const { opened, giveBack } = copied
+    const close = async () => {
+      await opened.close()
+      await giveBack()
+    }
+    return { ...opened, close }
+  }
+
+  /** What the index of the owner says of packs by now. */
+  async marks(): Promise<ReadonlyMap<number, Mark> | undefined> {
+    const index = await this.#copy()
+    try {
+      return await index?.marks()
+    } finally {
+      await index?.close()
+    }
+  }
 }
 
-/** Tells what it finds, and takes nothing on record. */
-const openOnce = async (options: ReadingOptions) => {
-  const packs = join(options.directory, "packs")
-  const index = lately(await copyIndex(options))
-  try {
-    const damage = new PackDamage(await readDamage(options.directory))
-    const { findings } = await recover(packs, index, damage, "reader")
-    for (const finding of findings) damage.add(finding)
-    const notice = async (finding: Finding) => {
-      const found = await located(packs, finding).catch(() => finding)
-      damage.add(found)
+/** The blobs of somebody else as they were last looked at. */
+class Reader {
+  readonly source: PackSource
+  readonly #looker: Looker
+  readonly #index: ExchangedIndex
+  #listing: string
+  #looking: Promise<boolean> | undefined
+
+  constructor(looker: Looker, { index, damage, packs }: Look) {
+    this.#looker = looker
+    this.#index = new ExchangedIndex(index)
+    this.#listing = packs
+    const notice: PackSource["notice"] = async (finding, isNamed) => {
+      const found = await located(looker.packs, finding).catch(() => finding)
+      if (await isNamed()) damage.add(found)
       return found
     }
-    return { packs, index, damage, notice, reader: openPackReader(packs), findings }
-  } catch (cause) {
-    await index.close()
-    throw cause
+    const again = () => this.again()
+    const reader = openPackReader(looker.packs)
+    this.source = { index: this.#index, damage, reader, notice, again }
   }
-}
 
-/** The owner may have rewritten packs after their index was copied: then a newer copy knows. */
-const openStore = async (options: ReadingOptions) => {
-  let seen = ""
-  for (;;) {
-    const store = await openOnce(options)
-    const isGone = ({ state }: Finding) => state === "missing" || state === "replaced"
-    const lost = JSON.stringify(store.findings.filter(isGone))
-    if (lost === "[]" || lost === seen) {
-      await forgetMended(store)
-      return store
+  /** Looks again, where anything has changed; tells whether it has. */
+  again(): Promise<boolean> {
+    this.#looking ??= this.#again().finally(() => {
+      this.#looking = undefined
+    })
+    return this.#looking
+  }
+
+  async #again(): Promise<boolean> {
+    if ((await this.#looker.listing()) === this.#listing) return false
+    const { index, damage, packs } = await this.#looker.look()
+    const known = this.source.damage
+    known.change(() => [])
+    for (const finding of damage.findings) known.add(finding)
+    this.#listing = packs
+    await this.#index.exchange(index)
+    await forgetMended(this.source)
+    return true
+  }
+
+  /** Follows what was put; where packs have become shorter, what lay there is elsewhere. */
+  async renew(): Promise<void> {
+    const { packs } = this.#looker
+    const { damage } = this.source
+    const sizes = new Map((await listPacks(packs)).map(({ pack, size }) => [pack, size]))
+    const marks = [...(await this.#index.marks()).values()]
+    const isShorter = marks.some(
+      ({ pack, end }) => (sizes.get(pack) ?? 0) < end && !damage.isIn(pack),
+    )
+    if (isShorter && (await this.again())) return
+    try {
+      await recover(packs, this.#index, damage, "follower")
+    } catch (cause) {
+      // A pack that was there a moment ago.
+      if (!(await this.again())) throw cause
     }
-    seen = lost
-    await store.index.close()
+  }
+
+  async close(): Promise<void> {
+    await this.#looking?.catch(() => undefined)
+    await this.source.reader.close()
+    await this.#index.close()
   }
 }
 
@@ -103,21 +217,23 @@ const refused = (operation: string): BlobFailure =>
 export const openReading = Effect.fnUntraced(function* (
   options: ReadingOptions,
 ): Effect.fn.Return<BlobReading, BlobFailure, Scope.Scope> {
-  const store = yield* Effect.acquireRelease(
+  const looker = new Looker(options)
+  const open = async () => {
+    const opened = new Reader(looker, await looker.look())
+    await forgetMended(opened.source)
+    return opened
+  }
+  const reader = yield* Effect.acquireRelease(
     Effect.tryPromise({
-      try: () => writing(options.temporary, () => openStore(options)),
+      try: open,
       catch: (cause) => blobFailure("open", cause),
     }),
-    ({ reader, index }) =>
-      Effect.promise(async () => {
-        await reader.close()
-        await index.close()
-      }),
+    (opened) => Effect.promise(() => opened.close()),
   )
   const blobs: BlobStoreShape = {
-    ...readingOf(store),
+    ...readingOf(reader.source),
     put: () => Effect.fail(refused("put")),
-    check: (resume, bytesMax) => checkNoticing(store, store.packs, resume, bytesMax),
+    check: (resume, bytesMax) => checkNoticing(reader.source, looker.packs, resume, bytesMax),
     removing: (use) => use(() => Effect.fail(refused("remove"))),
     remove: () => Effect.fail(refused("remove")),
     // Nothing is put, and whoever owns these blobs does not know of this.
@@ -125,8 +241,10 @@ export const openReading = Effect.fnUntraced(function* (
     flush: Effect.void,
   }
   const renew = Effect.tryPromise({
-    try: async () => void (await recover(store.packs, store.index, store.damage, "follower")),
+    try: () => reader.renew(),
     catch: (cause) => blobFailure("read", cause),
   })
-  return { blobs, renew: Effect.uninterruptible(renew), findings: store.damage.findings }
+  const { findings } = reader.source.damage
+  const marks = () => looker.marks()
+  return { blobs, renew: Effect.uninterruptible(renew), findings, marks }
 })

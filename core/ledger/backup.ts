@@ -11,6 +11,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
+import type { PackCopied } from "../blob/pack-copy.js"
 import { Damage } from "../disk/damage.js"
 import { generationOf } from "../disk/database.js"
 import { makeDirectory, replaceFile } from "../disk/files.js"
@@ -116,6 +117,8 @@ const extend = Effect.fnUntraced(function* <A, E>(
   return yield* exit
 })
 
+const nothing: PackCopied = { bytes: 0, settle: Effect.void }
+
 const fill = Effect.fnUntraced(function* (source: Source, directory: string, isNew: boolean) {
   const { place, log } = source
   const layout = layoutOf(directory)
@@ -123,7 +126,7 @@ const fill = Effect.fnUntraced(function* (source: Source, directory: string, isN
     const target = yield* EventLog
     // First: what these events name is in the packs by now.
     const head = yield* log.head
-    const bytes = yield* place.copyPacks?.(layout) ?? Effect.succeed(0)
+    const { bytes, settle } = yield* place.copyPacks?.(layout) ?? Effect.succeed(nothing)
     let edge = proven
     while (edge.size < head) {
       const records = yield* log.read(edge.size, Math.min(replayPageCount, head - edge.size))
@@ -132,9 +135,9 @@ const fill = Effect.fnUntraced(function* (source: Source, directory: string, isN
       edge = appendRecords(edge, bodies)
     }
     const generation = yield* attempt(directory, () => generationOf(layout.log))
-    return { edge, generation, events: head - proven.size, bytes }
+    return { edge, generation, events: head - proven.size, bytes, settle }
   })
-  const { edge, generation, events, bytes } = yield* isNew
+  const { edge, generation, events, bytes, settle } = yield* isNew
     ? Effect.provide(
         add(emptyEdge),
         LevelLog.layer({ directory: layout.log, durability: "synced", create: true }),
@@ -142,6 +145,8 @@ const fill = Effect.fnUntraced(function* (source: Source, directory: string, isN
     : extend(source, directory, add)
   const seal = encodeTip({ ledger: place.identity.id, edge, generation })
   yield* attempt(directory, () => replaceFile(layout.tip, seal, layout.tmp))
+  // Last: until now it may be asked for what was removed since the backup before this one.
+  yield* settle
   return { position: edge.size, root: printRoot(edge), events, bytes }
 })
 

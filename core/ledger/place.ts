@@ -4,6 +4,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type { ContentDamage } from "../blob/blob-store.js"
+import type { PackCopied } from "../blob/pack-copy.js"
 import type { BlobFailure, LedgerReadOnly, LogFailure } from "../errors.js"
 import type { Identity } from "./identity.js"
 import type { Layout } from "./layout.js"
@@ -31,11 +32,8 @@ export interface Place {
   /** The last event that those files say they hold; less cannot be all of them. */
   readonly end?: number | undefined
   readonly writeSeal: WriteSeal
-  /**
-   * Brings the packs of another ledger directory up to those here, durably; answers with the bytes
-   * that were copied. Absent where content does not lie in packs.
-   */
-  readonly copyPacks?: (to: Layout) => Effect.Effect<number, BlobFailure>
+  /** Brings another ledger directory up to the packs here. Absent where content lies in none. */
+  readonly copyPacks?: (to: Layout) => Effect.Effect<PackCopied, BlobFailure>
   /** Runs what gives room back: on a disk that is full, in the room that is kept for that. */
   readonly withReserve?: <A, E>(act: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** What is known to be damaged of content. */

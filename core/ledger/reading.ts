@@ -98,7 +98,8 @@ export const openForReading = Effect.fnUntraced(function* (
     tip,
     end,
     writeSeal: () => Effect.void,
-    copyPacks: ({ packs: to, quarantine }) => copyPacks({ from: layout.packs, to, quarantine }),
+    copyPacks: ({ packs: to, quarantine }) =>
+      copyPacks({ from: layout.packs, to, quarantine, marks: blobs.marks }),
     damagedContent: contentDamage(blobs.findings),
     reading: {
       refusal: refusalOf(given),

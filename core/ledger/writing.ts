@@ -5,6 +5,7 @@
 import { rm } from "node:fs/promises"
 import { join } from "node:path"
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -126,10 +127,8 @@ const prepare = Effect.fnUntraced(function* (options: WritingOptions) {
       },
       catch: sealFailure(layout.tip),
     })
-  const copyPacks: Place["copyPacks"] = ({ packs: to, quarantine }) =>
-    copyPacksTo({ from: layout.packs, to, quarantine })
   const reserve = { withReserve: withReserve(layout) }
-  const known = { identity, directory, tip, generation, writeSeal, copyPacks, ...reserve }
+  const known = { identity, directory, tip, generation, writeSeal, ...reserve }
   if (end instanceof Damage) return { layout, place: known, damage: damagedLog(directory, end) }
   const place: Place = { ...known, end }
   return { layout, place, damage: undefined }
@@ -178,7 +177,10 @@ const open = Effect.fnUntraced(function* (given: WritingOptions, options: Ledger
   const findings: Array<Finding> = []
   const stores = storesOf(layout, place, durability, (finding) => void findings.push(finding))
   const opened = Effect.flatMap(Layer.build(stores), (context) => {
-    const known = { ...place, damagedContent: contentDamage(findings) }
+    const { marks } = Context.get(context, Filesystem.PackMarks)
+    const copyPacks: Place["copyPacks"] = ({ packs: to, quarantine }) =>
+      copyPacksTo({ from: layout.packs, to, quarantine, marks })
+    const known = { ...place, copyPacks, damagedContent: contentDamage(findings) }
     return Effect.provide(openLedgerAt(known, options), context)
   })
   // What is known to be damaged is not opened: LevelDB may even end the process over it.
