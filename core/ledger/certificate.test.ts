@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from "node:util"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import * as fc from "fast-check"
 import { beforeAll, describe, expect, it } from "vitest"
 import * as MemoryBlobs from "../blob/memory.js"
@@ -147,7 +148,9 @@ beforeAll(() =>
       for (let n = 0; n < 24; n += 1) {
         const name = names[n % 2] ?? ""
         const inputs = n === 0 ? [] : [names[(n + 1) % 2] ?? ""]
-        yield* ledger.save(name, `${n % 5}`, { tags: ["only", `t${n % 3}`], inputs })
+        // What is deleted for good has content of its own, so that it is swept.
+        const value = `${n % 4 < 2 ? n % 5 : n}`
+        yield* ledger.save(name, value, { tags: ["only", `t${n % 3}`], inputs })
         yield* ledger
           .tag({ artifact: name }, ["only", "t1"], { idempotencyKey: `key ${n % 9}` })
           .pipe(Effect.ignore)
@@ -158,9 +161,16 @@ beforeAll(() =>
         if (n % 6 !== 1) yield* ledger.release(`${name}@latest`)
         yield* Effect.ignore(ledger.delete(`${name}@latest`, { force: true }))
         if (n % 4 < 2) yield* ledger.restore(`${name}@${Math.floor(n / 2) + 1}`)
+        if (n % 8 === 3) yield* ledger.sweep({ undoDays: 0 })
         if (n % 8 === 6) yield* ledger.delete({ artifact: name }, { force: true })
         if (n % 8 === 6) yield* ledger.restore({ artifact: name })
       }
+      for (const value of ["x", "y", "0"]) yield* ledger.save("whole", value)
+      yield* ledger.delete("whole@1")
+      yield* ledger.delete({ artifact: "whole" })
+      yield* ledger.sweep({ undoDays: 0 })
+      const swept = yield* Stream.runCollect(ledger.replay({ types: ["content-swept"] }))
+      expect(swept.length).toBeGreaterThan(2)
     }),
   ),
 )
