@@ -10,7 +10,7 @@ import type * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { expect } from "vitest"
 import { emptyBlobs } from "../blob/memory.js"
-import type { Outcome, ViewFailure } from "../errors.js"
+import type { DaybookError, Outcome, ViewFailure } from "../errors.js"
 import { type CoreRecorded, catalog } from "../event/catalog.js"
 import { makeCodec } from "../event/codec.js"
 import * as LevelViews from "../view/level.js"
@@ -90,23 +90,54 @@ export const expectTrue = (
   expect({ answered, found }).toEqual({ answered, found: expect.toBeOneOf(allowed) })
 }
 
-/** All that an open ledger says of itself; answers with every event that it has. */
-export const inspect = Effect.fnUntraced(function* (ledger: LedgerApi<"effect">) {
+const isMeant = (error: DaybookError, isSwept: boolean, lost: ReadonlyArray<string>): boolean =>
+  (error._tag === "ContentGone" && isSwept) ||
+  (error._tag === "BlobCorrupted" && lost.includes(error.digest))
+
+/** The versions whose content was given up, by id. */
+export const sweptIn = (events: ReadonlyArray<CoreRecorded>): ReadonlySet<string> =>
+  new Set(
+    events.flatMap(({ type, data }) =>
+      type === "content-swept" ? data.versions.map(({ version }) => version.id) : [],
+    ),
+  )
+
+/**
+ * All that an open ledger says of itself; answers with every event that it has. Content that was
+ * swept may be gone; other content must be there, except for what is known to be lost, by digest.
+ */
+export const inspect = Effect.fnUntraced(function* (
+  ledger: LedgerApi<"effect">,
+  lost: ReadonlyArray<string> = [],
+) {
   expect(ledger.trust).toMatchObject({ damaged: [], damagedContent: [] })
   expect(ledger.trust.lost).toBeUndefined()
   const found: ReadonlyArray<unknown> = yield* Stream.runCollect(ledger.replay())
   const events = found as ReadonlyArray<CoreRecorded>
   expectDense(events, 0, ledger.position)
+  const swept = sweptIn(events)
   // As of the save: what was deleted since is read too. The store checks each blob it reads.
-  for (const { type, position, data } of events)
-    if (type === "version-saved") yield* ledger.asOf(position).load(data.version.id)
+  for (const { type, position, data } of events) {
+    if (type !== "version-saved") continue
+    const { id } = data.version
+    const load = ledger.asOf(position).load(id)
+    yield* Effect.catchIf(
+      load,
+      (error) => isMeant(error, swept.has(id), lost),
+      () => Effect.void,
+    )
+  }
   return events
 })
 
 /** All of it, of a ledger that nobody has open; answers with every event that it has. */
-export const examine = async (directory: string): Promise<ReadonlyArray<CoreRecorded>> => {
+export const examine = async (
+  directory: string,
+  lost: ReadonlyArray<string> = [],
+): Promise<ReadonlyArray<CoreRecorded>> => {
   const opened = layer({ directory, create: false })
-  const events = await Effect.runPromise(Effect.provide(Ledger.use(inspect), opened))
+  const look = Ledger.use((ledger) => inspect(ledger, lost))
+  const events = await Effect.runPromise(Effect.provide(look, opened))
   const left = await leftIn(directory)
   const ids = events.map(({ id }) => id)
   expect(left.records.map((body) => codec.decode(body).id)).toEqual(ids)
