@@ -1,8 +1,9 @@
 /**
- * The world stops, over and over in one directory: a program that saves, tags and logs from six
- * callers, that makes its views anew, closes and reopens, is killed in the middle, and what it was
- * told is stored must be there ever after. In one round of three the next program opens what the
- * kill left, before anybody has looked at it. `CRASH_ROUNDS` says how many kills there are.
+ * The world stops, over and over in one directory: a program that saves, tags, logs, deletes and
+ * sweeps from six callers, that makes its views anew, closes and reopens, is killed in the middle,
+ * and what it was told is stored must be there ever after, but for what an event says was swept. In
+ * one round of three the next program opens what the kill left, before anybody has looked at it.
+ * `CRASH_ROUNDS` says how many kills there are.
  *
  * Every acknowledgement reaches this process through a pipe, never through the disk it speaks of.
  */
@@ -63,7 +64,8 @@ const write = async (stage: Stage, directory: string, round: number): Promise<vo
   for (let life = 0; ; life += 1) {
     const ledger = await stage.openLedger({ directory, create: round + life === 0 })
     const { position, trust } = ledger
-    stage.tell({ begun: life === 0 ? "first" : "again", position, damaged: trust.damaged })
+    const damaged = [...trust.damaged, ...trust.damagedContent]
+    stage.tell({ begun: life === 0 ? "first" : "again", position, damaged })
     const call = async (caller: number, turn: number): Promise<void> => {
       const value = `${round} ${caller} ${turn} `
       // Now and then more than one chunk of a blob.
@@ -84,6 +86,16 @@ const write = async (stage: Stage, directory: string, round: number): Promise<vo
       stage.tell({ type: "tags-added", version, position: tagged.position })
       const logged = await ledger.logMetadata(version, { value })
       stage.tell({ type: "metadata-logged", version, value, position: logged.position })
+      // Of some both that have a text, of others one; and of some it is saved again beside a sweep.
+      for (const { id } of turn % 2 === 0 ? versions : versions.slice(1)) {
+        const { position } = await ledger.delete(id)
+        stage.tell({ type: "version-deleted", version: id, position })
+      }
+      if (caller % 3 === 1) await ledger.sweep({ undoDays: 0 })
+      if (turn % 4 === 0) {
+        const { id, position } = await ledger.save("again", text)
+        stage.tell({ type: "version-saved", version: id, position })
+      }
     }
     const turns = 1 + ((round + life) % 8)
     const calls = async (caller: number): Promise<void> => {
@@ -95,8 +107,29 @@ const write = async (stage: Stage, directory: string, round: number): Promise<vo
   }
 }
 
+const eventsAfter = async (
+  ledger: PromiseLedger,
+  after: number,
+): Promise<ReadonlyArray<CoreRecorded>> => {
+  const events: Array<CoreRecorded> = []
+  for await (const event of ledger.replay({ after })) events.push(event as CoreRecorded)
+  return events
+}
+
+const tagOf = (error: unknown): unknown => (error as { readonly _tag?: string })._tag ?? error
+
 const isSame = (one: Uint8Array, other: Uint8Array | undefined): boolean =>
   other !== undefined && Buffer.compare(one, other) === 0
+
+/** A version that was seen, and what became of it since. */
+interface Seen {
+  readonly id: string
+  /** Where it was saved. */
+  readonly position: number
+  readonly digest: string
+  deleted: boolean
+  swept: boolean
+}
 
 /** Everything that was ever seen of the ledger, to hold it to. */
 class Witness {
@@ -106,7 +139,7 @@ class Witness {
   /** The log as it was seen last, and the views that it makes, folded on from look to look. */
   #replayed: MemoryPlace | undefined
   /** Every version that was ever seen; those from `#unread` on were not read yet. */
-  readonly #versions: Array<string> = []
+  readonly #versions: Array<Seen> = []
   #unread = 0
   /** Whether nobody wrote since the witness looked. */
   #isSeen = true
@@ -155,9 +188,8 @@ class Witness {
     const known = this.#replayed?.records.length ?? 0
     const ledger = await openLedger({ directory: this.#directory, create: false })
     try {
-      expect(ledger.trust.damaged).toEqual([])
-      const events: Array<CoreRecorded> = []
-      for await (const event of ledger.replay({ after: known })) events.push(event as CoreRecorded)
+      expect(ledger.trust).toMatchObject({ damaged: [], damagedContent: [] })
+      const events = await eventsAfter(ledger, known)
       expectDense(events, known, ledger.position)
       for (const { type, position, version, value } of this.#acknowledged) {
         const event = events[position - known - 1]
@@ -168,7 +200,8 @@ class Witness {
       }
       this.#note(events)
       await this.#readContent(ledger)
-      return events
+      if (random() < 2 / 3) return events
+      return [...events, ...(await this.#sweep(ledger))]
     } finally {
       await ledger.close()
     }
@@ -176,9 +209,17 @@ class Witness {
 
   #note(events: ReadonlyArray<CoreRecorded>): void {
     const pairs = new Map<unknown, number>()
-    for (const { type, data } of events) {
+    for (const { type, data, position } of events) {
+      if (type === "version-deleted") this.#seen(data.target.version?.id).deleted = true
+      if (type === "content-swept")
+        for (const { version } of data.versions) {
+          const seen = this.#seen(version.id)
+          expect(seen).toMatchObject({ deleted: true, swept: false })
+          seen.swept = true
+        }
       if (type !== "version-saved") continue
-      this.#versions.push(data.version.id)
+      const [{ id }, { digest }] = [data.version, data.content]
+      this.#versions.push({ id, position, digest, deleted: false, swept: false })
       const { pair } = data.metadata
       if (pair !== undefined) pairs.set(pair, (pairs.get(pair) ?? 0) + 1)
     }
@@ -191,15 +232,39 @@ class Witness {
     const old = Array.from({ length: Math.min(this.#unread, oldCount) }, () =>
       Math.floor(random() * this.#unread),
     )
-    const ids = [
-      ...old.map((index) => this.#versions[index] ?? ""),
+    const versions = [
+      ...old.flatMap((index) => this.#versions[index] ?? []),
       ...this.#versions.slice(this.#unread),
     ]
-    for (const id of ids) {
-      const text = await ledger.load(id)
-      expect(typeof text === "string" && /^(\d+ \d+ \d+ )\1*$/.test(text)).toBe(true)
+    for (const { id, position, deleted, swept } of versions) {
+      const text = await (deleted ? ledger.asOf(position) : ledger).load(id).catch(tagOf)
+      // What was given up may still be there, or be there again.
+      const isText = typeof text === "string" && /^(\d+ \d+ \d+ )\1*$/.test(text)
+      if (!(swept && text === "ContentGone"))
+        expect({ id, text, isText }).toMatchObject({ isText: true })
     }
     this.#unread = this.#versions.length
+  }
+
+  /** What is left to be swept goes, and only that; answers with the events. */
+  async #sweep(ledger: PromiseLedger): Promise<ReadonlyArray<CoreRecorded>> {
+    const { position } = ledger
+    await ledger.sweep({ undoDays: 0 })
+    const events = await eventsAfter(ledger, position)
+    this.#note(events)
+    const surviving = this.#versions.filter(({ deleted }) => !deleted)
+    const needed = new Set(surviving.map(({ digest }) => digest))
+    for (const { id, position: at, digest, swept } of this.#versions.slice(-oldCount))
+      if (swept && !needed.has(digest))
+        expect(await ledger.asOf(at).load(id).catch(tagOf)).toBe("ContentGone")
+    expect(await ledger.usage({ undoDays: 0 })).toMatchObject({ reclaimable: 0, undo: 0 })
+    return events
+  }
+
+  #seen(id: string | undefined): Seen {
+    const seen = this.#versions.findLast((version) => version.id === id)
+    if (seen === undefined) throw new Error(`nobody saved ${id}`)
+    return seen
   }
 
   /** The closed log is what it was, byte for byte, and the new events; the views say the same. */
