@@ -26,7 +26,7 @@ const suites = [
   {
     name: "zip-readers",
     file: "core/ledger/zip-readers.test.ts",
-    env: { SPARSE_BYTES: "4402341478" },
+    env: { SPARSE_BYTES: "4402341478", WHOLE_READERS: "4" },
   },
   {
     name: "same-bytes",
