@@ -9,8 +9,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises"
 import { BlobCorrupted } from "../errors.js"
 import type { Digest } from "../model/digest.js"
+import { DigestTable } from "../model/digest-table.js"
 import { nameOf } from "./claim.js"
-import { DigestSet } from "./digest-set.js"
 import { frameHeaderBytes } from "./frame.js"
 import type { BlobRow, Place } from "./index-row.js"
 import { damagedRow, loadRecipe, type PackStore, recipeInRow } from "./pack-store.js"
@@ -79,9 +79,9 @@ const chunksOfAll = async (store: PackStore, rows: ReadonlyArray<BlobRow>) => {
 }
 
 /** The chunks of all blobs but those that go; of these a frame may be there that was put since. */
-const usedChunks = async (store: PackStore, before: number): Promise<DigestSet> => {
+const usedChunks = async (store: PackStore, before: number): Promise<DigestTable> => {
   const { index, going } = store
-  const used = new DigestSet()
+  const used = new DigestTable()
   for await (const page of index.blobs())
     for (const row of page) {
       if (typeof row === "string") throw damagedRow(row)

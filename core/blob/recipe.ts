@@ -117,19 +117,23 @@ export interface RecipeDraft {
 }
 
 export const recipeDraft = (): RecipeDraft => {
-  const entries: Array<Uint8Array> = []
+  // A buffer of its own: an entry in the pool that Node shares out would keep a slab of that, up to
+  // 64 KiB with all that lay beside it, for each chunk of a long content.
+  let entries = Buffer.allocUnsafeSlow(4 * entryBytes)
+  let count = 0
   return {
-    count: () => entries.length,
+    count: () => count,
     add: (chunk) => {
-      const entry = Buffer.allocUnsafe(entryBytes)
-      writeDigest(entry, chunk.digest, 0)
-      entry.writeUInt32BE(chunk.size, 32)
-      entry.writeUInt32BE(chunk.storedSize, 36)
-      writeDigest(entry, chunk.storedDigest, 40)
-      entries.push(entry)
+      const at = count * entryBytes
+      if (at === entries.length) entries = Buffer.concat([entries, Buffer.allocUnsafeSlow(at)])
+      writeDigest(entries, chunk.digest, at)
+      entries.writeUInt32BE(chunk.size, at + 32)
+      entries.writeUInt32BE(chunk.storedSize, at + 36)
+      writeDigest(entries, chunk.storedDigest, at + 40)
+      count += 1
     },
     finish: (digest, crc) => {
-      const recipe = recipeOf(digest, crc, Buffer.concat(entries))
+      const recipe = recipeOf(digest, crc, Buffer.from(entries.subarray(0, count * entryBytes)))
       if (recipe === undefined) throw new Error(`blob ${digest} has a chunk that cannot be`)
       return recipe
     },

@@ -257,7 +257,7 @@ const fill = async (stage: Stage, directory: string, what: string): Promise<void
   await ledger.close().catch(fail)
 }
 
-/** Fills the disk with versions, deletes every second one, and sweeps when nothing fits any more. */
+/** Fills the disk with versions, deletes most of them, and sweeps when nothing fits any more. */
 const fillAndSweep = async (stage: Stage, directory: string): Promise<void> => {
   const ledger = await stage.openLedger(directory)
   const noise = (): Uint8Array => crypto.getRandomValues(new Uint8Array(60_000))
