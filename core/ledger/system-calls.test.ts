@@ -24,9 +24,10 @@ import type { CoreRecorded } from "../event/catalog.js"
 import type { Recovery } from "../event/loss.js"
 import { compositeCountMax, sealEventCount } from "../limits.js"
 import { layoutOf } from "./layout.js"
-import { examine, expectTrue } from "./oracle.contract.js"
+import { perform, type Told } from "./one-operation.contract.js"
+import { examine, expectTrue, sweptIn } from "./oracle.contract.js"
 import { bundle, programOf, Running, type Stage } from "./places.contract.js"
-import { openLedger, type PromiseLedger, recover } from "./promise.js"
+import { openLedger, recover } from "./promise.js"
 import {
   attach,
   callsOf,
@@ -44,116 +45,13 @@ const share = Number(process.env.SYSTEM_CALL_SHARE ?? 0.1)
 const why = obstacle()
 const without = why === undefined ? "" : ` (skipped: ${why})`
 
-/** How a step of the program went: what it answered, or the error that it was refused with. */
-interface Told {
-  readonly step: string
-  readonly position?: number
-  readonly damaged?: ReadonlyArray<unknown>
-  readonly types?: ReadonlyArray<string>
-  readonly names?: ReadonlyArray<string>
-  readonly error?: {
-    readonly _tag?: string
-    readonly kind?: string
-    readonly outcome?: string
-    readonly reason?: string
-    readonly message: string
-  }
-}
-
-/**
- * Does one operation, with or without an idempotency key as it can. `once`: and ends there. `on`:
- * goes on as a program would, writes, closes, opens again. `again`: tries the same once more, and
- * tells what events it has made by then.
- */
-const perform = async (
-  stage: Stage,
-  directory: string,
-  operation: string,
-  mode: string,
-): Promise<void> => {
-  const swept = { idempotencyKey: "swept" }
-  const text = (word: string): string => `${word} `.repeat(40)
-  /** To add an operation: one line here, and one in `operations`. */
-  const operations: Readonly<Record<string, (ledger: PromiseLedger) => Promise<unknown>>> = {
-    save: (ledger) => ledger.save("model", text("new"), { ...swept, tags: "fresh" }),
-    batch: (ledger) =>
-      ledger.batch((b) => {
-        const other = b.save("other", text("other"))
-        b.tag({ id: other.id }, "kept")
-        b.save("model", text("derived"), { inputs: [{ id: other.id }] })
-        b.logMetadata({ artifact: "model" }, { n: 2 })
-      }, swept),
-    tag: (ledger) => ledger.tag("model@2", "only", swept),
-    logMetadata: (ledger) => ledger.logMetadata("model@1", { n: 3 }, swept),
-    delete: (ledger) => ledger.delete("model@1", { ...swept, reason: "old" }),
-    seal: (ledger) => ledger.logMetadata("model@1", { n: 3 }, swept),
-    load: (ledger) => ledger.load("model@1"),
-    backup: (ledger) => ledger.backup(`${directory}-backup`),
-    read: async () => {
-      const reader = await stage.openLedger({ directory, readOnly: true })
-      if ((await reader.load("model@1")) !== text("first")) throw new Error("another text")
-      await reader.close()
-    },
-    recover: async () => {
-      const into = `${directory}-recovered`
-      // What was recovered before is whole, or it would not be a ledger.
-      if (!stage.names(into).includes("ledger.json")) await stage.recover(directory, { into })
-    },
-    rebuild: (ledger) => ledger.rebuild(),
-    close: (ledger) => ledger.close(),
-  }
-  const act = operations[operation]
-  const open = () => stage.openLedger({ directory, create: operation === "make" })
-  const attempt = async (step: string, run: () => Promise<object>): Promise<void> => {
-    try {
-      stage.tell({ step, ...(await run()) })
-    } catch (thrown) {
-      const { _tag, kind, outcome, reason, message } = thrown as Record<string, unknown>
-      stage.tell({ step, error: { _tag, kind, outcome, reason, message } })
-    }
-  }
-  let ledger = act === undefined ? undefined : await open()
-  if (operation === "close" && mode !== "again")
-    await ledger?.save("model", text("last"), { idempotencyKey: "before" })
-  stage.tell({ step: "ready" })
-  await stage.told()
-  await attempt("act", async () => {
-    ledger ??= await open()
-    await act?.(ledger)
-    return { position: ledger.position, damaged: ledger.trust.damaged }
-  })
-  if (mode === "once") process.exit()
-  if (operation === "make" && ledger === undefined)
-    stage.tell({ step: "left", names: stage.names(directory) })
-  const held = operation === "close" ? undefined : ledger
-  if (mode === "again" && held !== undefined)
-    await attempt("kept", async () => {
-      const types: Array<string> = []
-      for await (const { type, idempotencyKey } of held.replay())
-        if (idempotencyKey === "swept") types.push(type)
-      return { types }
-    })
-  if (mode === "on" && held !== undefined)
-    await attempt("after", async () => {
-      const { position } = await held.save("later", text("later"), { idempotencyKey: "after" })
-      return { position }
-    })
-  if (held !== undefined) await attempt("close", async () => ({ closed: await held.close() }))
-  if (mode === "again") return
-  await attempt("reopen", async () => {
-    const again = await open()
-    const { position, trust } = again
-    await again.close()
-    return { position, damaged: trust.damaged }
-  })
-}
-
 type State =
   | "is not there"
   | "was closed"
   | "was killed behind its log"
   | "was killed before it"
   | "was sealed long ago"
+  | "has deleted versions"
 
 interface Tried {
   readonly operation: string
@@ -182,6 +80,7 @@ const operations: ReadonlyArray<Tried> = [
   onClosed("tag", "tags-added"),
   onClosed("logMetadata", "metadata-logged"),
   onClosed("delete", "version-deleted"),
+  on("has deleted versions", 11)("sweep", "content-swept"),
   onClosed("load"),
   onClosed("backup"),
   onClosed("read"),
@@ -269,6 +168,21 @@ const prepareUnsealed = async (): Promise<void> => {
   cpSync(layoutOf(join(home, "was closed")).tip, layoutOf(directory).tip)
 }
 
+/** Makes a ledger with versions that are due, some of them with content that another has too. */
+const prepareDeleted = async (): Promise<void> => {
+  const directory = join(home, "has deleted versions" satisfies State)
+  cpSync(join(home, "was closed"), directory, { recursive: true })
+  const ledger = await openLedger(directory)
+  await ledger.save("model", "third ".repeat(40))
+  const same = ["first ".repeat(40), "fourth ".repeat(40)]
+  const { id } = await ledger.save("whole", same[1])
+  await ledger.save("whole", same[0])
+  await ledger.delete(id)
+  await ledger.delete({ artifact: "whole" })
+  await ledger.delete("model@3")
+  await ledger.close()
+}
+
 /** Makes the ledgers that copies are taken of, in their states. */
 const prepare = async (): Promise<void> => {
   door = bundle(home)
@@ -280,6 +194,7 @@ const prepare = async (): Promise<void> => {
   await ledger.tag("model@1", "only")
   await ledger.close()
   await prepareUnsealed()
+  await prepareDeleted()
   const [save] = operations
   if (save === undefined) throw new Error("nothing is swept")
   const calls = (await pointsOf(save)).filter(({ fault }) => fault === "KILL")
@@ -297,7 +212,7 @@ const prepare = async (): Promise<void> => {
 
 /** A write of its own, which can be tried again. */
 const isKeyed = ({ operation, made }: Tried): boolean =>
-  made.length > 0 && !["close", "make"].includes(operation)
+  made.length > 0 && !["close", "make", "sweep"].includes(operation)
 
 const keyed = (events: ReadonlyArray<CoreRecorded>, key: string) =>
   events.filter(({ idempotencyKey }) => idempotencyKey === key)
@@ -364,7 +279,11 @@ const judge = async (
   const [later, own] = [keyed(news, "after"), news.filter((one) => one.idempotencyKey !== "after")]
   // The event of a close came before it; a ledger that could not be made is there by now.
   if (isKeyed(tried)) expectTold(act, own, made)
-  else expect(typesOf(own)).toEqual(made)
+  else if (operation === "sweep") {
+    // What fails may be the removal, which comes behind the event.
+    const isDone = act !== undefined && act.error === undefined
+    expectTrue(isDone ? "committed" : "unknown", typesOf(own), made)
+  } else expect(typesOf(own)).toEqual(made)
   expectTold(after, later, ["version-saved"])
   if (isKeyed(tried) && ["unknown", "committed"].includes(act?.error?.outcome ?? ""))
     expect(after?.error).toMatchObject({ reason: "stopped", outcome: "none" })
@@ -399,6 +318,23 @@ const expectRecovered = async (
   expect(["ledger-created", "ledger-recovered", ...rest].slice(0, found.length)).toEqual(found)
 }
 
+/** What was due is gone, whoever removed it, and it was said once; the rest is there. */
+const expectSwept = async (directory: string, { before, made }: Tried): Promise<void> => {
+  const events = await examine(directory)
+  expect(typesOf(events.filter(({ type }) => made.includes(type)))).toEqual(made)
+  const swept = sweptIn(events)
+  expect(swept.size).toBe(2)
+  const ledger = await openLedger(directory)
+  for (const { type, position, data } of events.slice(0, before)) {
+    if (type !== "version-saved" || !swept.has(data.version.id)) continue
+    const read = ledger.asOf(position).load(data.version.id)
+    await expect(read).rejects.toMatchObject({ _tag: "ContentGone" })
+  }
+  expect(await ledger.usage({ undoDays: 0 })).toMatchObject({ reclaimable: 0, undo: 0 })
+  await ledger.restore({ artifact: "whole" })
+  await ledger.close()
+}
+
 /** Tried again, an operation with a key makes what it has made already, or makes it now. */
 const expectOnce = async (directory: string, tried: Tried, fault: Fault): Promise<void> => {
   const { operation, made } = tried
@@ -413,6 +349,7 @@ const expectOnce = async (directory: string, tried: Tried, fault: Fault): Promis
   if (operation === "backup")
     expect(await examine(`${directory}-backup`)).toEqual(await examine(directory))
   if (operation === "recover") await expectRecovered(directory, tried, fault)
+  if (operation === "sweep") await expectSwept(directory, tried)
 }
 
 interface Point {
