@@ -32,7 +32,7 @@ import type { Engine } from "./engine.js"
 export type Bytes = Stream.Stream<Uint8Array, Refusal | Failure>
 
 /** What it takes to read content, and to know whether it was given up. */
-export type ContentSource = Pick<Engine, "blobs" | "views">
+export type ContentSource = Pick<Engine, "blobs" | "views" | "place">
 
 type VersionName = Pick<ArtifactVersion, "id" | "name" | "version">
 
@@ -41,13 +41,16 @@ type VersionName = Pick<ArtifactVersion, "id" | "name" | "version">
  * no damage; a reader of the past does not see in its row that it was.
  */
 export const named =
-  ({ views }: Pick<Engine, "views">, { id, name, version }: VersionName) =>
+  ({ views, place }: Omit<ContentSource, "blobs">, { id, name, version }: VersionName) =>
   <E>(error: E): E | BlobCorrupted | ContentGone => {
     if (!(error instanceof BlobCorrupted) || error.version !== undefined) return error
     const { digest, where } = error
     const swept = findById(views.at(views.head), id)?.version.swept
     if (swept !== undefined) return contentGone(name, version, digest, swept)
-    const message = `version ${version} of ${name}: ${error.message}`
+    // Its writer may have given it up since: the reader has not seen that yet.
+    const isBehind = place.reading !== undefined && where === undefined
+    const advice = isBehind ? "; refresh() first, its writer may have swept it" : ""
+    const message = `version ${version} of ${name}: ${error.message}${advice}`
     const lay = where === undefined ? {} : { where }
     return new BlobCorrupted({ message, digest, ...lay, artifact: name, version })
   }

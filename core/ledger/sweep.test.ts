@@ -277,6 +277,26 @@ describe("a sweep", () => {
     await reader.close()
   })
 
+  it("is seen by who only reads when he refreshes, and he is told to", async () => {
+    const directory = temporary()
+    const writer = await openLedger(directory)
+    await writer.save("a", "one")
+    await writer.save("a", "two")
+    const reader = await openLedger({ directory, readOnly: true })
+    await writer.delete("a@1")
+    await writer.sweep({ undoDays: 0 })
+    await expect(reader.load("a@1")).rejects.toMatchObject({
+      _tag: "BlobCorrupted",
+      message: expect.stringContaining("refresh() first"),
+    })
+    const { position } = reader
+    await reader.refresh()
+    await expect(reader.asOf(position).load("a@1")).rejects.toMatchObject({ _tag: "ContentGone" })
+    expect(await reader.load("a@2")).toBe("two")
+    await reader.close()
+    await writer.close()
+  })
+
   it("is refused for options that it does not understand, and without an actor", async () => {
     const ledger = await openLedger({ memory: true, requireContext: ["actor"] })
     const known = ledger.with({ actor: "ann" })
