@@ -142,10 +142,8 @@ export const leftIn = (
   return Effect.runPromise(Effect.provide(read, log))
 }
 
-/** What a program in a process of its own has at hand. */
-export interface Stage {
-  readonly openLedger: typeof openLedger
-  readonly recover: typeof recover
+/** How a program in a process of its own speaks with the test. */
+export interface Speaking {
   /** Sends a value to the test, at once: it is in the pipe when this returns. */
   readonly tell: (value: unknown) => void
   /** The one line that the test says. */
@@ -154,18 +152,24 @@ export interface Stage {
   readonly names: (directory: string) => ReadonlyArray<string>
 }
 
+/** What it has at hand besides: the functions of a door, as a rule the public one. */
+export interface Stage extends Speaking {
+  readonly openLedger: typeof openLedger
+  readonly recover: typeof recover
+}
+
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
 /**
- * The public door as one plain JavaScript file in a directory. Compiling the sources anew at every
- * start would take a process longer than all that the tests want to see of it.
+ * A door, the public one as a rule, as one plain JavaScript file in a directory. Compiling the
+ * sources anew at every start would take a process longer than all that the tests want to see.
  */
-export const bundle = (directory: string): string => {
+export const bundle = (directory: string, entry = "core/index.ts"): string => {
   const file = join(directory, "door.mjs")
   const cli = join(root, "node_modules/rolldown/bin/cli.mjs")
   const native = ["level", "msgpackr"].flatMap((name) => ["--external", name])
   const output = ["--file", file, "--platform", "node", "--format", "esm"]
-  execFileSync(process.execPath, [cli, join(root, "core/index.ts"), ...output, ...native])
+  execFileSync(process.execPath, [cli, join(root, entry), ...output, ...native])
   symlinkSync(join(root, "node_modules"), join(directory, "node_modules"), "junction")
   // A program may give up its rights before it opens anything.
   chmodSync(directory, 0o755)
@@ -228,21 +232,21 @@ export class Running {
  * Starts a function as a program. Its text is all that travels, so it sees its parameters and what
  * is global, and nothing else of the file that it stands in.
  */
-export const start = <Args extends ReadonlyArray<unknown>>(
+export const start = <Args extends ReadonlyArray<unknown>, At extends Speaking = Stage>(
   door: string,
-  main: (stage: Stage, ...args: Args) => Promise<void>,
+  main: (stage: At, ...args: Args) => Promise<void>,
   ...args: Args
 ): Running => new Running(process.execPath, programOf(door, main, ...args))
 
 /** The arguments for Node that run a function as a program. */
-export const programOf = <Args extends ReadonlyArray<unknown>>(
+export const programOf = <Args extends ReadonlyArray<unknown>, At extends Speaking = Stage>(
   door: string,
-  main: (stage: Stage, ...args: Args) => Promise<void>,
+  main: (stage: At, ...args: Args) => Promise<void>,
   ...args: Args
 ): ReadonlyArray<string> => {
   const script = `
     import { existsSync, readdirSync, writeSync } from "node:fs"
-    import { openLedger, recover } from ${JSON.stringify(pathToFileURL(door).href)}
+    import * as door from ${JSON.stringify(pathToFileURL(door).href)}
     const tell = (value) => {
       // A pipe may take less than all.
       let rest = Buffer.from(JSON.stringify(value) + "\\n")
@@ -254,6 +258,6 @@ export const programOf = <Args extends ReadonlyArray<unknown>>(
     }))
     const names = (directory) => existsSync(directory) ? readdirSync(directory) : []
     const args = ${JSON.stringify(args)}
-    await (${main.toString()})({ openLedger, recover, tell, told, names }, ...args)`
+    await (${main.toString()})({ ...door, tell, told, names }, ...args)`
   return ["--input-type=module", "--eval", script]
 }

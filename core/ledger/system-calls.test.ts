@@ -8,7 +8,6 @@
 import {
   cpSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   realpathSync,
@@ -26,19 +25,17 @@ import { compositeCountMax, sealEventCount } from "../limits.js"
 import { layoutOf } from "./layout.js"
 import { perform, type Told } from "./one-operation.contract.js"
 import { examine, expectTrue, sweptIn } from "./oracle.contract.js"
-import { bundle, programOf, Running, type Stage } from "./places.contract.js"
+import { bundle, programOf, type Stage } from "./places.contract.js"
 import { openLedger, recover } from "./promise.js"
 import {
-  attach,
-  callsOf,
-  type Fault,
-  isTelling,
-  listing,
-  obstacle,
-  type SystemCall,
-  spoiling,
-  timesFired,
-} from "./system-calls.contract.js"
+  type Attempting,
+  expectSound,
+  type Point,
+  pointsIn,
+  runTraced,
+  type Trial,
+} from "./spoilt.contract.js"
+import { type Fault, listing, obstacle, spoiling, timesFired } from "./system-calls.contract.js"
 
 const seed = Number(process.env.SYSTEM_CALL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const share = Number(process.env.SYSTEM_CALL_SHARE ?? 0.1)
@@ -105,52 +102,20 @@ afterAll(() => rmSync(home, { recursive: true, force: true }))
 let door = ""
 let count = 0
 
-// Names drawn at random would be others in each run; these are counted.
-const counted = `data:text/javascript,${encodeURIComponent(`
-  import crypto from "node:crypto"
-  import { syncBuiltinESMExports } from "node:module"
-  let count = 0
-  crypto.randomUUID = () => {
-    count += 1
-    return "00000000-0000-4000-8000-" + String(count).padStart(12, "0")
-  }
-  syncBuiltinESMExports()
-`)}`
-
-interface Trial {
-  /** Contains the directory of the ledger. */
-  readonly root: string
-  readonly told: ReadonlyArray<Told>
-  readonly code: number | null
-  readonly trace: string
-}
-
-/** Runs the program over a copy of a ledger, under strace from the moment it is ready. */
-const run = async (
+/** Runs the program over a copy of a ledger. */
+const run = (
   { operation, state }: Tried,
   mode: string,
   tracing: (root: string) => ReadonlyArray<string>,
-): Promise<Trial> => {
+): Promise<Trial<Told>> => {
   count += 1
   const root = join(home, `run-${count}`)
-  const file = `${root}.trace`
   const directory = join(root, "ledger")
-  mkdirSync(root)
-  if (state !== "is not there") cpSync(join(home, state), directory, { recursive: true })
+  const prepareOne = () => {
+    if (state !== "is not there") cpSync(join(home, state), directory, { recursive: true })
+  }
   const args = programOf(door, perform, directory, operation, mode)
-  const env = { ...process.env, UV_THREADPOOL_SIZE: "1" }
-  const program = new Running(process.execPath, ["--import", counted, ...args], env)
-  const limit = AbortSignal.timeout(30_000)
-  limit.onabort = () => void program.kill()
-  await program.line(0)
-  const tracer = await attach(program.process.pid ?? 0, file, tracing(root))
-  program.say("go")
-  const code = await program.ended
-  const trace = await tracer.ended
-  rmSync(file)
-  if (limit.aborted) throw new Error(`${operation} has hung: ${JSON.stringify(program.lines)}`)
-  limit.onabort = null
-  return { root, told: program.lines.slice(1) as ReadonlyArray<Told>, code, trace }
+  return runTraced({ root, prepare: prepareOne, args, tracing })
 }
 
 /** Makes a ledger with as many events behind its seal as it can have: all of them in tables. */
@@ -252,7 +217,7 @@ const expectTold = (
 
 /** What holds after every trial. */
 const judge = async (
-  { root, told, code, trace }: Trial,
+  { root, told, code, trace }: Trial<Told>,
   tried: Tried,
   fault: Fault,
 ): Promise<void> => {
@@ -352,51 +317,6 @@ const expectOnce = async (directory: string, tried: Tried, fault: Fault): Promis
   if (operation === "sweep") await expectSwept(directory, tried)
 }
 
-interface Point {
-  readonly call: SystemCall
-  readonly fault: Fault
-}
-
-const nameOf = ({ call, fault }: Point): string =>
-  `${fault} at ${call.name} ${call.path} ${call.ordinal([call.path])}`
-
-/** Spoils one call and judges what became of it; answers with what was wrong, if anything. */
-const attempt = async (tried: Tried, point: Point): Promise<Attempt> => {
-  const { call, fault } = point
-  let told: ReadonlyArray<Told> = []
-  try {
-    const trial = await run(tried, fault === "KILL" ? "once" : "on", (root) =>
-      spoiling(call, fault, root, directories),
-    )
-    told = trial.told
-    if (fault === "KILL" ? trial.code !== null : timesFired(trial.trace) === 0) return "not spoilt"
-    await judge(trial, tried, fault)
-    rmSync(trial.root, { recursive: true })
-    return "as it should be"
-  } catch (error) {
-    const lines = told.map((one) => JSON.stringify(one))
-    return { problem: [nameOf(point), String(error), ...lines].join("\n  ") }
-  }
-}
-
-type Attempt = "not spoilt" | "as it should be" | { readonly problem: string }
-
-/** Two at a time: each waits for the disk, or for the other process, about half of its time. */
-const attemptAll = async (
-  tried: Tried,
-  points: ReadonlyArray<Point>,
-): Promise<ReadonlyArray<readonly [Point, Attempt]>> => {
-  const waiting = [...points]
-  const done: Array<readonly [Point, Attempt]> = []
-  const worker = async (): Promise<void> => {
-    for (let point = waiting.pop(); point !== undefined; point = waiting.pop())
-      done.push([point, await attempt(tried, point)])
-  }
-  await Promise.all([worker(), worker()])
-  return done
-}
-
-const faults: ReadonlyArray<Fault> = ["KILL", "EIO", "ENOSPC"]
 const next = numbers(seed)
 
 /** Every call of the operation with every fault that tells anything about it. */
@@ -404,13 +324,12 @@ const pointsOf = async (tried: Tried): Promise<ReadonlyArray<Point>> => {
   const { root, told, trace } = await run(tried, "once", () => listing)
   expect(told).toMatchObject([{ step: "act", position: tried.before + tried.made.length }])
   rmSync(root, { recursive: true })
-  const calls = callsOf(trace, root)
+  const points = pointsIn(trace, root)
   // A seal is written beside its place.
+  const paths = points.map(({ call }) => call.path)
   if (tried.operation === "seal")
-    expect(calls.map(({ path }) => path)).toContainEqual(expect.stringMatching("^ledger/tmp/"))
-  return faults.flatMap((fault) =>
-    calls.filter((call) => isTelling(call, fault)).map((call) => ({ call, fault })),
-  )
+    expect(paths).toContainEqual(expect.stringMatching("^ledger/tmp/"))
+  return points
 }
 
 describe.skipIf(why !== undefined)(
@@ -423,14 +342,14 @@ describe.skipIf(why !== undefined)(
       { timeout: 3_600_000 },
       async (tried) => {
         const points = (await pointsOf(tried)).filter(() => next(1_000) < share * 1_000)
-        const first = await attemptAll(tried, points)
-        const missed = first.filter(([, end]) => end === "not spoilt").map(([point]) => point)
-        const again = await attemptAll(tried, missed)
-        const ends = [...first, ...again].map(([, end]) => end)
-        expect(ends.flatMap((end) => (typeof end === "string" ? [] : [end.problem]))).toEqual([])
-        // A call may come in another order now and then, but not twice.
-        const unspoilt = again.filter(([, end]) => end === "not spoilt").map(([point]) => point)
-        expect(unspoilt.map(nameOf)).toEqual([])
+        const attempting: Attempting<Told> = {
+          run: ({ call, fault }) =>
+            run(tried, fault === "KILL" ? "once" : "on", (root) =>
+              spoiling(call, fault, root, directories),
+            ),
+          judge: (trial, { fault }) => judge(trial, tried, fault),
+        }
+        await expectSound(attempting, points)
       },
     )
   },
