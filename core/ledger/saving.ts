@@ -107,8 +107,8 @@ const keepingContent = <A, E>(
   { blobs, writer }: Engine,
   effect: Effect.Effect<A, E>,
 ): Effect.Effect<A, E> => {
-  const keptOn = Effect.forkDetach(blobs.keeping(writer.drain), { startImmediately: true })
-  return blobs.keeping(Effect.onInterrupt(effect, () => keptOn))
+  const keepOn = () => Effect.forkDetach(blobs.keeping(writer.drain), { startImmediately: true })
+  return blobs.keeping(Effect.onInterrupt(effect, keepOn))
 }
 
 /**
