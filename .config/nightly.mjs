@@ -14,6 +14,11 @@ const suites = [
     file: "core/ledger/system-calls.test.ts",
     env: { SYSTEM_CALL_SHARE: "1" },
   },
+  {
+    name: "removal-calls",
+    file: "core/ledger/removal-calls.test.ts",
+    env: { REMOVAL_SHARE: "1" },
+  },
   { name: "model", file: "core/ledger/model.test.ts", env: { MODEL_RUNS: "10000" } },
   { name: "linear", file: "core/ledger/linear.test.ts", env: { LINEAR_RUNS: "10000" } },
   { name: "storm", file: "core/ledger/storm.test.ts", env: { STORM_RUNS: "500" } },

@@ -18,12 +18,15 @@ import { chunksOf } from "./recipe.js"
 
 const pageCount = 1_000
 
-/** Looking is synchronous, so others get their turns. */
-export async function* inTurns<A>(all: Iterable<A>): AsyncGenerator<ReadonlyArray<A>, void> {
+/** Some at a time: looking is synchronous, so others get their turns. */
+export async function* inTurns<A>(
+  all: Iterable<A>,
+  countMax = pageCount,
+): AsyncGenerator<ReadonlyArray<A>, void> {
   let page: Array<A> = []
   for (const one of all) {
     page.push(one)
-    if (page.length < pageCount) continue
+    if (page.length < countMax) continue
     yield page
     page = []
     await nextTurn()

@@ -13,6 +13,7 @@ import {
   removalRowCountMax,
   removalSliceBytesMax,
   removalSliceBytesMin,
+  removalSliceCountMax,
 } from "../limits.js"
 import { hasCode, storageReason } from "../model/cause.js"
 import type { Digest } from "../model/digest.js"
@@ -166,7 +167,7 @@ class Removing {
   /** Takes rows from the index, durably: what they name is nobody's any more. */
   async #forget(rows: ReadonlyArray<Placed>): Promise<void> {
     const { writer, index } = this.#store
-    for await (const page of inTurns(rows)) {
+    for await (const page of inTurns(rows, removalSliceCountMax)) {
       this.#options.signal?.throwIfAborted()
       const moves = page.map((row): Move => ({ ...row, from: row, to: undefined }))
       const forgetting = { moves, marks: [], gone: [] }
