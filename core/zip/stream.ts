@@ -70,15 +70,22 @@ export const zipStream = <E>(
   range: ByteRange = { start: 0, end: layout.size },
 ): Stream.Stream<Uint8Array, E> => {
   const end = Math.min(range.end, layout.size)
-  const start = Math.max(range.start, 0)
-  return Stream.unfold(start, (at) =>
-    Effect.sync(() => {
-      if (at >= end) return undefined
-      const segment = layout.segment(at, end, at === start ? firstRoom : room)
-      return [segment, segment.end] as const
-    }),
-  ).pipe(
-    Stream.mapEffect((segment) => prepared(segment, opener), { concurrency: aheadCount }),
-    Stream.flatten,
-  )
+  const from = (start: number) =>
+    Stream.unfold(start, (at) =>
+      Effect.sync(() => {
+        if (at >= end) return undefined
+        const segment = layout.segment(at, end, room)
+        return [segment, segment.end] as const
+      }),
+    ).pipe(
+      Stream.mapEffect((segment) => prepared(segment, opener), { concurrency: aheadCount }),
+      Stream.flatten,
+    )
+  return Stream.suspend(() => {
+    const start = Math.max(range.start, 0)
+    if (start >= end) return Stream.empty
+    const first = layout.segment(start, end, firstRoom)
+    // By itself: reading ahead at once would hold it up.
+    return Stream.concat(Stream.unwrap(prepared(first, opener)), from(first.end))
+  })
 }
