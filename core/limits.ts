@@ -144,14 +144,18 @@ export const chunkBytesAverage = 65_536
 export const chunkBytesMax = 262_144
 export const packBytesMax = 536_870_912
 // A removal moves so much of what stays at once, and cuts as much and more off: that is the room it
-// needs. On a disk that lacks even this it tries the smaller one; a chunk may be larger than that.
+// needs. Frames that the index is told of at once: some 2 MB of rows, and as long puts wait.
 export const removalSliceBytesMax = 524_288
-export const removalSliceBytesMin = 65_536
-// Frames that the index is told of at once: some 2 MB of rows, and as long puts wait.
 export const removalSliceCountMax = 8_192
-// What a slice and the rows of its frames take. With less the reserve is given up before, since an
-// index that a write failed has to be made anew.
+// What such a slice takes, with the rows of its frames. A disk that has less is tight: the reserve
+// is given up, slices are small, blobs go in small numbers, and packs are not spared. An index that
+// a write failed would have to be made anew.
 export const removalRoomBytesMin = 2_097_152
+export const tightSliceBytesMax = 65_536
+export const tightSliceCountMax = 1_024
+export const tightRemovalCountMax = 4_096
+// What LevelDB writes for a row that goes.
+export const forgottenRowBytes = 64
 // Frames of packs whose places are held at once, at 49 bytes each; a pack may have more by itself.
 export const removalRowCountMax = 1_000_000
 // A pack is compacted when one byte in so many is to go. To give one back, fifteen are moved then;

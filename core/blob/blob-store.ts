@@ -79,6 +79,11 @@ export interface RemoveOptions {
    * that are nobody's any more, until there are enough of them beside what stays.
    */
   readonly thorough?: boolean
+  /**
+   * Whether more is removed by the same `removing`. Then bytes may be given back with the last of
+   * its removals, once for all.
+   */
+  readonly more?: boolean
 }
 
 /** What came of a removal. */

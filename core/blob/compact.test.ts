@@ -209,6 +209,24 @@ describe("a pack that is emptied", () => {
     expect(packSizes(inside())["00000002.pack"]).toBe(packHeaderBytes)
   })
 
+  it("is never written to again, whoever opens it, with its index or without", async () => {
+    await fill()
+    const last = digests(contents.slice(80))
+    await useBlobs(inside(), (blobs) => blobs.remove(last))
+    const cut = readFileSync(packFile(inside(), 1))
+    for (const isAnew of [false, true]) {
+      if (isAnew) dropIndex(inside())
+      await useBlobs(inside(), (blobs) => blobs.put(noise(1_000, isAnew ? 201 : 200)))
+      expect(packNames(inside())).toEqual(["00000001.pack", "00000002.pack"])
+      expect(readFileSync(packFile(inside(), 1)).equals(cut)).toBe(true)
+    }
+    await useBlobs(inside(), (blobs) =>
+      Effect.forEach(contents.slice(0, 80), (content) =>
+        Effect.map(collect(blobs.read(digestOf(content))), (bytes) => expectBytes(bytes, content)),
+      ),
+    )
+  })
+
   it("stops between two slices when it is told to", async () => {
     await fill()
     const [, ...some] = goners

@@ -8,16 +8,31 @@
  */
 import { type FileHandle, open, unlink } from "node:fs/promises"
 import { syncDirectory } from "../disk/files.js"
-import { removalSliceCountMax } from "../limits.js"
+import { lacksRoom, type Room, writeCause } from "../disk/room.js"
+import {
+  removalRoomBytesMin,
+  removalSliceBytesMax,
+  removalSliceCountMax,
+  tightSliceBytesMax,
+  tightSliceCountMax,
+} from "../limits.js"
+import { storageReason } from "../model/cause.js"
 import type { Digest } from "../model/digest.js"
 import { type Finding, stretchOf } from "./damage.js"
 import { frameHeaderBytes } from "./frame.js"
 import type { Move } from "./index-moves.js"
-import type { Mark } from "./index-row.js"
+import type { Mark, Spot } from "./index-row.js"
 import { headerCheck, packHeaderBytes } from "./pack.js"
 import { packPath, readAt } from "./pack-files.js"
 import type { PackFrames } from "./pack-frames.js"
-import { areEntangled, type Ends, garbageIn, nextSlice, type Slice } from "./pack-slices.js"
+import {
+  areEntangled,
+  type Ends,
+  garbageIn,
+  nextSlice,
+  type Slice,
+  type SliceBounds,
+} from "./pack-slices.js"
 import type { PackStore } from "./pack-store.js"
 import type { Appended, Successors } from "./successor.js"
 
@@ -37,20 +52,25 @@ export interface Plan {
 export interface CompactionOptions {
   readonly store: PackStore
   readonly successors: Successors
-  /** Of what stays, moved in one step. */
-  readonly sliceBytesMax: number
   /** Asked between two steps. */
   readonly signal?: AbortSignal | undefined
+  /** How much there is on the disk. */
+  readonly room?: Room | undefined
 }
 
-/** Where the frames of a slice lie from now on, in their order. */
+/** A frame of a slice, and where it lies from now on. */
+interface SliceMove extends Move {
+  readonly from: Spot
+}
+
+/** What becomes of the frames of a slice, in their order. */
 const movesOf = (
   { frames, mark: { pack } }: Plan,
   { first, kept }: Slice,
   last: number,
   to: Appended | undefined,
-): ReadonlyArray<Move> => {
-  const moves: Array<Move> = []
+): ReadonlyArray<SliceMove> => {
+  const moves: Array<SliceMove> = []
   let [at, base] = [0, to?.offset ?? 0]
   for (let index = first; index < last; index += 1) {
     const { kind, digest, from: offset } = frames.at(index)
@@ -90,24 +110,32 @@ class Emptying {
 
   async run(): Promise<void> {
     const { frames, mark, restStays, isWorth } = this.#plan
-    const { sliceBytesMax, signal } = this.#options
-    const bounds = { bytesMax: sliceBytesMax, countMax: removalSliceCountMax, restStays }
     const canBeCut = !areEntangled(frames)
     // What lies behind the mark was never acknowledged, or has been moved already.
     let end: Ends = { last: frames.count, offset: Math.min(this.#size, mark.end) }
     let garbage = garbageIn(frames, end.offset, restStays)
     for (;;) {
       if (canBeCut) await this.#cut(end.offset)
-      signal?.throwIfAborted()
-      const isSmall = end.offset - packHeaderBytes <= sliceBytesMax
+      this.#options.signal?.throwIfAborted()
+      const isSmall = end.offset - packHeaderBytes <= removalSliceBytesMax
       // A small rest is moved too: that leaves one pack less. One that could not be cut has to be.
       if (!isSmall && this.#size === end.offset && !isWorth(garbage, end.offset)) return
-      const slice = nextSlice(frames, end, bounds)
+      const slice = nextSlice(frames, end, await this.#bounds())
       await this.#take(slice, end)
       if (slice.start === packHeaderBytes) return await this.#remove()
       garbage -= end.offset - slice.start - slice.bytes
       end = { last: slice.first, offset: slice.start }
     }
+  }
+
+  /** Asked for each slice: a disk that was full has room by and by. */
+  async #bounds(): Promise<SliceBounds> {
+    const { restStays } = this.#plan
+    const { store, room } = this.#options
+    const isTight = await lacksRoom(store.packs, removalRoomBytesMin, room)
+    return isTight
+      ? { bytesMax: tightSliceBytesMax, countMax: tightSliceCountMax, restStays }
+      : { bytesMax: removalSliceBytesMax, countMax: removalSliceCountMax, restStays }
   }
 
   /** Moves what stays of a slice, durably, and has the index follow. */
@@ -117,6 +145,7 @@ class Emptying {
     const { pack } = mark
     const isGone = slice.start === packHeaderBytes
     let to: Appended | undefined
+    let isTold = false
     try {
       if (slice.bytes > 0) to = await successors.append(this.#handle, slice.kept)
       const moves = movesOf(this.#plan, slice, end.last, to)
@@ -124,10 +153,15 @@ class Emptying {
       const marks = isGone ? [] : [{ ...mark, end: slice.start, whole: false }]
       if (to !== undefined) marks.push(to.mark)
       const gone = isGone ? [pack] : []
+      isTold = true
       await store.writer.exclusively(() => store.index.rewrite({ moves, marks, gone }))
     } catch (cause) {
-      await successors.takeBack()
-      if (to !== undefined) this.#unfollow(to)
+      // Who knows what an index keeps of a write that a disk has failed: what it may name stays. A
+      // disk that was full has taken nothing of it.
+      const reason = storageReason(await writeCause(store.packs, cause))
+      if (isTold && reason !== "full") await successors.leave()
+      else await successors.takeBack()
+      if (to !== undefined && !isTold) this.#unfollow(to)
       throw cause
     }
     successors.keep()
@@ -138,7 +172,7 @@ class Emptying {
    * Damage that frames lie in goes with them, on record before the index names them there: nobody
    * relies on them in between.
    */
-  async #follow(moves: ReadonlyArray<Move>, { first }: Slice): Promise<void> {
+  async #follow(moves: ReadonlyArray<SliceMove>, { first }: Slice): Promise<void> {
     const { damage, record } = this.#options.store
     const { frames } = this.#plan
     for (const [at, { from, to, digest }] of moves.entries()) {

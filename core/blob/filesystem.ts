@@ -212,10 +212,10 @@ const removals = (
     Effect.suspend(() => {
       // Taken at the call: what is let go of while others remove is passed over too.
       const note = store.leases.note()
-      const remove: Remove = (digests, { thorough = false } = {}) =>
+      const remove: Remove = (digests, { thorough = false, more = false } = {}) =>
         interrupted(async (signal) => {
           try {
-            return await removeBlobs(store, digests, { note, thorough, signal, makeRoom })
+            return await removeBlobs(store, digests, { note, thorough, more, signal, makeRoom })
           } finally {
             await reserve?.keep()
           }

@@ -114,23 +114,29 @@ export interface Choosing {
   readonly relied: ReadonlySet<string>
 }
 
-/**
- * Marks the blobs as going that nobody relies on, and says what may go with them. Each is chosen in
- * the turn that looks whether it is relied on. Rejects where it cannot be known what is used.
- */
-export const choose = async (
-  store: PackStore,
+/** Marks the blobs as going that nobody relies on: each in the turn that looks whether one does. */
+export async function* markBlobs(
+  { going }: PackStore,
   { rows, before, relied }: Choosing,
-): Promise<Choice> => {
-  const { index, going, damage } = store
-  const isSound = damage.isEmpty
-  const chosen: Array<BlobRow> = []
+): AsyncGenerator<BlobRow, void> {
   for await (const page of inTurns(rows))
     for (const row of page) {
       if (row.pack >= before || relied.has(nameOf(row))) continue
       going.add(nameOf(row))
-      chosen.push(row)
+      yield row
     }
+}
+
+/**
+ * Marks the blobs as going, and says what may go with them. Rejects where it cannot be known what
+ * is used.
+ */
+export const choose = async (store: PackStore, choosing: Choosing): Promise<Choice> => {
+  const { index, going, damage } = store
+  const isSound = damage.isEmpty
+  const { before } = choosing
+  const chosen: Array<BlobRow> = []
+  for await (const row of markBlobs(store, choosing)) chosen.push(row)
   const own = isSound ? undefined : await chunksOfAll(store, chosen)
   const used = await usedChunks(store, before)
   const blobs: Array<GoingBlob> = []

@@ -27,6 +27,13 @@ it("of frames change the rows that lie there, and leave all others as they are",
   expect(moved[2]).toBe(three)
 })
 
+it("of all frames in packs below a number mean those, and no later ones", () => {
+  const [one, two, three] = [row(1, 28), row(2, 90), row(3, 28)]
+  const gone: Move = { kind: "chunk", digest, from: { below: 3 }, to: undefined }
+  expect(movedRows([three, one, two], [gone])).toEqual([three])
+  expect(movedRows([three], [gone])).toEqual([three])
+})
+
 it("to nowhere leave the next row in the place of the first", () => {
   const [one, two, three] = [row(1, 28), row(1, 90), row(2, 28)]
   expect(movedRows([one, two, three], [move(one), move(three)])).toEqual([two])

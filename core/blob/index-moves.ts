@@ -12,10 +12,14 @@ import { type Row, type Spot, samePlace } from "./index-row.js"
 export interface Move {
   readonly kind: FrameKind
   readonly digest: Digest
-  readonly from: Spot
+  /** One frame, or every one in packs below a number. */
+  readonly from: Spot | { readonly below: number }
   /** Undefined when it is gone. */
   readonly to: Spot | undefined
 }
+
+const isMeant = ({ from }: Move, row: Row): boolean =>
+  "below" in from ? row.pack < from.below : samePlace(from, row)
 
 /** The rows after the moves: one that no move names stays the same object. */
 export const movedRows = (
@@ -23,7 +27,7 @@ export const movedRows = (
   moves: ReadonlyArray<Move>,
 ): ReadonlyArray<Row> =>
   rows.flatMap((row) => {
-    const move = moves.find(({ from }) => samePlace(from, row))
+    const move = moves.find((one) => isMeant(one, row))
     if (move === undefined) return [row]
     return move.to === undefined ? [] : [{ ...row, ...move.to }]
   })

@@ -40,8 +40,6 @@ export interface PackWriter {
   readonly exclusively: <A>(task: () => Promise<A>) => Promise<A>
   /** Takes a number for a pack that somebody else writes. */
   readonly nextPack: () => number
-  /** The number of the pack that is being written, or is the next one: those below have ended. */
-  readonly pack: () => Promise<number>
   /** Goes on with a pack that somebody else has written; false where one is begun already. */
   readonly adopt: (last: LastPack) => Promise<boolean>
   /** Ends what was handed in, and refuses what comes later. */
@@ -112,13 +110,6 @@ class Writer implements PackWriter {
   nextPack(): number {
     this.#next += 1
     return this.#next - 1
-  }
-
-  pack(): Promise<number> {
-    // While one is begun there is none to be seen.
-    return this.exclusively(() =>
-      Promise.resolve(this.#tail?.pack ?? this.#last?.pack ?? this.#next),
-    )
   }
 
   adopt(last: LastPack): Promise<boolean> {

@@ -1,33 +1,38 @@
 /**
  * Removing blobs: what goes is chosen, the index forgets it, and the packs that hold much of it are
- * compacted, those first that are emptied with the least to be moved.
+ * compacted.
  *
  * A blob is there as a whole or gone, whenever the program ends: its recipe goes from the index
  * before the first of its chunks does. On a disk that is full, room is made that was kept for it.
  */
-import { stat } from "node:fs/promises"
-import { roomIn, writing } from "../disk/room.js"
+import { lacksRoom, type Room, writing } from "../disk/room.js"
 import {
-  packGarbageShareMin,
+  forgottenRowBytes,
   removalRoomBytesMin,
-  removalRowCountMax,
-  removalSliceBytesMax,
-  removalSliceBytesMin,
   removalSliceCountMax,
+  tightRemovalCountMax,
 } from "../limits.js"
-import { hasCode, storageReason } from "../model/cause.js"
+import { storageReason } from "../model/cause.js"
 import type { Digest } from "../model/digest.js"
 import type { Removal } from "./blob-store.js"
 import { nameOf } from "./claim.js"
-import { compact, type Plan } from "./compact.js"
+import { compact } from "./compact.js"
 import { frameHeaderBytes } from "./frame.js"
-import { type Choice, choose, findRows, inTurns, markChunks, type Usage } from "./going.js"
+import {
+  type Choice,
+  type Choosing,
+  choose,
+  findRows,
+  inTurns,
+  markBlobs,
+  markChunks,
+} from "./going.js"
 import type { Move } from "./index-moves.js"
 import type { BlobRow, Row } from "./index-row.js"
 import type { Note } from "./leases.js"
-import { packHeaderBytes } from "./pack.js"
-import { packPath } from "./pack-files.js"
+import { listPacks } from "./pack-files.js"
 import { PackFrames } from "./pack-frames.js"
+import { groupsOf, type Planned, plansOf } from "./pack-plans.js"
 import type { PackStore } from "./pack-store.js"
 import { Successors } from "./successor.js"
 
@@ -36,71 +41,13 @@ export interface RemovalOptions {
   readonly note?: Note
   /** Whether packs are compacted that hardly anything of goes. */
   readonly thorough?: boolean
+  /** Whether chunks may wait for a later removal. */
+  readonly more?: boolean
   readonly signal?: AbortSignal
+  /** How much there is on the disk. */
+  readonly room?: Room
   /** Makes room on a disk that is full; false where there is none to be made. */
   readonly makeRoom?: () => Promise<boolean>
-}
-
-/** A pack that is to be compacted, before its frames are known. */
-interface Planned extends Omit<Plan, "frames"> {
-  readonly usage: Usage
-  /** Whether cutting it off gives nothing back until it is gone, if at all. */
-  readonly isShared: boolean
-}
-
-const unused = (): Usage => ({ count: 0, stays: 0, goes: 0, unused: [] })
-
-const statOf = async (path: string) => {
-  try {
-    const { size, nlink } = await stat(path)
-    return { size, nlink }
-  } catch (cause) {
-    if (hasCode(cause, "ENOENT")) return { size: 0, nlink: 0 }
-    throw cause
-  }
-}
-
-const isMuch = (garbage: number, size: number) => garbage * packGarbageShareMin >= size
-const isAny = (garbage: number) => garbage > 0
-
-/** The packs of which enough goes. Of one that is lost, the index forgets what goes. */
-const plansOf = async (
-  { packs: directory, index, damage }: PackStore,
-  { packs, isSound }: Choice,
-  before: number,
-  isThorough: boolean,
-): Promise<ReadonlyArray<Planned>> => {
-  const isWorth = isThorough || !isSound ? isAny : isMuch
-  const plans: Array<Planned> = []
-  for (const mark of (await index.marks()).values()) {
-    const usage = packs.get(mark.pack) ?? unused()
-    if (mark.pack >= before) continue
-    const { size, nlink } = await statOf(packPath(directory, mark.pack))
-    const garbage = isSound ? size - packHeaderBytes - usage.stays : usage.goes
-    const isShared = nlink > 1 || damage.isIn(mark.pack)
-    const isLost = size === 0 && usage.goes > 0
-    // What has another name gives nothing back, unless that name goes.
-    const isWanted = isWorth(garbage, size) && (!isShared || isWorth === isAny)
-    if (isLost || isWanted)
-      plans.push({ mark, size, restStays: !isSound, isWorth, usage, isShared })
-  }
-  return plans.sort(
-    (a, b) => Number(a.isShared) - Number(b.isShared) || a.usage.stays - b.usage.stays,
-  )
-}
-
-/** As many plans at once as their frames have room in memory. */
-function* groupsOf(plans: ReadonlyArray<Planned>): Generator<ReadonlyArray<Planned>, void> {
-  let [group, count]: [Array<Planned>, number] = [[], 0]
-  for (const plan of plans) {
-    if (group.length > 0 && count + plan.usage.count > removalRowCountMax) {
-      yield group
-      ;[group, count] = [[], 0]
-    }
-    group.push(plan)
-    count += plan.usage.count
-  }
-  if (group.length > 0) yield group
 }
 
 type Placed = Pick<Row, "kind" | "digest" | "pack" | "offset" | "storedSize">
@@ -125,63 +72,95 @@ class Removing {
   }
 
   async run(): Promise<Removal> {
-    const { packs } = this.#store
     const found = await findRows(this.#store, this.#digests)
-    if ((await roomIn(packs)) < removalRoomBytesMin) await this.#options.makeRoom?.()
-    let sliceBytesMax = removalSliceBytesMax
-    let mayMakeRoom = true
-    for (;;)
-      try {
-        await writing(packs, () => this.#pass(sliceBytesMax))
-        return await this.#answer(found)
-      } catch (cause) {
-        if (storageReason(cause) !== "full") throw cause
-        const isRoomMade = mayMakeRoom && (await this.#options.makeRoom?.())
-        mayMakeRoom = false
-        if (isRoomMade) continue
-        if (sliceBytesMax === removalSliceBytesMin) throw cause
-        sliceBytesMax = removalSliceBytesMin
-      }
+    let rest = this.#digests
+    if (await this.#isTight(rest.length)) await this.#options.makeRoom?.()
+    do {
+      const isTight = await this.#isTight(rest.length)
+      // What goes makes room for the rest to go, however little it is of a pack.
+      const some = isTight ? rest.slice(0, tightRemovalCountMax) : rest
+      await this.#patiently(some, isTight)
+      rest = rest.slice(some.length)
+    } while (rest.length > 0)
+    return await this.#answer(found)
   }
 
-  async #pass(sliceBytesMax: number): Promise<void> {
+  #isTight(count: number): Promise<boolean> {
+    const bytes = removalRoomBytesMin + forgottenRowBytes * count
+    return lacksRoom(this.#store.packs, bytes, this.#options.room)
+  }
+
+  async #patiently(digests: ReadonlyArray<Digest>, isTight: boolean): Promise<void> {
+    const { packs } = this.#store
+    const pass = () => writing(packs, () => this.#pass(digests, isTight))
+    try {
+      await pass()
+    } catch (cause) {
+      if (storageReason(cause) !== "full" || !(await this.#options.makeRoom?.())) throw cause
+      await pass()
+    }
+  }
+
+  async #pass(digests: ReadonlyArray<Digest>, isTight: boolean): Promise<void> {
     const store = this.#store
     const { damage, going, writer } = store
-    const { thorough = false } = this.#options
+    const { more = false, thorough = false } = this.#options
     try {
-      const there = await findRows(store, this.#digests)
-      if (there.length === 0 && !damage.isEmpty) return
+      const there = await findRows(store, digests)
+      if (there.length === 0 && (more || !damage.isEmpty)) return
       // Puts go on in a later pack; what they store again from now on is not removed.
-      const before = await (there.length > 0 || thorough ? writer.roll() : writer.pack())
-      const rows = await findRows(store, this.#digests)
-      const choice = await choose(store, { rows, before, relied: this.#relied })
-      const plans = await plansOf(store, choice, before, thorough)
+      const before = await writer.roll()
+      const rows = await findRows(store, digests)
+      const choosing = { rows, before, relied: this.#relied }
+      // Where damage is known, chunks go with their blobs or not at all.
+      if (more && !isTight && damage.isEmpty) return await this.#forgetBlobs(choosing)
+      const choice = await choose(store, choosing)
+      const plans = await plansOf(store, choice, before, thorough || isTight)
       for (const { usage } of plans) await markChunks(store, usage.unused, this.#relied)
       await this.#forget(choice.blobs)
-      await this.#compactAll(plans, choice, sliceBytesMax)
+      await this.#compactAll(plans, choice)
+      if (plans.length === 0) await this.#goOn(before)
     } finally {
       going.clear()
     }
   }
 
+  /** Puts go on in the pack that was ended for this, unless they have begun one meanwhile. */
+  async #goOn(before: number): Promise<void> {
+    const { index, damage, writer, packs, packBytesMax } = this.#store
+    const file = (await listPacks(packs)).at(-1)
+    const mark = file && (await index.marks()).get(file.pack)
+    if (mark === undefined || mark.pack >= before || !mark.whole || mark.ahead) return
+    const { pack, header, end: size } = mark
+    const isFit = file?.size === size && size < packBytesMax && !damage.isIn(pack)
+    if (isFit) await writer.adopt({ pack, header, size })
+  }
+
+  /** Blobs alone: the chunks that nothing uses then go with what is removed next. */
+  async #forgetBlobs({ rows, before, relied }: Choosing): Promise<void> {
+    const goers: Array<Move> = []
+    for await (const row of markBlobs(this.#store, { rows, before, relied }))
+      goers.push({ kind: "recipe", digest: row.digest, from: { below: before }, to: undefined })
+    await this.#rewrite(goers)
+  }
+
   /** Takes rows from the index, durably: what they name is nobody's any more. */
   async #forget(rows: ReadonlyArray<Placed>): Promise<void> {
+    await this.#rewrite(rows.map((row): Move => ({ ...row, from: row, to: undefined })))
+  }
+
+  async #rewrite(all: ReadonlyArray<Move>): Promise<void> {
     const { writer, index } = this.#store
-    for await (const page of inTurns(rows, removalSliceCountMax)) {
+    for await (const moves of inTurns(all, removalSliceCountMax)) {
       this.#options.signal?.throwIfAborted()
-      const moves = page.map((row): Move => ({ ...row, from: row, to: undefined }))
-      const forgetting = { moves, marks: [], gone: [] }
-      if (moves.length > 0) await writer.exclusively(() => index.rewrite(forgetting))
+      if (moves.length > 0)
+        await writer.exclusively(() => index.rewrite({ moves, marks: [], gone: [] }))
     }
   }
 
-  async #compactAll(
-    plans: ReadonlyArray<Planned>,
-    { blobs, isSound }: Choice,
-    sliceBytesMax: number,
-  ): Promise<void> {
+  async #compactAll(plans: ReadonlyArray<Planned>, { blobs, isSound }: Choice): Promise<void> {
     const store = this.#store
-    const { signal } = this.#options
+    const { signal, room } = this.#options
     const successors = new Successors(store)
     const given = (bytes: number) => {
       this.#bytes += bytes
@@ -194,11 +173,7 @@ class Removing {
           const own = frames.get(plan.mark.pack)
           if (own === undefined || plan.size === 0) continue
           own.sort()
-          await compact(
-            { store, successors, sliceBytesMax, signal },
-            { ...plan, frames: own },
-            given,
-          )
+          await compact({ store, successors, signal, room }, { ...plan, frames: own }, given)
           frames.delete(plan.mark.pack)
         }
       }

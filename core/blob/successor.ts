@@ -90,6 +90,13 @@ export class Successors {
     await tail?.discard()
   }
 
+  /** Appends nothing more to the pack, and takes nothing back: it may be named after all. */
+  async leave(): Promise<void> {
+    const tail = this.#tail
+    this.#tail = undefined
+    await tail?.close()
+  }
+
   /** Ends the pack; one that is empty goes. */
   async end(): Promise<void> {
     const tail = this.#tail

@@ -20,9 +20,16 @@ export const roomIn: Room = async (directory) => {
 const isTelling = (cause: unknown): boolean =>
   isDaybookError(cause) || hasCode(cause, "LEVEL_CORRUPTION") || storageReason(cause) !== "io"
 
-/** Whether hardly anything can be written. A disk that cannot be asked is taken to have room. */
-export const isFullDisk = async (directory: string, room: Room = roomIn): Promise<boolean> =>
-  (await room(directory).catch(() => Number.POSITIVE_INFINITY)) < roomBytesMin
+/** Whether so many bytes do not fit. A disk that cannot be asked is taken to have room. */
+export const lacksRoom = async (
+  directory: string,
+  bytes: number,
+  room: Room = roomIn,
+): Promise<boolean> => (await room(directory).catch(() => Number.POSITIVE_INFINITY)) < bytes
+
+/** Whether hardly anything can be written. */
+export const isFullDisk = (directory: string, room: Room = roomIn): Promise<boolean> =>
+  lacksRoom(directory, roomBytesMin, room)
 
 /** The cause of a failed write: where it does not say that the disk is full, the disk is asked. */
 export const writeCause = async (

@@ -2,15 +2,18 @@
  * Sweeping: what nothing needs goes, and nothing else; who wanted it back hears when and why it
  * went.
  */
+import { readdirSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { noise } from "../blob/samples.contract.js"
 import { type DaybookError, LogFailure } from "../errors.js"
 import type { Materializer } from "../materializer/materializer.js"
 import type { ArtifactVersion } from "../model/artifact.js"
 import type { LedgerApi } from "./api.js"
+import { layoutOf } from "./layout.js"
 import { Ledger, type LedgerOptions } from "./ledger.js"
 import { layer } from "./local.js"
 import { MemoryPlace, temporary } from "./places.contract.js"
@@ -221,6 +224,28 @@ describe("a sweep", () => {
       }),
     )
     expect(place.blobs.recipes.size).toBe(1)
+  })
+
+  it("gives back what a save left that broke off, though nothing else goes", async () => {
+    const directory = temporary()
+    const packs = () => readdirSync(layoutOf(directory).packs)
+    const ledger = await openLedger(directory)
+    await ledger.save("whole", noise(100_000, 1))
+    const broken = async function* () {
+      yield noise(3_000_000, 2)
+      await Promise.reject(new Error("broken off"))
+    }
+    await expect(ledger.save("broken", broken())).rejects.toMatchObject({ _tag: "FileFailure" })
+    const { blobs, bytes } = await ledger.sweep()
+    expect(blobs).toBe(0)
+    expect(bytes).toBeGreaterThan(2_000_000)
+    // Where nothing goes at all, everything goes on as it was.
+    const before = packs()
+    expect(await ledger.sweep()).toMatchObject({ blobs: 0, bytes: 0 })
+    await ledger.save("next", noise(10_000, 3))
+    expect(packs()).toEqual(before)
+    expect(await ledger.load("whole")).toEqual(noise(100_000, 1))
+    await ledger.close()
   })
 
   it("removes afterwards what it gave up, when it was cut short in between", async () => {

@@ -8,7 +8,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { Removal } from "../blob/blob-store.js"
+import type { Removal, RemoveOptions } from "../blob/blob-store.js"
 import { sweepContent } from "../command/sweep-content.js"
 import type { DaybookError } from "../errors.js"
 import { removedCountMax, sweptVersionCountMax, undoDaysDefault, undoDaysMax } from "../limits.js"
@@ -124,26 +124,29 @@ type Removed = Pick<Removal, "removed" | "bytes">
 const removeRest = Effect.fnUntraced(function* (
   { blobs }: Engine,
   needed: DigestTable,
-  remove: (digests: ReadonlyArray<Digest>) => Effect.Effect<Removed, DaybookError>,
+  remove: (
+    digests: ReadonlyArray<Digest>,
+    options: RemoveOptions,
+  ) => Effect.Effect<Removed, DaybookError>,
 ) {
   let [count, bytes] = [0, 0]
   let digests: Array<Digest> = []
-  const end = Effect.suspend(() => {
-    const some = digests
-    digests = []
-    return some.length === 0
-      ? Effect.void
-      : Effect.map(remove(some), (one) => {
-          count += one.removed
-          bytes += one.bytes
-        })
-  })
+  const end = (more: boolean) =>
+    Effect.suspend(() => {
+      const some = digests
+      digests = []
+      return Effect.map(remove(some, { more }), (one) => {
+        count += one.removed
+        bytes += one.bytes
+      })
+    })
   yield* Stream.runForEach(blobs.list(), ({ digest }) => {
     if (needed.has(digest)) return Effect.void
     digests.push(digest)
-    return digests.length < removedCountMax ? Effect.void : end
+    return digests.length < removedCountMax ? Effect.void : end(true)
   })
-  yield* end
+  // Also of nothing: what puts have left that came to nothing goes with it.
+  yield* end(false)
   return { blobs: count, bytes }
 })
 
