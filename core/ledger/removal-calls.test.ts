@@ -15,7 +15,14 @@ import { type Digest, digestOf } from "../model/digest.js"
 import { type OpenBlobs, openBlobs } from "./blob-door.contract.js"
 import { bundle, programOf, type Speaking } from "./places.contract.js"
 import { expectSound, type Point, pointsIn, runTraced, type Trial } from "./spoilt.contract.js"
-import { listing, obstacle, spoiling, timesFired } from "./system-calls.contract.js"
+import {
+  type Fault,
+  listing,
+  listingFull,
+  obstacle,
+  spoiling,
+  timesFired,
+} from "./system-calls.contract.js"
 
 const seed = Number(process.env.REMOVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const share = Number(process.env.REMOVAL_SHARE ?? 0.1)
@@ -162,6 +169,14 @@ const judge = async ({ root, told, code, trace }: Trial<Told>, { fault }: Point)
   })
 }
 
+/** The calls of a removal that nothing spoils. */
+const pointsOf = async (tracing: ReadonlyArray<string>, faults: ReadonlyArray<Fault>) => {
+  const { root, told, trace } = await run(false, () => tracing)
+  expect(told).toMatchObject([{ step: "remove", removed: goners.length, kept: [] }])
+  rmSync(root, { recursive: true })
+  return pointsIn(trace, root, faults)
+}
+
 const directories = ["blob", "blob/packs", "blob/index"]
 
 describe.skipIf(why !== undefined)(
@@ -170,10 +185,11 @@ describe.skipIf(why !== undefined)(
     beforeAll(prepare)
 
     it("leave nothing half, lost or damaged", { timeout: 3_600_000 }, async () => {
-      const { root, told, trace } = await run(false, () => listing)
-      expect(told).toMatchObject([{ step: "remove", removed: goners.length, kept: [] }])
-      rmSync(root, { recursive: true })
-      const points = pointsIn(trace, root)
+      // On a disk that says that it is full, other calls are made.
+      const points = [
+        ...(await pointsOf(listing, ["KILL", "EIO"])),
+        ...(await pointsOf(listingFull, ["ENOSPC"])),
+      ]
       const cuts = points.filter(({ call }) => /truncate/.test(call.name))
       expect(cuts.length).toBeGreaterThan(1)
       expect(goners.length * 16_000).toBeLessThan(removalSliceBytesMax)

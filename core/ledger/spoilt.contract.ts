@@ -80,10 +80,14 @@ export interface Point {
   readonly fault: Fault
 }
 
-const faults: ReadonlyArray<Fault> = ["KILL", "EIO", "ENOSPC"]
+const allFaults: ReadonlyArray<Fault> = ["KILL", "EIO", "ENOSPC"]
 
-/** Every call of a trace with every fault that tells anything about it. */
-export const pointsIn = (trace: string, root: string): ReadonlyArray<Point> => {
+/** Every call of a trace with every fault of these that tells anything about it. */
+export const pointsIn = (
+  trace: string,
+  root: string,
+  faults: ReadonlyArray<Fault> = allFaults,
+): ReadonlyArray<Point> => {
   const calls = callsOf(trace, root)
   return faults.flatMap((fault) =>
     calls.filter((call) => isTelling(call, fault)).map((call) => ({ call, fault })),

@@ -101,7 +101,7 @@ const takesRoom = ({ name, changes }: SystemCall): boolean =>
  * what LevelDB notes about itself in its file LOG is read by nobody.
  */
 export const isTelling = (call: SystemCall, fault: Fault): boolean => {
-  if (/\/LOG(\.old)?$/.test(call.path)) return false
+  if (/\/LOG(\.old)?$/.test(call.path) || call.name === "statfs") return false
   return fault === "EIO" || (fault === "ENOSPC" ? takesRoom(call) : call.changes)
 }
 
@@ -110,6 +110,12 @@ export const isTelling = (call: SystemCall, fault: Fault): boolean => {
 const noRoom = [0, 4_096, 1, 0, 0]
   .map((word) => Buffer.from(BigUint64Array.of(BigInt(word)).buffer).toString("hex"))
   .join("")
+
+/** The same on a disk that says that it is full: a program may make other calls there. */
+export const listingFull: ReadonlyArray<string> = [
+  ...["-s", "0", "-e", `trace=${names.join(",")},statfs`],
+  ...["-e", `inject=statfs:poke_exit=@arg2=${noRoom}`],
+]
 
 /**
  * Arguments for strace that spoil one call. With ENOSPC the directories are full for whoever asks.
