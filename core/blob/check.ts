@@ -11,12 +11,13 @@ import type { Finding } from "./damage.js"
 import { type FrameHeader, frameHeaderBytes } from "./frame.js"
 import {
   isGenuineChunk,
+  lostWith,
   packFormat,
   packHeaderBytes,
   type ReadPack,
   readAhead,
   readPackFormat,
-  type Scanned,
+  type ScannedFrame,
   scanPack,
 } from "./pack.js"
 import { listPacks, type PackFile, packPath, readAt } from "./pack-files.js"
@@ -36,18 +37,13 @@ const placeOf = (resume: string | undefined): Place => {
   return { pack: Number(pack ?? 0), offset: Number(offset ?? 0) }
 }
 
-type ScannedFrame = Extract<Scanned, { readonly type: "frame" }>
-
 /** Whether a frame whose stored bytes are whole is what its header says. */
-const isGenuine = async (read: ReadPack, { offset, header, doubted }: ScannedFrame) => {
+const isAsSaid = async (read: ReadPack, { offset, header, doubted }: ScannedFrame) => {
   // Behind damage it was looked at already; of a raw chunk its bytes are what is stored.
   if (header.kind === "chunk")
     return doubted || header.form === "raw" || (await isGenuineChunk(read, offset, header))
   return readRecipe(await read(offset + frameHeaderBytes, header.storedSize)) !== undefined
 }
-
-const digestsOf = (header: FrameHeader | undefined) =>
-  header?.kind === "chunk" ? [header.digest] : []
 
 /** What came of a part of one pack. */
 interface Part {
@@ -65,14 +61,14 @@ const checkFrames = async (
   const findings: Array<Finding> = []
   let frames = 0
   const damaged = (start: number, to: number, header?: FrameHeader) =>
-    findings.push({ pack, from: start, to, state: "damaged", digests: digestsOf(header) })
+    findings.push({ pack, from: start, to, state: "damaged", digests: lostWith(header) })
   for await (const scanned of scanPack(read, from, size)) {
     if (scanned.type === "damage") damaged(scanned.from, scanned.to, scanned.header)
     else if (scanned.type === "frame") {
       const { offset, header, doubted } = scanned
       const end = offset + frameHeaderBytes + header.storedSize
       frames += 1
-      if (!(await isGenuine(read, scanned))) damaged(offset, end, header)
+      if (!(await isAsSaid(read, scanned))) damaged(offset, end, header)
       // Not behind damage, where what may be believed depends on what came before.
       if (end - from >= bytesMax && end < size && !doubted) return { end, frames, findings }
     } else if (scanned.tail === "damaged") damaged(scanned.end, size)

@@ -25,12 +25,14 @@ import {
   dropIndex,
   fileHandles,
   flipBit,
+  listBlobs,
   offsetOf,
   openFiles,
   openParts,
   packFile,
   packNames,
   packSizes,
+  packsSize,
   snapshot,
   temporaryDirectory,
   useBlobs,
@@ -56,12 +58,6 @@ const each = 16_400
 const fill = () =>
   useBlobs(inside(), (blobs) => Effect.forEach(contents, (content) => blobs.put(content)))
 
-const sum = (directory: string) =>
-  Object.values(packSizes(directory)).reduce((total, size) => total + size, 0)
-
-const list = (blobs: BlobStoreShape) =>
-  Effect.map(Stream.runCollect(blobs.list()), (stats) => stats.map(({ digest }) => digest))
-
 /** Opens the store, which must find nothing damaged. */
 const opening = async <A, E>(
   directory: string,
@@ -76,7 +72,7 @@ const opening = async <A, E>(
 
 /** What stays is whole, and what goes is whole or gone. */
 const expectSound = Effect.fnUntraced(function* (blobs: BlobStoreShape) {
-  const there = new Set(yield* list(blobs))
+  const there = new Set(yield* listBlobs(blobs))
   for (const content of contents) {
     if (!there.has(digestOf(content))) expect(going).toContain(content)
     else expectBytes(yield* collect(blobs.read(digestOf(content))), content)
@@ -84,7 +80,7 @@ const expectSound = Effect.fnUntraced(function* (blobs: BlobStoreShape) {
 })
 
 const expectLeft = Effect.fnUntraced(function* (blobs: BlobStoreShape) {
-  expect(yield* list(blobs)).toEqual([...digests(staying)].sort())
+  expect(yield* listBlobs(blobs)).toEqual([...digests(staying)].sort())
   yield* expectSound(blobs)
 })
 
@@ -155,16 +151,16 @@ describe("a pack that is emptied", () => {
 
   it("takes no more room than one slice", async () => {
     await fill()
-    const before = sum(inside())
+    const before = packsSize(inside())
     await using(async (store) => {
       let most = 0
       await watch(store, () => {
-        most = Math.max(most, sum(inside()))
+        most = Math.max(most, packsSize(inside()))
       })
       const { bytes } = await removeBlobs(store, goners)
       expect(most).toBeGreaterThan(before)
       expect(most).toBeLessThanOrEqual(before + removalSliceBytesMax + packHeaderBytes)
-      expect(before - sum(inside())).toBe(bytes)
+      expect(before - packsSize(inside())).toBe(bytes)
       expect(bytes).toBeGreaterThan(goners.length * each - 10_000)
     })
     await expectGone(inside())
@@ -305,7 +301,7 @@ describe("a pack with damage", () => {
           }
           expect(findings.length).toBeGreaterThan(0)
           if (isGone) yield* blobs.remove(goners, { thorough: true })
-          const there = yield* list(blobs)
+          const there = yield* listBlobs(blobs)
           if (isGone) expect(there).toEqual([...digests(staying)].sort())
           for (const content of contents.filter((one) => one !== damaged)) {
             if (!there.includes(digestOf(content))) expect(going).toContain(content)
@@ -394,9 +390,9 @@ describe("a pack that is not what it was", () => {
       // Indexed as moved, and not cut off.
       const { size } = statSync(packFile(inside(), 1))
       appendFileSync(packFile(inside(), 1), noise(1_000, 98))
-      const before = sum(inside())
+      const before = packsSize(inside())
       const { bytes } = await removeBlobs(store, [], { thorough: true })
-      expect(before - sum(inside())).toBe(bytes)
+      expect(before - packsSize(inside())).toBe(bytes)
       expect(bytes).toBeGreaterThan(size - removalSliceBytesMax * 4)
       for (const name of packNames(inside())) {
         const pack = readFileSync(join(inside(), "packs", name))

@@ -230,7 +230,7 @@ class Emptying {
   }
 }
 
-/** Carries a plan out; answers with the bytes that were given back, also in front of a failure. */
+/** Carries a plan out. `given` is told the bytes that were given back, also before a failure. */
 export const compact = async (
   options: CompactionOptions,
   plan: Plan,

@@ -32,6 +32,7 @@ import {
   diskError,
   dropIndex,
   fileHandles,
+  listBlobs,
   openFiles,
   packFile,
   packNames,
@@ -72,8 +73,6 @@ afterEach(() => vi.restoreAllMocks())
 
 const put = (content: Uint8Array) => (blobs: BlobStoreShape) => blobs.put(content)
 const read = (digest: Digest) => (blobs: BlobStoreShape) => collect(blobs.read(digest))
-const list = (blobs: BlobStoreShape) =>
-  Effect.map(Stream.runCollect(blobs.list()), (stats) => stats.map(({ digest }) => digest))
 
 const expectContent = async (content: Uint8Array) =>
   expectBytes(await useBlobs(inside(), read(digestOf(content))), content)
@@ -252,7 +251,7 @@ describe("a crash", () => {
       snapshot(inside(), directory)
       truncateSync(packFile(directory, 1), whole + cut)
       const torn = readFileSync(packFile(directory, 1))
-      expect(await useBlobs(directory, list)).toEqual([digestOf(before)])
+      expect(await useBlobs(directory, listBlobs)).toEqual([digestOf(before)])
       await useBlobs(directory, put(during))
       expectBytes(await useBlobs(directory, read(digestOf(during))), during)
       expectBytes(await useBlobs(directory, read(digestOf(before))), before)
@@ -288,7 +287,7 @@ describe("a crash", () => {
         }),
       unsynced,
     )
-    expect(await useBlobs(lost, list, unsynced)).toEqual([digestOf(before)])
+    expect(await useBlobs(lost, listBlobs, unsynced)).toEqual([digestOf(before)])
     await useBlobs(lost, put(during), unsynced)
     expectBytes(await useBlobs(lost, read(digestOf(during))), during)
   })
@@ -299,7 +298,7 @@ describe("an index", () => {
 
   const expectAll = async () => {
     const digests = contents.map((content) => digestOf(content))
-    expect(await useBlobs(inside(), list)).toEqual(digests.sort())
+    expect(await useBlobs(inside(), listBlobs)).toEqual(digests.sort())
     for (const content of contents) await expectContent(content)
   }
 
@@ -329,7 +328,7 @@ describe("an index", () => {
     const middle = Math.floor(bytes.length / 2)
     bytes.fill(0, middle, middle + 8_192)
     writeFileSync(log, bytes)
-    expect(await useBlobs(copy, list)).toEqual(many.map((content) => digestOf(content)).sort())
+    expect(await useBlobs(copy, listBlobs)).toEqual(many.map((content) => digestOf(content)).sort())
   })
 
   it("that LevelDB cannot open is made anew", async () => {
@@ -380,7 +379,7 @@ describe("a history", () => {
     blobs: BlobStoreShape,
     model: ReadonlyMap<Digest, Uint8Array>,
   ) {
-    expect(yield* list(blobs)).toEqual([...model.keys()].sort())
+    expect(yield* listBlobs(blobs)).toEqual([...model.keys()].sort())
     for (const [digest, content] of model) {
       expectBytes(yield* collect(blobs.read(digest)), content)
       expectBytes(inflated(yield* collect(blobs.readDeflated(digest))), content)

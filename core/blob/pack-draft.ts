@@ -67,18 +67,13 @@ class PackDraft implements BlobDraft {
   }
 
   readonly append: BlobDraft["append"] = (chunks) =>
-    Effect.suspend(() => {
-      const handed: Array<Handed> = []
-      for (const frame of chunks) this.#hand(handed, frame, chunkRow(frame))
-      return this.#write(handed, false)
-    })
+    Effect.suspend(() => this.#write(this.#handChunks(chunks), false))
 
   // Not interrupted: what is handed in is written, and the leases must hold until then.
   readonly commit: BlobDraft["commit"] = (chunks, recipe) =>
     Effect.uninterruptible(
       Effect.suspend(() => {
-        const handed: Array<Handed> = []
-        for (const frame of chunks) this.#hand(handed, frame, chunkRow(frame))
+        const handed = this.#handChunks(chunks)
         if (recipe !== undefined) {
           this.#keep(recipe.stat.digest)
           const frame = recipeFrame(recipe)
@@ -107,6 +102,12 @@ class PackDraft implements BlobDraft {
     const claim = this.#store.writer.claimOn({ kind, digest })
     if (claim !== undefined) this.#needs.push(claim)
     return claim
+  }
+
+  #handChunks(chunks: ReadonlyArray<Frame>): Array<Handed> {
+    const handed: Array<Handed> = []
+    for (const frame of chunks) this.#hand(handed, frame, chunkRow(frame))
+    return handed
   }
 
   /** Adds a frame to what is handed in, unless another put was faster. */

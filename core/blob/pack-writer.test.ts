@@ -9,7 +9,6 @@ import * as Stream from "effect/Stream"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { BlobFailure } from "../errors.js"
 import { digestOf } from "../model/digest.js"
-import type { BlobStoreShape } from "./blob-store.js"
 import type { Claim, Handed } from "./claim.js"
 import { encodeFrame } from "./frame.js"
 import { headerCheck, packHeader, packHeaderBytes } from "./pack.js"
@@ -23,10 +22,11 @@ import {
   packFile,
   packNames,
   packSizes,
+  readBlob,
   temporaryDirectory,
   useBlobs,
 } from "./packs.contract.js"
-import { collect, expectBytes, noise, prose } from "./samples.contract.js"
+import { expectBytes, noise, prose } from "./samples.contract.js"
 
 const directory = temporaryDirectory()
 
@@ -126,8 +126,6 @@ describe("the queue", () => {
   })
 })
 
-const read = (blobs: BlobStoreShape, content: Uint8Array) => collect(blobs.read(digestOf(content)))
-
 const [kept, lost, later] = [noise(3_000, 10), noise(5_000, 11), noise(7_000, 12)]
 
 describe("a pack that somebody else has written", () => {
@@ -181,7 +179,7 @@ describe("a disk that fails", () => {
         await useBlobs(directory(), (blobs) =>
           Effect.gen(function* () {
             for (const content of [kept, later, lost])
-              expectBytes(yield* read(blobs, content), content)
+              expectBytes(yield* readBlob(blobs, content), content)
           }),
         )
       }
@@ -197,7 +195,7 @@ describe("a disk that fails", () => {
         expect(packNames(directory())).toEqual([])
         writev.mockRestore()
         yield* blobs.put(lost)
-        expectBytes(yield* read(blobs, lost), lost)
+        expectBytes(yield* readBlob(blobs, lost), lost)
       }),
     )
   })
@@ -226,13 +224,13 @@ describe("a disk that fails", () => {
         }
         for (const content of contents) {
           yield* blobs.put(content)
-          expectBytes(yield* read(blobs, content), content)
+          expectBytes(yield* readBlob(blobs, content), content)
         }
       }),
     )
     dropIndex(directory())
     await useBlobs(directory(), (blobs) =>
-      Effect.map(read(blobs, long), (found) => expectBytes(found, long)),
+      Effect.map(readBlob(blobs, long), (found) => expectBytes(found, long)),
     )
   })
 

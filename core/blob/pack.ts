@@ -6,7 +6,7 @@
  */
 import { randomBytes } from "node:crypto"
 import { crc32 } from "node:zlib"
-import { digestOf, hasher, toDigest } from "../model/digest.js"
+import { type Digest, digestOf, hasher, toDigest } from "../model/digest.js"
 import { rawBytes } from "./deflate.js"
 import {
   type FrameHeader,
@@ -89,6 +89,12 @@ export type Scanned =
    * explains it (part of a frame, or zeros), otherwise `damaged`.
    */
   | { readonly type: "end"; readonly end: number; readonly tail: "whole" | "torn" | "damaged" }
+
+export type ScannedFrame = Extract<Scanned, { readonly type: "frame" }>
+
+/** The content that is lost with a frame, as far as it is known. */
+export const lostWith = (header: FrameHeader | undefined): ReadonlyArray<Digest> =>
+  header?.kind === "chunk" ? [header.digest] : []
 
 /** Hashes in windows: a size that was never true costs time, not memory. */
 const isWhole = async (read: ReadPack, offset: number, header: FrameHeader): Promise<boolean> => {

@@ -18,6 +18,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { crc32 } from "node:zlib"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { afterEach, beforeEach } from "vitest"
 import { digestOf } from "../model/digest.js"
 import { BlobStore, type BlobStoreShape } from "./blob-store.js"
@@ -33,6 +34,7 @@ import { openPackReader } from "./pack-reader.js"
 import type { PackStore } from "./pack-store.js"
 import { openPackWriter } from "./pack-writer.js"
 import { type Recipe, recipeDraft } from "./recipe.js"
+import { collect } from "./samples.contract.js"
 
 /** A directory for each test of the file, removed after it. */
 export const temporaryDirectory = (): (() => string) => {
@@ -64,6 +66,13 @@ export const useBlobs = <A, E>(
   const opened = layer({ directory, chunking, durable, packBytesMax, onFinding, ...rest })
   return Effect.runPromise(Effect.provide(Effect.flatMap(BlobStore, run), opened))
 }
+
+/** The bytes that are stored of a content. */
+export const readBlob = (blobs: BlobStoreShape, content: Uint8Array) =>
+  collect(blobs.read(digestOf(content)))
+
+export const listBlobs = (blobs: BlobStoreShape) =>
+  Effect.map(Stream.runCollect(blobs.list()), (stats) => stats.map(({ digest }) => digest))
 
 /** The parts of a store as they are before anything was recovered. */
 export const openParts = async (
@@ -115,6 +124,14 @@ export const packSizes = (directory: string): Readonly<Record<string, number>> =
   Object.fromEntries(
     packNames(directory).map((name) => [name, statSync(join(directory, "packs", name)).size]),
   )
+
+/** Bytes of all packs. */
+export const packsSize = (directory: string): number =>
+  Object.values(packSizes(directory)).reduce((total, size) => total + size, 0)
+
+/** All that is in packs, one behind the other. */
+export const allPacks = (directory: string): Buffer =>
+  Buffer.concat(packNames(directory).map((name) => readFileSync(join(directory, "packs", name))))
 
 export const packFile = (directory: string, pack: number): string =>
   join(directory, "packs", `${String(pack).padStart(8, "0")}.pack`)

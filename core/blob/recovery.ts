@@ -16,12 +16,13 @@ import type { BlobIndex } from "./index-level.js"
 import { type Mark, type Row, rowOfRecipe } from "./index-row.js"
 import {
   headerCheck,
+  lostWith,
   packFormat,
   packHeaderBytes,
   type ReadPack,
   readAhead,
   readPackFormat,
-  type Scanned,
+  type ScannedFrame,
   scanPack,
 } from "./pack.js"
 import { type PackFile, packPath, readAt } from "./pack-files.js"
@@ -72,8 +73,6 @@ const unknownFormat = (pack: number, format: number): BlobFailure =>
     reason: "conflict",
     outcome: "none",
   })
-
-type ScannedFrame = Extract<Scanned, { readonly type: "frame" }>
 
 export class Recovery {
   readonly findings: Array<Finding> = []
@@ -182,7 +181,7 @@ export class Recovery {
       } else if (scanned.type === "damage") {
         isWhole = false
         end = scanned.to
-        const digests = scanned.header?.kind === "chunk" ? [scanned.header.digest] : []
+        const digests = lostWith(scanned.header)
         this.findings.push({ pack, from: scanned.from, to: end, state: "damaged", digests })
       } else if (scanned.tail !== "whole") {
         isWhole = false

@@ -2,47 +2,35 @@
  * Removals that follow each other, and removals on a disk that is full: what each of them takes,
  * and when the bytes are given back.
  */
-import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { tightRemovalCountMax, tightSliceCountMax } from "../limits.js"
 import { digestOf } from "../model/digest.js"
 import type { BlobStoreShape } from "./blob-store.js"
 import type { Move } from "./index-moves.js"
 import {
+  allPacks,
   diskError,
   dropIndex,
   fileHandles,
   flipBit,
+  listBlobs,
   offsetOf,
   openParts,
   packFile,
-  packNames,
-  packSizes,
+  packsSize,
+  readBlob,
   temporaryDirectory,
   useBlobs,
 } from "./packs.contract.js"
 import { removeBlobs } from "./removal.js"
-import { collect, expectBytes, noise } from "./samples.contract.js"
+import { expectBytes, noise } from "./samples.contract.js"
 
 const temporary = temporaryDirectory()
 const inside = () => join(temporary(), "blob")
 
 afterEach(() => vi.restoreAllMocks())
-
-const read = (blobs: BlobStoreShape, content: Uint8Array) => collect(blobs.read(digestOf(content)))
-
-const list = (blobs: BlobStoreShape) =>
-  Effect.map(Stream.runCollect(blobs.list()), (stats) => stats.map(({ digest }) => digest))
-
-/** All that is in packs, one behind the other. */
-const allPacks = (directory: string) =>
-  Buffer.concat(packNames(directory).map((name) => readFileSync(join(directory, "packs", name))))
-
-const sum = (directory: string) =>
-  Object.values(packSizes(directory)).reduce((total, size) => total + size, 0)
 
 const putEach = (blobs: BlobStoreShape, contents: ReadonlyArray<Uint8Array>) =>
   Effect.forEach(contents, (content) => blobs.put(content), { concurrency: 100, discard: true })
@@ -61,28 +49,28 @@ describe("removals that are followed by more", () => {
     await useBlobs(inside(), (blobs) =>
       Effect.gen(function* () {
         yield* putEach(blobs, contents)
-        const before = sum(inside())
+        const before = packsSize(inside())
         const bytes = yield* blobs.removing((removeSome) =>
           Effect.gen(function* () {
             for (const at of [0, 10]) {
               const answer = yield* removeSome(digests.slice(at, at + 10), more)
               expect(answer).toEqual({ removed: 10, bytes: 0, kept: [] })
-              expect(yield* list(blobs)).toHaveLength(20 - at)
+              expect(yield* listBlobs(blobs)).toHaveLength(20 - at)
             }
             // One of those is put again before its bytes go.
             yield* blobs.put(contents[3] ?? none)
-            expect(sum(inside())).toBeGreaterThanOrEqual(before)
+            expect(packsSize(inside())).toBeGreaterThanOrEqual(before)
             return (yield* removeSome(digests.slice(20, 25))).bytes
           }),
         )
         expect(bytes).toBeGreaterThan(230_000)
         const left = [contents[3] ?? none, ...contents.slice(25)]
-        expect(yield* list(blobs)).toEqual(left.map((one) => digestOf(one)).sort())
-        for (const content of left) expectBytes(yield* read(blobs, content), content)
+        expect(yield* listBlobs(blobs)).toEqual(left.map((one) => digestOf(one)).sort())
+        for (const content of left) expectBytes(yield* readBlob(blobs, content), content)
       }),
     )
     dropIndex(inside())
-    expect(await useBlobs(inside(), list)).toHaveLength(6)
+    expect(await useBlobs(inside(), listBlobs)).toHaveLength(6)
   })
 
   it("leave their bytes to the next one, where the last of them never came", async () => {
@@ -95,7 +83,8 @@ describe("removals that are followed by more", () => {
     await useBlobs(inside(), (blobs) =>
       Effect.gen(function* () {
         expect((yield* blobs.remove([], { thorough: true })).bytes).toBeGreaterThan(190_000)
-        for (const content of contents.slice(20)) expectBytes(yield* read(blobs, content), content)
+        for (const content of contents.slice(20))
+          expectBytes(yield* readBlob(blobs, content), content)
       }),
     )
   })
@@ -108,7 +97,7 @@ describe("removals that are followed by more", () => {
       inside(),
       (blobs) =>
         Effect.gen(function* () {
-          yield* Effect.flip(read(blobs, contents[29] ?? none))
+          yield* Effect.flip(readBlob(blobs, contents[29] ?? none))
           yield* blobs.remove(digests.slice(0, 20), more)
           const packs = allPacks(inside())
           for (const content of contents.slice(0, 20)) expect(packs.indexOf(content)).toBe(-1)
@@ -127,7 +116,7 @@ describe("a disk that is full", () => {
     const store = await openParts(inside())
     const rewritten = vi.spyOn(store.index, "rewrite")
     const asked: Array<number> = []
-    const before = sum(inside())
+    const before = packsSize(inside())
     const makeRoom = () => {
       asked.push(rewritten.mock.calls.length)
       return Promise.resolve(false)
@@ -136,7 +125,7 @@ describe("a disk that is full", () => {
     const room = () => Promise.resolve(0)
     const { removed, bytes } = await removeBlobs(store, gone, { room, makeRoom })
     expect([removed, asked]).toEqual([gone.length, [0]])
-    expect(bytes).toBe(before - sum(inside()))
+    expect(bytes).toBe(before - packsSize(inside()))
     const moved = rewritten.mock.calls.map(([{ moves }]) => moves)
     // Blobs first, then slices: of 4,096 blobs, then of the rest.
     const forgotten = moves(moved, "recipe").filter((count) => count > 1_024)
@@ -146,7 +135,7 @@ describe("a disk that is full", () => {
     await useBlobs(inside(), (blobs) =>
       Effect.gen(function* () {
         for (const content of [...many.slice(4_500), ...large.slice(10)])
-          expectBytes(yield* read(blobs, content), content)
+          expectBytes(yield* readBlob(blobs, content), content)
       }),
     )
   })
@@ -168,7 +157,7 @@ describe("a disk that is full", () => {
     await store.close()
     await useBlobs(inside(), (blobs) =>
       Effect.forEach(large.slice(10), (content) =>
-        Effect.map(read(blobs, content), (bytes) => expectBytes(bytes, content)),
+        Effect.map(readBlob(blobs, content), (bytes) => expectBytes(bytes, content)),
       ),
     )
   })

@@ -15,23 +15,27 @@ import { encodeFrame, frameHeaderBytes } from "./frame.js"
 import { rowOfRecipe } from "./index-row.js"
 import { packHeaderBytes } from "./pack.js"
 import {
+  allPacks,
   diskError,
   dropIndex,
   fileHandles,
   flipBit,
   frameOf,
+  listBlobs,
   offsetOf,
   openParts,
   packFile,
   packNames,
   packSizes,
+  packsSize,
+  readBlob,
   recipeOf,
   snapshot,
   temporaryDirectory,
   useBlobs,
 } from "./packs.contract.js"
 import { recipeFrame } from "./recipe.js"
-import { collect, expectBytes, noise } from "./samples.contract.js"
+import { expectBytes, noise } from "./samples.contract.js"
 
 const temporary = temporaryDirectory()
 const inside = () => join(temporary(), "blob")
@@ -57,27 +61,16 @@ const putAll = (blobs: BlobStoreShape) =>
 const remove = (blobs: BlobStoreShape, digests: ReadonlyArray<Digest>) =>
   blobs.remove(digests, { thorough: true })
 
-const read = (blobs: BlobStoreShape, content: Uint8Array) => collect(blobs.read(digestOf(content)))
-
-const list = (blobs: BlobStoreShape) =>
-  Effect.map(Stream.runCollect(blobs.list()), (stats) => stats.map(({ digest }) => digest))
-
-/** All that is in packs, one behind the other. */
-const allPacks = (directory: string) =>
-  Buffer.concat(packNames(directory).map((name) => readFileSync(join(directory, "packs", name))))
-
-const sum = (directory: string) =>
-  Object.values(packSizes(directory)).reduce((total, size) => total + size, 0)
-
 /** Those that stay are whole; of those that go, whatever is still listed is whole too. */
 const expectSound = async (directory: string) => {
   await useBlobs(directory, (blobs) =>
     Effect.gen(function* () {
-      for (const content of staying) expectBytes(yield* read(blobs, content), content)
-      const digests = yield* list(blobs)
+      for (const content of staying) expectBytes(yield* readBlob(blobs, content), content)
+      const digests = yield* listBlobs(blobs)
       expect(digests).toEqual(expect.arrayContaining(staying.map((content) => digestOf(content))))
       for (const content of going)
-        if (digests.includes(digestOf(content))) expectBytes(yield* read(blobs, content), content)
+        if (digests.includes(digestOf(content)))
+          expectBytes(yield* readBlob(blobs, content), content)
     }),
   )
 }
@@ -87,20 +80,20 @@ const expectGone = async (directory: string) => {
   for (const index of ["as it is", "made anew"]) {
     if (index === "made anew") dropIndex(directory)
     await expectSound(directory)
-    expect(await useBlobs(directory, list)).toEqual(kept)
+    expect(await useBlobs(directory, listBlobs)).toEqual(kept)
   }
 }
 
 describe("a removal", () => {
   it("gives back the bytes of what goes, and keeps what is shared", async () => {
     await useBlobs(inside(), putAll)
-    const before = sum(inside())
+    const before = packsSize(inside())
     await useBlobs(inside(), (blobs) => remove(blobs, goners))
-    expect(before - sum(inside())).toBeGreaterThan(100_000)
-    expect(before - sum(inside())).toBeLessThan(400_000)
+    expect(before - packsSize(inside())).toBeGreaterThan(100_000)
+    expect(before - packsSize(inside())).toBeLessThan(400_000)
     await expectGone(inside())
     await useBlobs(inside(), (blobs) => remove(blobs, [digestOf(stays)]))
-    expect(sum(inside())).toBeLessThan(30_000)
+    expect(packsSize(inside())).toBeLessThan(30_000)
   })
 
   it("of everything leaves nothing, and the store can be used again", async () => {
@@ -108,13 +101,13 @@ describe("a removal", () => {
       Effect.gen(function* () {
         yield* putAll(blobs)
         yield* blobs.remove([...goners, ...staying.map((content) => digestOf(content))])
-        expect(yield* list(blobs)).toEqual([])
+        expect(yield* listBlobs(blobs)).toEqual([])
         // That in which puts go on.
         expect(Object.values(packSizes(inside()))).toEqual([packHeaderBytes])
         yield* putAll(blobs)
         expect(packNames(inside())).toHaveLength(1)
         for (const content of [...going, ...staying])
-          expectBytes(yield* read(blobs, content), content)
+          expectBytes(yield* readBlob(blobs, content), content)
       }),
     )
   })
@@ -137,7 +130,7 @@ describe("a removal", () => {
       Effect.gen(function* () {
         yield* putAll(blobs)
         const reads = [...staying, ...staying].map((content) =>
-          Effect.map(read(blobs, content), (found) => expectBytes(found, content)),
+          Effect.map(readBlob(blobs, content), (found) => expectBytes(found, content)),
         )
         const removals = goners.map((digest) => remove(blobs, [digest]))
         yield* Effect.all([...reads, ...removals, ...reads], { concurrency: 8, discard: true })
@@ -166,7 +159,7 @@ describe("a removal", () => {
     await store.close()
     await useBlobs(inside(), (blobs) => remove(blobs, [digest]))
     dropIndex(inside())
-    expect(await useBlobs(inside(), list)).toEqual([])
+    expect(await useBlobs(inside(), listBlobs)).toEqual([])
     expect(Object.values(packSizes(inside()))).toEqual([packHeaderBytes])
   })
 })
@@ -190,7 +183,8 @@ describe("what is left of others", () => {
         const content = noise(5_000, 99)
         yield* blobs.put(content)
         expect(packNames(inside())).toEqual(["00000021.pack"])
-        for (const one of [...half(contents, 1), content]) expectBytes(yield* read(blobs, one), one)
+        for (const one of [...half(contents, 1), content])
+          expectBytes(yield* readBlob(blobs, one), one)
       }),
     )
     // Full ones are ended.
@@ -219,12 +213,12 @@ describe("what is left of others", () => {
         const broken = Stream.concat(Stream.make(content), Stream.fail("broken" as const))
         expect(yield* Effect.flip(blobs.put(broken))).toBe("broken")
         yield* blobs.put(shared)
-        const before = sum(inside())
+        const before = packsSize(inside())
         const answer = yield* blobs.remove([digestOf(shared)])
         expect(answer.removed).toBe(1)
-        expect(answer.bytes).toBe(before - sum(inside()))
+        expect(answer.bytes).toBe(before - packsSize(inside()))
         expect(answer.bytes).toBeGreaterThan(2_000_000)
-        expectBytes(yield* read(blobs, stays), stays)
+        expectBytes(yield* readBlob(blobs, stays), stays)
         expect(yield* blobs.remove([])).toEqual({ removed: 0, bytes: 0, kept: [] })
       }),
     )
@@ -238,13 +232,13 @@ describe("what is left of others", () => {
       Effect.gen(function* () {
         expect(yield* blobs.remove(gone)).toEqual({ removed: 10, bytes: 0, kept: [] })
         expect(packSizes(inside())).toEqual(before)
-        expect(yield* list(blobs)).not.toEqual(expect.arrayContaining([gone[0]]))
+        expect(yield* listBlobs(blobs)).not.toEqual(expect.arrayContaining([gone[0]]))
         for (const content of smallGoes)
-          expect(yield* Effect.flip(read(blobs, content))).toBeInstanceOf(BlobCorrupted)
+          expect(yield* Effect.flip(readBlob(blobs, content))).toBeInstanceOf(BlobCorrupted)
         // It is nobody's, and may be somebody's again.
         const again = smallGoes.slice(0, 1)
         yield* putEach(blobs, again)
-        for (const content of again) expectBytes(yield* read(blobs, content), content)
+        for (const content of again) expectBytes(yield* readBlob(blobs, content), content)
       }),
     )
     // With more that goes, it is worth while; with an order to, in any case.
@@ -273,7 +267,7 @@ describe("a pack that is written anew", () => {
     const packs = allPacks(inside())
     expect(packs.includes(evidence.subarray(0, frameHeaderBytes + damaged.length))).toBe(true)
     for (const content of smallGoes) expect(packs.indexOf(content)).toBe(-1)
-    const failure = await useBlobs(inside(), (blobs) => Effect.flip(read(blobs, damaged)))
+    const failure = await useBlobs(inside(), (blobs) => Effect.flip(readBlob(blobs, damaged)))
     expect(failure).toMatchObject({ _tag: "BlobCorrupted", digest: digestOf(damaged) })
   })
 
@@ -291,7 +285,7 @@ describe("a pack that is written anew", () => {
     await useBlobs(inside(), (blobs) => remove(blobs, goners))
     await useBlobs(inside(), (blobs) =>
       Effect.forEach(smallStays, (content) =>
-        Effect.map(read(blobs, content), (found) => expectBytes(found, content)),
+        Effect.map(readBlob(blobs, content), (found) => expectBytes(found, content)),
       ),
     )
   })
@@ -317,11 +311,11 @@ describe("a removal that is cut short", () => {
           expect(failure).toBeInstanceOf(BlobFailure)
           expect(failure).toMatchObject({ operation: "remove", reason, outcome: "unknown" })
           failing.mockRestore()
-          const digests = yield* list(blobs)
-          for (const content of staying) expectBytes(yield* read(blobs, content), content)
+          const digests = yield* listBlobs(blobs)
+          for (const content of staying) expectBytes(yield* readBlob(blobs, content), content)
           for (const content of going)
             if (digests.includes(digestOf(content)))
-              expectBytes(yield* read(blobs, content), content)
+              expectBytes(yield* readBlob(blobs, content), content)
           snapshot(inside(), killed)
           yield* remove(blobs, goners)
         }),
@@ -342,10 +336,12 @@ describe("a removal that is cut short", () => {
     await useBlobs(inside(), (blobs) =>
       Effect.gen(function* () {
         yield* remove(blobs, gone)
-        expect(yield* list(blobs)).toEqual(left)
+        expect(yield* listBlobs(blobs)).toEqual(left)
       }),
     )
-    await useBlobs(inside(), (blobs) => Effect.map(list(blobs), (all) => expect(all).toEqual(left)))
+    await useBlobs(inside(), (blobs) =>
+      Effect.map(listBlobs(blobs), (all) => expect(all).toEqual(left)),
+    )
   })
 })
 
@@ -362,10 +358,10 @@ describe("known damage", () => {
       inside(),
       (blobs) =>
         Effect.gen(function* () {
-          const before = yield* Effect.flip(read(blobs, damaged))
+          const before = yield* Effect.flip(readBlob(blobs, damaged))
           expect(before).toMatchObject({ digest, where: { pack: "00000001.pack" } })
           yield* remove(blobs, goners)
-          const after = yield* Effect.flip(read(blobs, damaged))
+          const after = yield* Effect.flip(readBlob(blobs, damaged))
           expect(after).toMatchObject({ digest, where: { pack: packNames(inside())[0] } })
         }),
       { quarantine },
@@ -381,7 +377,7 @@ describe("known damage", () => {
         Effect.gen(function* () {
           expect(found).toMatchObject([{ state: "damaged", digests: [digest] }])
           yield* blobs.put(damaged)
-          for (const content of staying) expectBytes(yield* read(blobs, content), content)
+          for (const content of staying) expectBytes(yield* readBlob(blobs, content), content)
         }),
       { onFinding },
     )
@@ -396,16 +392,16 @@ describe("known damage", () => {
       Effect.gen(function* () {
         // Which chunks it has is lost with it, so they cannot be told from those that go.
         const unknown = { _tag: "BlobCorrupted", digest: digestOf(stays) }
-        expect(yield* Effect.flip(read(blobs, stays))).toMatchObject(unknown)
+        expect(yield* Effect.flip(readBlob(blobs, stays))).toMatchObject(unknown)
         expect(yield* Effect.flip(remove(blobs, goners))).toMatchObject(unknown)
         yield* blobs.put(stays)
         yield* remove(blobs, goners)
-        for (const content of staying) expectBytes(yield* read(blobs, content), content)
+        for (const content of staying) expectBytes(yield* readBlob(blobs, content), content)
       }),
     )
     await useBlobs(inside(), (blobs) =>
       Effect.forEach(staying, (content) =>
-        Effect.map(read(blobs, content), (bytes) => expectBytes(bytes, content)),
+        Effect.map(readBlob(blobs, content), (bytes) => expectBytes(bytes, content)),
       ),
     )
   })

@@ -101,8 +101,7 @@ export class Successors {
   async end(): Promise<void> {
     const tail = this.#tail
     if (tail === undefined || tail.kept === packHeaderBytes) return await this.takeBack()
-    this.#tail = undefined
-    await tail.close()
+    await this.leave()
   }
 
   /** Puts go on in the last pack, unless they have begun one meanwhile, or it is not fit for it. */
@@ -114,8 +113,7 @@ export class Successors {
     const isFit = !this.#isMixed && !damage.isIn(pack) && size < packBytesMax
     const isTaken = isFit && (await writer.adopt({ pack, header, size }))
     if (!isTaken) return await this.end()
-    this.#tail = undefined
-    await tail.close()
+    await this.leave()
   }
 }
 

@@ -7,22 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { strFromU8, unzipSync } from "fflate"
 import { describe, expect, it } from "vitest"
-import type { Materializer } from "../materializer/materializer.js"
 import type { Archive } from "./api.js"
+import { type Files, folder } from "./folder.contract.js"
 import { MemoryPlace, opened, temporary } from "./places.contract.js"
 import type { PromiseLedger } from "./promise.js"
-
-type Files = Readonly<Record<string, string>>
-
-const folder: Materializer<Files, undefined> = {
-  name: "folder",
-  revision: 1,
-  accepts: () => true,
-  save: (files, out) => {
-    for (const [path, text] of Object.entries(files)) out.write(path, text)
-  },
-  load: () => undefined,
-}
 
 const files: Files = { "a.txt": "a", "d/b.txt": "b", "d/e/c.txt": "c", "data.txt": "d" }
 

@@ -3,15 +3,17 @@
  * content is made of.
  */
 import * as Effect from "effect/Effect"
-import type { BlobCorrupted, ViewFailure } from "../errors.js"
+import type { BlobStoreShape, StoredChunk } from "../blob/blob-store.js"
+import type { BlobCorrupted, BlobFailure, ViewFailure } from "../errors.js"
 import { pageSizeMax } from "../limits.js"
 import type { Digest } from "../model/digest.js"
+import type { Id } from "../model/names.js"
 import { emptyManifestDigest, type TreeEntry } from "../model/tree.js"
 import { type ArtifactRow, artifacts, type Mark } from "../projection/artifacts.js"
-import { findArtifact, hiddenSince } from "../projection/resolve.js"
+import { findArtifact, hiddenSince, type ResolvedVersion } from "../projection/resolve.js"
 import { type VersionRow, versions } from "../projection/versions.js"
 import type { Moment } from "../query/query.js"
-import { type Blobs, readManifests } from "./content.js"
+import { type Blobs, blobsOf, type ContentSource, readManifests } from "./content.js"
 
 /**
  * `surviving`: its content stays. `undo`: it was deleted, and can still be restored. `due`: a sweep
@@ -19,12 +21,17 @@ import { type Blobs, readManifests } from "./content.js"
  */
 export type Standing = "surviving" | "undo" | "due" | "swept"
 
-export interface Holding {
-  readonly artifact: ArtifactRow
-  readonly version: VersionRow
+export interface Holding extends ResolvedVersion {
   readonly standing: Standing
   readonly hidden: Mark | undefined
 }
+
+/** The version as answers name it. */
+export const nameOf = ({ artifact, version }: ResolvedVersion) => ({
+  id: version.id as Id,
+  name: artifact.name,
+  version: version.label,
+})
 
 const standingOf = ({ swept }: VersionRow, hidden: Mark | undefined, before: number) => {
   if (swept !== undefined) return "swept"
@@ -89,3 +96,17 @@ export const eachBlob = Effect.fnUntraced(function* <E>(
     }
   }
 })
+
+/** `eachBlob` of a version in a ledger: what cannot be read is named with it. */
+export const eachBlobOf = (
+  source: ContentSource,
+  resolved: ResolvedVersion,
+  visit: (digest: Digest) => boolean,
+) => eachBlob(blobsOf(source, nameOf(resolved)), resolved.version, visit)
+
+/** What a blob is made of. Of a damaged recipe nobody knows the chunks: it answers with none. */
+export const knownChunks = (
+  blobs: Pick<BlobStoreShape, "chunks">,
+  digest: Digest,
+): Effect.Effect<ReadonlyArray<StoredChunk>, BlobFailure> =>
+  Effect.catchTag(blobs.chunks(digest), "BlobCorrupted", () => Effect.succeed([]))

@@ -194,10 +194,7 @@ const storeTree = (blobs: BlobStoreShape, tree: Tree): Effect.Effect<Content, Fa
   const { digest, size, manifests } = summarizeTree(tree)
   if (tree.length <= treeInlineCountMax)
     return Effect.succeed({ count: tree.length, digest, entries: tree, size })
-  const stored = Effect.forEach(manifests, (manifest) => blobs.put<never>(manifest), {
-    concurrency: heldIntakeCountMax,
-    discard: true,
-  })
+  const stored = sideBySide(manifests, (manifest) => blobs.put<never>(manifest), heldIntakeCountMax)
   return Effect.as(stored, { count: tree.length, digest, size })
 }
 
@@ -263,7 +260,9 @@ const storeFiles = (
     sideBySide(
       files,
       (file) => putFile(blobs, file, tell),
-      files.every(({ source }) => source instanceof Uint8Array) ? heldIntakeCountMax : undefined,
+      files.every(({ source }) => source instanceof Uint8Array)
+        ? heldIntakeCountMax
+        : intakeCountMax,
     ),
     (entries): Effect.Effect<Content, Refusal | Failure> => {
       const tree = treeOf(entries)

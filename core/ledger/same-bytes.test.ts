@@ -12,8 +12,8 @@ import { fileURLToPath } from "node:url"
 import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { mixed, noise, prose } from "../blob/samples.contract.js"
-import type { Materializer } from "../materializer/materializer.js"
 import { digestOf } from "../model/digest.js"
+import { type Files, folder } from "./folder.contract.js"
 import { bundle, opened, programOf, Running, type Stage, temporary } from "./places.contract.js"
 import { openLedger } from "./promise.js"
 
@@ -25,18 +25,6 @@ beforeAll(async () => {
   await make()
 })
 afterAll(() => rmSync(home, { recursive: true, force: true }))
-
-type Files = Readonly<Record<string, Uint8Array>>
-
-const folder: Materializer<Files, undefined> = {
-  name: "folder",
-  revision: 1,
-  accepts: () => true,
-  save: (files, out) => {
-    for (const [path, bytes] of Object.entries(files)) out.write(path, bytes)
-  },
-  load: () => undefined,
-}
 
 // Names that locales order and fold in ways of their own, and more of them than an event holds.
 const names = ["i", "I", "ı", "İ", "ss", "ß", "z", "ä", "Ä", "ø", "å", "aa", "1", "10", "2", "ch"]

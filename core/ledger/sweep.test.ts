@@ -10,9 +10,9 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { noise } from "../blob/samples.contract.js"
 import { type DaybookError, LogFailure } from "../errors.js"
-import type { Materializer } from "../materializer/materializer.js"
 import type { ArtifactVersion } from "../model/artifact.js"
 import type { LedgerApi } from "./api.js"
+import { type Files, folder } from "./folder.contract.js"
 import { layoutOf } from "./layout.js"
 import { Ledger, type LedgerOptions } from "./ledger.js"
 import { layer } from "./local.js"
@@ -20,21 +20,6 @@ import { MemoryPlace, temporary } from "./places.contract.js"
 import { openLedger } from "./promise.js"
 
 type Api = LedgerApi<"effect">
-type Files = Readonly<Record<string, string>>
-
-/** One file for each entry, and the entries again. */
-const folder: Materializer<Files, Files> = {
-  name: "folder",
-  revision: 1,
-  accepts: (value): value is Files => typeof value === "object",
-  save: (files, out) => {
-    for (const [path, text] of Object.entries(files)) out.write(path, text)
-  },
-  load: async (files) => {
-    const texts = files.paths.map(async (path) => [path, await files.text(path)] as const)
-    return Object.fromEntries(await Promise.all(texts))
-  },
-}
 
 const day = 86_400_000
 const options: LedgerOptions = { materializers: [folder] }

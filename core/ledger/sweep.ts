@@ -16,14 +16,13 @@ import type { Digest } from "../model/digest.js"
 import { DigestTable } from "../model/digest-table.js"
 import { checkOptions, flag, refuse } from "../model/input.js"
 import type { Id } from "../model/names.js"
-import { findById } from "../projection/resolve.js"
+import { findById, type ResolvedVersion } from "../projection/resolve.js"
 import { parsedInput } from "../query/input.js"
 import type { Moment } from "../query/query.js"
 import type { Swept } from "./answers.js"
 import type { SweepOptions } from "./call-options.js"
-import { blobsOf } from "./content.js"
 import { type Engine, presentMoment, writable } from "./engine.js"
-import { eachBlob, eachHolding, type Holding, inlineBlobs } from "./holdings.js"
+import { eachBlobOf, eachHolding, type Holding, inlineBlobs, knownChunks } from "./holdings.js"
 import { checkContext, type Session, submit } from "./submit.js"
 
 const dayMilliseconds = 86_400_000
@@ -40,15 +39,8 @@ export const undoneBefore = (now: number, undoDays: number = undoDaysDefault): n
 }
 
 /** Marks what a version needs. What cannot be read is named with it, and ends the sweep. */
-const mark = (
-  engine: Engine,
-  needed: DigestTable,
-  { artifact, version }: Pick<Holding, "artifact" | "version">,
-) => {
-  const { id, label } = version
-  const blobs = blobsOf(engine, { id: id as Id, name: artifact.name, version: label })
-  return eachBlob(blobs, version, (digest) => needed.add(digest))
-}
+const mark = (engine: Engine, needed: DigestTable, resolved: ResolvedVersion) =>
+  eachBlobOf(engine, resolved, (digest) => needed.add(digest))
 
 /** Marks everything that stays. */
 const markNeeded = Effect.fnUntraced(function* (engine: Engine, moment: Moment, before: number) {
@@ -155,11 +147,9 @@ const weighing = Effect.fnUntraced(function* ({ blobs }: Engine, needed: DigestT
   const chunks = new DigestTable()
   const weigh = Effect.fnUntraced(function* (digest: Digest) {
     let bytes = 0
-    // Of a damaged recipe nobody knows the chunks: they stay.
-    const made = yield* Effect.catchTag(blobs.chunks(digest), "BlobCorrupted", () =>
-      Effect.succeed([]),
-    )
-    for (const chunk of made) if (chunks.add(chunk.digest)) bytes += chunk.storedSize
+    // Those that nobody knows stay.
+    for (const chunk of yield* knownChunks(blobs, digest))
+      if (chunks.add(chunk.digest)) bytes += chunk.storedSize
     return bytes
   })
   yield* Stream.runForEach(blobs.list(), ({ digest }) =>

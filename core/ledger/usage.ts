@@ -9,16 +9,14 @@ import type { DaybookError } from "../errors.js"
 import type { Digest } from "../model/digest.js"
 import { DigestTable } from "../model/digest-table.js"
 import { checkOptions } from "../model/input.js"
-import type { Id } from "../model/names.js"
 import type { ArtifactRow } from "../projection/artifacts.js"
 import { parsedInput } from "../query/input.js"
 import { checkLimit } from "../query/page.js"
 import type { Moment } from "../query/query.js"
 import type { ArtifactUsage, Usage } from "./answers.js"
 import type { UsageOptions } from "./call-options.js"
-import { blobsOf } from "./content.js"
 import { type Engine, presentMoment } from "./engine.js"
-import { eachBlob, eachHolding, type Holding, type Standing } from "./holdings.js"
+import { eachBlobOf, eachHolding, type Holding, knownChunks, type Standing } from "./holdings.js"
 import { undoneBefore } from "./sweep.js"
 
 type Counted = { -readonly [K in keyof ArtifactUsage]: ArtifactUsage[K] }
@@ -49,13 +47,6 @@ class Tally {
     return counted
   }
 
-  /** Of a damaged recipe nobody knows the chunks. */
-  #chunks(digest: Digest) {
-    return Effect.catchTag(this.#engine.blobs.chunks(digest), "BlobCorrupted", () =>
-      Effect.succeed([]),
-    )
-  }
-
   /** Calls `see` with each chunk of the versions that stand so, once for each artifact. */
   readonly #eachChunk = Effect.fnUntraced(function* (
     this: Tally,
@@ -64,19 +55,19 @@ class Tally {
   ): Effect.fn.Return<void, DaybookError> {
     let [blobs, chunks] = [new DigestTable(), new DigestTable()]
     let last: string | undefined
-    const visit = Effect.fnUntraced(function* (this: Tally, { artifact, version }: Holding) {
+    const visit = Effect.fnUntraced(function* (this: Tally, holding: Holding) {
+      const { artifact } = holding
       if (artifact.id !== last) [blobs, chunks] = [new DigestTable(), new DigestTable()]
       last = artifact.id
-      const named = { id: version.id as Id, name: artifact.name, version: version.label }
       const fresh: Array<Digest> = []
-      yield* eachBlob(blobsOf(this.#engine, named), version, (digest) => {
+      yield* eachBlobOf(this.#engine, holding, (digest) => {
         if (!blobs.add(digest)) return false
         this.#blobs.add(digest)
         fresh.push(digest)
         return true
       })
       for (const blob of fresh)
-        for (const { digest, storedSize } of yield* this.#chunks(blob))
+        for (const { digest, storedSize } of yield* knownChunks(this.#engine.blobs, blob))
           if (chunks.add(digest)) see(artifact, digest, storedSize)
     })
     yield* eachHolding(this.#moment, this.#before, (holding) =>
@@ -134,7 +125,7 @@ class Tally {
 
   /** Left by a save that was refused or cut short, or by a sweep that was. */
   readonly #orphan = Effect.fnUntraced(function* (this: Tally, blob: Digest) {
-    for (const { digest, storedSize } of yield* this.#chunks(blob))
+    for (const { digest, storedSize } of yield* knownChunks(this.#engine.blobs, blob))
       if (this.#isFirst(digest)) this.totals.reclaimable += storedSize
   })
 }

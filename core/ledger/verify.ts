@@ -11,13 +11,11 @@ import { checkBytesMax, findingCountMax } from "../limits.js"
 import type { Digest } from "../model/digest.js"
 import { DigestTable } from "../model/digest-table.js"
 import { checkOptions, refuse } from "../model/input.js"
-import type { Id } from "../model/names.js"
 import { parsedInput } from "../query/input.js"
 import type { LostVersion, Verified, VerifyFinding } from "./answers.js"
 import type { VerifyOptions } from "./call-options.js"
-import { blobsOf } from "./content.js"
 import { type Engine, presentMoment } from "./engine.js"
-import { eachBlob, eachHolding, type Holding } from "./holdings.js"
+import { eachBlobOf, eachHolding, type Holding, nameOf } from "./holdings.js"
 
 /** What a digest is marked with. */
 const [whole, broken] = [1, 2]
@@ -63,12 +61,11 @@ class Verification {
   /** The first blob of a version that is not there as a whole. */
   readonly #lacking = Effect.fnUntraced(function* (
     this: Verification,
-    { artifact, version }: Holding,
+    holding: Holding,
   ): Effect.fn.Return<Digest | undefined, DaybookError> {
     const known = this.#known
-    const named = { id: version.id as Id, name: artifact.name, version: version.label }
     const blobs: Array<Digest> = []
-    const walked = eachBlob(blobsOf(this.#engine, named), version, (digest) => {
+    const walked = eachBlobOf(this.#engine, holding, (digest) => {
       blobs.push(digest)
       return known.get(digest) === undefined
     })
@@ -121,10 +118,15 @@ class Verification {
   }
 }
 
-const lostVersion = ({ artifact, version }: Holding, digest: Digest): LostVersion => {
-  const { id, label } = version
-  const text = `version ${label} of ${artifact.name} lacks ${digest}: restore it from a backup`
-  return { kind: "version", id: id as Id, name: artifact.name, version: label, digest, text }
+const lostVersion = (holding: Holding, digest: Digest): LostVersion => {
+  const named = nameOf(holding)
+  const what = `version ${named.version} of ${named.name}`
+  return {
+    kind: "version",
+    ...named,
+    digest,
+    text: `${what} lacks ${digest}: restore it from a backup`,
+  }
 }
 
 const checkVerify = ({ depth, budget, resume }: VerifyOptions): void => {

@@ -2,21 +2,9 @@
  * Why content stays: the versions that have it, whatever it is called by.
  */
 import { describe, expect, it } from "vitest"
-import type { Materializer } from "../materializer/materializer.js"
 import { type Digest, digestOf } from "../model/digest.js"
+import { folder } from "./folder.contract.js"
 import { opened } from "./places.contract.js"
-
-type Files = Readonly<Record<string, string>>
-
-const folder: Materializer<Files, undefined> = {
-  name: "folder",
-  revision: 1,
-  accepts: () => true,
-  save: (files, out) => {
-    for (const [path, text] of Object.entries(files)) out.write(path, text)
-  },
-  load: () => undefined,
-}
 
 const text = (of: string): Digest => digestOf(Buffer.from(of))
 

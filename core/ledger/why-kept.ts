@@ -9,27 +9,24 @@ import { candidateCountMax } from "../limits.js"
 import { type Digest, isDigest } from "../model/digest.js"
 import { DigestTable } from "../model/digest-table.js"
 import { checkOptions, refuse } from "../model/input.js"
-import type { Id } from "../model/names.js"
 import { parsedInput } from "../query/input.js"
 import type { KeptReason, WhyKept } from "./answers.js"
 import type { WhyKeptOptions } from "./call-options.js"
-import { blobsOf } from "./content.js"
 import { type Engine, presentMoment } from "./engine.js"
-import { eachBlob, eachHolding, type Holding } from "./holdings.js"
+import { eachBlobOf, eachHolding, type Holding, nameOf } from "./holdings.js"
 import { undoneBefore } from "./sweep.js"
 
 /** Whether a version has a blob. `without` are manifests below which it was looked for in vain. */
 const has = Effect.fnUntraced(function* (
   engine: Engine,
-  { artifact, version }: Holding,
+  holding: Holding,
   digest: Digest,
   without: DigestTable,
 ): Effect.fn.Return<boolean, DaybookError> {
-  if (version.content.digest === digest) return true
+  if (holding.version.content.digest === digest) return true
   const seen: Array<Digest> = []
   let found = false
-  const named = { id: version.id as Id, name: artifact.name, version: version.label }
-  yield* eachBlob(blobsOf(engine, named), version, (blob) => {
+  yield* eachBlobOf(engine, holding, (blob) => {
     found ||= blob === digest
     if (found || without.has(blob)) return false
     seen.push(blob)
@@ -39,8 +36,9 @@ const has = Effect.fnUntraced(function* (
   return found
 })
 
-const reasonOf = ({ artifact, version, hidden }: Holding, undoMilliseconds: number): KeptReason => {
-  const named = { id: version.id as Id, name: artifact.name, version: version.label }
+const reasonOf = (holding: Holding, undoMilliseconds: number): KeptReason => {
+  const { version, hidden } = holding
+  const named = nameOf(holding)
   return hidden === undefined
     ? { kind: version.held === undefined ? "version" : "hold", ...named }
     : { kind: "undo", ...named, until: new Date(hidden.time + undoMilliseconds) }
