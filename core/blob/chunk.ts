@@ -88,7 +88,7 @@ const scanner = (chunking: Chunking, gear: Int32Array): Scan => {
   }
 }
 
-/** Cuts content that arrives in pieces; holds less than `max` bytes between two of them. */
+/** Cuts content that arrives in pieces. */
 export interface Cutter {
   /** The chunks that end in this piece, as copies. Must be iterated to the end. */
   readonly push: (piece: Uint8Array) => Generator<Uint8Array, void>
@@ -106,39 +106,66 @@ export interface Cuts {
   readonly min: number
 }
 
-const makeCutter = (scan: Scan, max: number): Cutter => {
-  let held = new Uint8Array(0)
-  let heldBytes = 0
+// Chunks that come one after the other share a slab: each byte is copied once. The first one is
+// small, since most contents are.
+const slabBytesMin = 65_536
+const slabBytesMax = 1_048_576
 
-  const hold = (tail: Uint8Array) => {
-    const needed = heldBytes + tail.length
-    if (needed > held.length) {
-      const grown = new Uint8Array(Math.max(needed, Math.min(2 * held.length, max)))
-      grown.set(held.subarray(0, heldBytes))
-      held = grown
-    }
-    held.set(tail, heldBytes)
-    heldBytes = needed
+class SlabCutter implements Cutter {
+  readonly #scan: Scan
+  readonly #max: number
+  #slab = Buffer.alloc(0)
+  /** Where in the slab the chunk begins that is being filled, and where it has come to. */
+  #start = 0
+  #end = 0
+
+  constructor(scan: Scan, max: number) {
+    this.#scan = scan
+    this.#max = max
   }
 
-  const release = (tail: Uint8Array): Uint8Array => {
-    const chunk = Buffer.concat([held.subarray(0, heldBytes), tail])
-    heldBytes = 0
+  *push(piece: Uint8Array): Generator<Uint8Array, void> {
+    for (let taken = 0; taken < piece.length; ) {
+      if (this.#end === this.#slab.length) this.#renew(piece.length - taken)
+      const from = this.#end
+      const length = Math.min(this.#slab.length - from, piece.length - taken)
+      this.#slab.set(piece.subarray(taken, taken + length), from)
+      taken += length
+      this.#end += length
+      yield* this.#cut(from)
+    }
+  }
+
+  end(): Uint8Array | undefined {
+    return this.#start === this.#end ? undefined : this.#release(this.#end)
+  }
+
+  /** The chunks that end after `from`, which is where the last search ended. */
+  *#cut(from: number): Generator<Uint8Array, void> {
+    const filled = this.#slab.subarray(0, this.#end)
+    for (let at = from; at < this.#end; ) {
+      const cut = this.#scan(filled, at, at - this.#start)
+      if (cut < 0) return
+      yield this.#release(cut)
+      at = cut
+    }
+  }
+
+  #release(end: number): Uint8Array {
+    const chunk = this.#slab.subarray(this.#start, end)
+    this.#start = end
     return chunk
   }
 
-  return {
-    *push(piece) {
-      let start = 0
-      while (start < piece.length) {
-        const end = scan(piece, start, heldBytes)
-        if (end < 0) break
-        yield release(piece.subarray(start, end))
-        start = end
-      }
-      hold(piece.subarray(start))
-    },
-    end: () => (heldBytes === 0 ? undefined : release(new Uint8Array(0))),
+  /** The chunk goes on in another slab, which it may fill by itself. */
+  #renew(wanted: number): void {
+    const held = this.#slab.subarray(this.#start, this.#end)
+    const most = Math.max(slabBytesMax, 2 * this.#max)
+    const bytes = Math.max(slabBytesMin, 2 * this.#slab.length, held.length + wanted)
+    this.#slab = Buffer.allocUnsafeSlow(Math.min(bytes, most))
+    this.#slab.set(held)
+    this.#start = 0
+    this.#end = held.length
   }
 }
 
@@ -165,7 +192,7 @@ export const fastcdc = (chunking: Chunking): Cuts => {
         start = end
       }
     },
-    pieces: () => makeCutter(scanner(chunking, gear), chunking.max),
+    pieces: () => new SlabCutter(scanner(chunking, gear), chunking.max),
     min: chunking.min,
   }
 }

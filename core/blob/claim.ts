@@ -3,6 +3,7 @@
  * until its frame is in the index, or has failed. Knows neither packs nor the index.
  */
 import type { BlobFailure } from "../errors.js"
+import type { Frame } from "./frame.js"
 import type { Row } from "./index-row.js"
 
 /** A row whose place is not known yet. */
@@ -15,8 +16,7 @@ export interface Claim {
 
 export interface Handed {
   readonly claim: Claim
-  /** The frame as it will lie in a pack. */
-  readonly bytes: Uint8Array
+  readonly frame: Frame
 }
 
 /** The name of a frame: of a chunk or of a recipe, whatever copies there are of it. */

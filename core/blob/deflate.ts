@@ -8,6 +8,7 @@
 import { promisify } from "node:util"
 import { constants, crc32, deflateRaw, deflateRawSync, inflateRawSync } from "node:zlib"
 import * as Effect from "effect/Effect"
+import { isNoise } from "./noise.js"
 
 export type Form = "raw" | "deflate"
 
@@ -28,22 +29,8 @@ const parameters = {
 // Below this, a trip to zlib's threads costs more than a second core gains: measured at 64 KiB
 // 0.74 ms each for four at once against 0.94 ms one by one, at 32 KiB no gain.
 const syncBytesMax = 32_768
-const sampleBytes = 2_048
 
 const deflateAsync = promisify<Uint8Array, typeof parameters, Buffer>(deflateRaw)
-
-/**
- * Whether deflating would be lost work: two samples of the chunk, one after the other, that do not
- * shrink at all. Costs a twentieth of deflating a chunk of noise to find out.
- */
-const isNoise = (raw: Uint8Array): boolean => {
-  const sampleAt = (part: number) => {
-    const start = Math.floor(raw.length * part)
-    return raw.subarray(start, start + sampleBytes)
-  }
-  const sample = Buffer.concat([sampleAt(0.25), sampleAt(0.75)])
-  return deflateRawSync(sample, { ...parameters, level: 1 }).length >= sample.length
-}
 
 // 31/32: below 3 % of saving, reading raw bytes is worth more than the space.
 const choose = (raw: Uint8Array, deflated: Uint8Array): StoredForm =>
@@ -52,15 +39,16 @@ const choose = (raw: Uint8Array, deflated: Uint8Array): StoredForm =>
     : { form: "raw", stored: raw }
 
 /** The form in which a chunk is kept, where it is found at once: undefined for a larger chunk. */
-export const storedFormNow = (raw: Uint8Array): StoredForm | undefined =>
-  raw.length <= syncBytesMax ? choose(raw, deflateRawSync(raw, parameters)) : undefined
+export const storedFormNow = (raw: Uint8Array): StoredForm | undefined => {
+  if (isNoise(raw)) return { form: "raw", stored: raw }
+  return raw.length <= syncBytesMax ? choose(raw, deflateRawSync(raw, parameters)) : undefined
+}
 
 /** The form in which a chunk is kept. Another build of zlib may give another. Raw is not copied. */
 export const storedForm = (raw: Uint8Array): Effect.Effect<StoredForm> =>
   Effect.suspend(() => {
     const now = storedFormNow(raw)
     if (now !== undefined) return Effect.succeed(now)
-    if (isNoise(raw)) return Effect.succeed({ form: "raw", stored: raw })
     return Effect.map(
       Effect.promise(() => deflateAsync(raw, parameters)),
       (deflated) => choose(raw, deflated),

@@ -40,9 +40,8 @@ export interface Frame extends FrameHeader {
   readonly stored: Uint8Array
 }
 
-/** A frame as it lies in a pack. */
-export const encodeFrame = (frame: Frame): Buffer => {
-  const bytes = Buffer.allocUnsafe(frameHeaderBytes + frame.stored.length)
+const encodeHeader = (frame: Frame): Buffer => {
+  const bytes = Buffer.allocUnsafe(frameHeaderBytes)
   bytes.writeUInt32BE(frameMagic, 0)
   bytes[4] = kindCodes[frame.kind]
   bytes[5] = formCodes[frame.form]
@@ -53,9 +52,19 @@ export const encodeFrame = (frame: Frame): Buffer => {
   writeDigest(bytes, frame.storedDigest, 48)
   bytes.writeUInt32BE(frame.crc32, 80)
   bytes.writeUInt32BE(crc32(bytes.subarray(0, 84)), 84)
-  bytes.set(frame.stored, frameHeaderBytes)
   return bytes
 }
+
+/** A frame as it lies in a pack. */
+export const encodeFrame = (frame: Frame): Buffer =>
+  Buffer.concat([encodeHeader(frame), frame.stored])
+
+// Copying so much costs as much as to write two pieces instead of one.
+const joinBytesMax = 8_192
+
+/** The same bytes to be written one after the other: those of a large frame are not copied. */
+export const framePieces = (frame: Frame): ReadonlyArray<Uint8Array> =>
+  frame.stored.length <= joinBytesMax ? [encodeFrame(frame)] : [encodeHeader(frame), frame.stored]
 
 /** A header as it lies in a pack. Its digests are made into text when they are asked for. */
 class HeaderInPack implements FrameHeader {

@@ -10,7 +10,7 @@ import type { BlobFailure } from "../errors.js"
 import type { Digest } from "../model/digest.js"
 import type { BlobStat } from "./blob-store.js"
 import { type Claim, type Handed, nameOf, type Unplaced } from "./claim.js"
-import { encodeFrame, type Frame, type FrameKind } from "./frame.js"
+import type { Frame, FrameKind } from "./frame.js"
 import { type BlobRow, rowOfRecipe } from "./index-row.js"
 import type { BlobDraft } from "./intake.js"
 import type { Keeping } from "./leases.js"
@@ -32,6 +32,8 @@ class PackDraft implements BlobDraft {
   #needs: Array<Claim> = []
   /** Chunks that were looked for in vain, with how much had been stored until then. */
   readonly #missed = new Map<Digest, number>()
+  /** What was handed in last, but for what is durable when it is written. */
+  #written: Promise<BlobFailure | undefined> = Promise.resolve(undefined)
   /** Why the index could not be asked. */
   #unread: unknown
 
@@ -116,7 +118,7 @@ class PackDraft implements BlobDraft {
     if (isHanded || this.#isKnown(row)) return
     // Nothing names it yet, and the recipe that will may come much later.
     if (row.kind === "chunk") this.#lease(nameOf(row))
-    handed.push({ claim: { row, state: "waiting" }, bytes: encodeFrame(frame) })
+    handed.push({ claim: { row, state: "waiting" }, frame })
   }
 
   /** Asked again: another put may have stored a chunk while this one compressed it. */
@@ -170,13 +172,18 @@ class PackDraft implements BlobDraft {
     }
   }
 
-  /** Hands the frames in within the turn that looked at the claims: no other put can intervene. */
+  /**
+   * Hands the frames in within the turn that looked at the claims: no other put can intervene.
+   * While they are written, the next ones are made; only those before them are waited for.
+   */
   #write(handed: ReadonlyArray<Handed>, durable: boolean): Effect.Effect<void, BlobFailure> {
     if (this.#unread !== undefined) return Effect.fail(blobFailure("put", this.#unread))
     const written = this.#store.writer.append(handed, [...this.#waiting()], durable)
     for (const { claim } of handed) this.#needs.push(claim)
+    const awaited = durable ? written : this.#written
+    this.#written = written
     return Effect.flatMap(
-      Effect.promise(() => written),
+      Effect.promise(() => awaited),
       (failure) => (failure === undefined ? Effect.void : Effect.fail(failure)),
     )
   }

@@ -21,7 +21,7 @@ import { digestOf } from "../model/digest.js"
 import type { BlobStoreShape } from "./blob-store.js"
 import type { Handed, Unplaced } from "./claim.js"
 import type { Finding } from "./damage.js"
-import { encodeFrame, type Frame, frameHeaderBytes } from "./frame.js"
+import { type Frame, frameHeaderBytes } from "./frame.js"
 import { rowOfRecipe } from "./index-row.js"
 import { findRecipe, loadChunks } from "./pack-store.js"
 import {
@@ -324,7 +324,7 @@ describe("damage that a read came upon", () => {
 
 const handed = (row: Unplaced, frame: Frame): Handed => ({
   claim: { row, state: "waiting" },
-  bytes: encodeFrame(frame),
+  frame,
 })
 
 describe("copies of a frame", () => {

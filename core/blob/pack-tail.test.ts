@@ -41,10 +41,10 @@ describe("the tail of a pack", () => {
 
   it("writes what it was given in order, and says when it holds enough", async () => {
     const tail = await begin()
-    expect(tail.add(Buffer.from("one"))).toBe(false)
-    expect(tail.add(Buffer.alloc(5_000_000, 7))).toBe(true)
+    expect(tail.add([Buffer.from("one")])).toBe(false)
+    expect(tail.add([Buffer.alloc(5_000_000, 7)])).toBe(true)
     await tail.write()
-    expect(tail.add(Buffer.from("two"))).toBe(false)
+    expect(tail.add([Buffer.from("two")])).toBe(false)
     await tail.write()
     await tail.write()
     expect(tail.end).toBe(packHeaderBytes + 5_000_006)
@@ -58,7 +58,7 @@ describe("the tail of a pack", () => {
   it("goes on where a pack ended", async () => {
     writeFileSync(path(), Buffer.concat([packHeader(), Buffer.from("frames")]))
     const tail = await begin(packHeaderBytes + 6)
-    tail.add(Buffer.from(" and more"))
+    tail.add([Buffer.from(" and more")])
     await tail.write()
     await tail.close()
     expect(readFileSync(path()).subarray(packHeaderBytes).toString()).toBe("frames and more")
@@ -66,19 +66,19 @@ describe("the tail of a pack", () => {
 
   it("is cut back to what was kept", async () => {
     const tail = await begin()
-    tail.add(Buffer.from("kept"))
+    tail.add([Buffer.from("kept")])
     await tail.write()
     tail.keep()
-    tail.add(Buffer.from("written"))
+    tail.add([Buffer.from("written")])
     await tail.write()
-    tail.add(Buffer.from("gathered"))
+    tail.add([Buffer.from("gathered")])
     await tail.discard()
     expect(readFileSync(path()).subarray(packHeaderBytes).toString()).toBe("kept")
   })
 
   it("takes its pack with it when nothing was kept, or its header was refused", async () => {
     const tail = await begin()
-    tail.add(Buffer.from("written"))
+    tail.add([Buffer.from("written")])
     await tail.write()
     await tail.discard()
     expect(existsSync(path())).toBe(false)
@@ -92,7 +92,7 @@ describe("the tail of a pack", () => {
     const handles = await fileHandles(directory())
     vi.spyOn(handles, "truncate").mockRejectedValue(diskError("EIO"))
     const tail = await begin()
-    tail.add(Buffer.from("kept"))
+    tail.add([Buffer.from("kept")])
     await tail.write()
     tail.keep()
     await tail.discard()

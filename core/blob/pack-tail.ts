@@ -68,9 +68,11 @@ export class PackTail {
   }
 
   /** Takes bytes for `end`; true when it is time to `write`. */
-  add(bytes: Uint8Array): boolean {
-    this.#gathered.push(bytes)
-    this.#end += bytes.length
+  add(pieces: ReadonlyArray<Uint8Array>): boolean {
+    for (const piece of pieces) {
+      this.#gathered.push(piece)
+      this.#end += piece.length
+    }
     return this.#end - this.#written >= gatherBytesMax
   }
 

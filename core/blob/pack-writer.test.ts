@@ -36,7 +36,7 @@ const handed = (content: Uint8Array): Handed => {
   const frame = frameOf(content)
   const { digest, storedSize, storedDigest } = frame
   const row = { kind: "chunk", digest, storedSize, storedDigest } as const
-  return { claim: { row, state: "waiting" }, bytes: encodeFrame(frame) }
+  return { claim: { row, state: "waiting" }, frame }
 }
 
 const contents = Array.from({ length: 5 }, (_, index) => noise(1_000, index))
@@ -50,7 +50,7 @@ describe("the queue", () => {
     expect(store.writer.claimOn(frameOf(contents[0] ?? Buffer.of()))).toBe(first?.claim)
     expect(await Promise.all(appended)).toEqual(frames.map(() => undefined))
     const bytes = readFileSync(packFile(directory(), 1)).subarray(packHeaderBytes)
-    expectBytes(bytes, Buffer.concat(frames.map((frame) => frame.bytes)))
+    expectBytes(bytes, Buffer.concat(frames.map(({ frame }) => encodeFrame(frame))))
     for (const [at, content] of contents.entries()) {
       expect(store.index.chunk(digestOf(content))?.offset).toBe(packHeaderBytes + at * 1_088)
       expect(store.writer.claimOn(frameOf(content))).toBeUndefined()

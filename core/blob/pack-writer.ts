@@ -11,6 +11,7 @@ import { syncDirectory } from "../disk/files.js"
 import { writeCause } from "../disk/room.js"
 import type { BlobFailure } from "../errors.js"
 import { type Claim, type Handed, nameOf, type Unplaced } from "./claim.js"
+import { frameHeaderBytes, framePieces } from "./frame.js"
 import type { BlobIndex } from "./index-level.js"
 import type { Mark, Row } from "./index-row.js"
 import { packHeaderBytes } from "./pack.js"
@@ -77,6 +78,9 @@ const failureOf = ({ frames, needs }: Entry): BlobFailure | undefined => {
   for (const { claim } of frames) if (typeof claim.state !== "string") return claim.state
   return undefined
 }
+
+// Frames that are written and not in the index yet: about a kilobyte of memory each.
+const placedCountMax = 2_048
 
 class Writer implements PackWriter {
   readonly #options: PackWriterOptions
@@ -177,11 +181,13 @@ class Writer implements PackWriter {
   async #take(batch: ReadonlyArray<Entry>): Promise<void> {
     for (const entry of batch) {
       for (const handed of entry.frames) {
-        const { length } = handed.bytes
+        const length = frameHeaderBytes + handed.frame.stored.length
         // Hardly ever is there anything to wait for, and a put has two small frames as a rule.
         const tail = this.#hasRoom(length) ? this.#tail : undefined
         if (this.#place(entry, handed, tail ?? (await this.#roomFor(length)))) await this.#write()
       }
+      // A content that goes on and on would have them grow: it is durable in parts.
+      if (this.#placed.length >= placedCountMax) await this.#commit()
       if (entry.task === undefined) continue
       await this.#commit()
       await entry.task()
@@ -192,13 +198,13 @@ class Writer implements PackWriter {
   }
 
   /** Adds a frame to the pack; true when it is time to write. */
-  #place(entry: Entry, { claim, bytes }: Handed, tail: PackTail | BlobFailure): boolean {
+  #place(entry: Entry, { claim, frame }: Handed, tail: PackTail | BlobFailure): boolean {
     // Asked after making room: that may have failed the frames before this one.
     const failure = failureOf(entry) ?? (tail instanceof PackTail ? undefined : tail)
     if (failure !== undefined) this.#end(claim, failure)
     if (failure !== undefined || !(tail instanceof PackTail)) return false
     this.#placed.push({ claim, row: { ...claim.row, pack: tail.pack, offset: tail.end } })
-    return tail.add(bytes)
+    return tail.add(framePieces(frame))
   }
 
   /** Whether so many bytes fit into the pack. One frame does always. */

@@ -11,7 +11,7 @@ import { BlobCorrupted, BlobFailure } from "../errors.js"
 import { type Digest, digestOf } from "../model/digest.js"
 import type { BlobStoreShape } from "./blob-store.js"
 import type { Finding } from "./damage.js"
-import { encodeFrame, frameHeaderBytes } from "./frame.js"
+import { frameHeaderBytes } from "./frame.js"
 import { rowOfRecipe } from "./index-row.js"
 import { packHeaderBytes } from "./pack.js"
 import {
@@ -149,8 +149,8 @@ describe("a removal", () => {
     const blob = { ...rowOfRecipe(recipe), storedSize: recipes.storedSize }
     for (let copy = 0; copy < 3; copy += 1) {
       const handed = [
-        { claim: { row: chunk, state: "waiting" as const }, bytes: encodeFrame(frame) },
-        { claim: { row: blob, state: "waiting" as const }, bytes: encodeFrame(recipes) },
+        { claim: { row: chunk, state: "waiting" as const }, frame },
+        { claim: { row: blob, state: "waiting" as const }, frame: recipes },
       ]
       await store.writer.append(handed, [], true)
       await store.writer.roll()

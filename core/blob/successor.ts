@@ -122,6 +122,6 @@ const copyExtent = async (from: FileHandle, { from: start, to }: Extent, tail: P
     const bytes = await readAt(from, at, Math.min(copyBytes, to - at))
     if (bytes.length === 0) throw new Error("a pack became shorter while it was copied")
     at += bytes.length
-    if (tail.add(bytes)) await tail.write()
+    if (tail.add([bytes])) await tail.write()
   }
 }
