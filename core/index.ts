@@ -9,6 +9,7 @@ export type { ByteRange, ContentDamage } from "./blob/blob-store.js"
 export type { AnyCommand, Command, Decided, Stamp } from "./command/command.js"
 export { command } from "./command/command.js"
 export type { Expectation } from "./command/expect.js"
+export type { DriftedEntry } from "./directory/drift.js"
 export type { DaybookError, ErrorKind, Failure, Outcome, Refusal } from "./errors.js"
 export {
   AmbiguousReference,
@@ -79,9 +80,12 @@ export type {
 } from "./ledger/api.js"
 export type {
   Abortable,
+  CheckOptions,
   DeleteOptions,
+  DriftOptions,
   FileOptions,
   LoadOptions,
+  RegisterOptions,
   SaveOptions,
   SaveProgress,
   SaveRequest,
@@ -93,7 +97,9 @@ export type {
   WriteOptions,
   ZipOptions,
 } from "./ledger/call-options.js"
+export type { CheckedOut } from "./ledger/checkout.js"
 export type { Downloaded, DownloadOptions, Progress } from "./ledger/download.js"
+export type { Drift } from "./ledger/drift.js"
 export type { OpenOptions } from "./ledger/local.js"
 export { openLedger, type PromiseLedger as Ledger, recover } from "./ledger/promise.js"
 export type { PruneOptions, PrunePlan, PruneRequest, SkippedVersion } from "./ledger/prune-call.js"
@@ -116,7 +122,9 @@ export type {
   Content,
   Hold,
   Input,
+  Link,
   Loaded,
+  Path,
   Producer,
   SaveType,
 } from "./model/artifact.js"

@@ -123,6 +123,21 @@ export const intakeCountMax = 4
 // Of contents that lie in memory as they are: the fewer fsyncs, the sooner many of them are in.
 export const heldIntakeCountMax = 64
 
+// Files of a directory that are taken in side by side while it is scanned, and bytes of them that
+// are in memory: so many share an fsync. Entries of it that go into its manifest in one go.
+export const scanFileCountMax = 256
+export const scanBytesMax = 16_777_216
+export const scanPageCount = 256
+// A file of so many bytes is read in one go, a larger one in parts of so many.
+export const fileReadBytes = 1_048_576
+
+// Entries of a registered folder that are looked at side by side.
+export const judgeCountMax = 64
+// Files that are written side by side when a version is checked out.
+export const checkoutFileCountMax = 8
+// Of a registered folder, the extensions that its metadata counts.
+export const extensionCountMax = 64
+
 // Log records read in one go: large enough to amortise the seek, small enough to stay in cache.
 export const replayPageCount = 1_000
 // What came of so many events, in records of so many bytes, is stored together while a log is

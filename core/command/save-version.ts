@@ -11,6 +11,8 @@ import { type CoreEvents, type CoreRecorded, fact } from "../event/catalog.js"
 import type { ArtifactRef, VersionRef } from "../event/subject.js"
 import { targetIds } from "../event/subject.js"
 import { metadataBytesMax, metadataKeyCountMax } from "../limits.js"
+import type { Link } from "../model/artifact.js"
+import type { Digest } from "../model/digest.js"
 import type { PlainMetadata } from "../model/metadata.js"
 import { pack, packedLength } from "../model/msgpack.js"
 import type { Id } from "../model/names.js"
@@ -50,6 +52,8 @@ export interface SaveInput {
   /** Given by the caller; wins over what was read off the value. */
   readonly metadata: PlainMetadata
   readonly automatic: PlainMetadata
+  /** Of a folder: what was seen of its entries beside their content. */
+  readonly states?: Digest
   readonly inputs: ReadonlyArray<{ readonly reference: ParsedReference; readonly as?: string }>
   readonly reuse?: true
   readonly expect?: Expectation
@@ -142,8 +146,9 @@ const saveNew = (
   if (isRefusal(taggings)) return taggings
   // Members one by one, in the order of the record, so that nothing has to be sorted or copied.
   const data = (metadata: PlainMetadata): Saved => {
-    const { content, description, producer, saveType, type } = input.saved
-    const { materializer } = input
+    const { description, producer, saveType, type } = input.saved
+    const { materializer, states } = input
+    const content = states === undefined ? input.saved.content : { ...input.saved.content, states }
     const saved: { -readonly [K in keyof Saved]?: Saved[K] } = { artifact: ref, content }
     if (artifact === undefined) saved.created = true
     if (description !== undefined) saved.description = description
@@ -170,10 +175,14 @@ const differs = (row: VersionRow, values: PlainMetadata): PlainMetadata =>
     ),
   )
 
+const isSameLink = (a: Link | undefined, b: Link | undefined): boolean =>
+  a?.root === b?.root && a?.path === b?.path && a?.file === b?.file
+
 /** Whether a version already is what a call asks for: its bytes, read in the same way. */
 const isSame = (input: SaveInput, { label, content, materializer }: VersionRow): boolean =>
   (input.label === undefined || input.label === label) &&
   content.digest === input.saved.content.digest &&
+  isSameLink(content.link, input.saved.content.link) &&
   materializer === input.materializer
 
 const reuseLatest = (

@@ -9,12 +9,11 @@ import type { PlainMetadata } from "../model/metadata.js"
 import {
   ArtifactTypeSchema,
   Count,
-  DigestSchema,
   IdSchema,
   PlainSchema,
   SaveTypeSchema,
 } from "../model/schema.js"
-import { decodeContent, encodeContent, TreeSchema } from "./content.js"
+import { ContentSchema, decodeContent, encodeContent } from "./content.js"
 import { type EventsOf, eventType, type RecordedOf } from "./event.js"
 import { decodeRecovery, encodeRecovery, printRecovery, RecoverySchema } from "./loss.js"
 import {
@@ -70,12 +69,7 @@ const versionSaved = eventType({
     saveType: SaveTypeSchema,
     materializer: Schema.String,
     description: Schema.optionalKey(Schema.String),
-    content: Schema.Struct({
-      digest: DigestSchema,
-      size: Count,
-      count: Count,
-      entries: Schema.optionalKey(TreeSchema),
-    }),
+    content: ContentSchema,
     tags: Schema.Array(TaggingPart),
     metadata: Metadata,
     inputs: Schema.Array(InputPart),

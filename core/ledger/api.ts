@@ -10,7 +10,7 @@ import type { Command } from "../command/command.js"
 import type { BlobFailure, DaybookError, LogFailure } from "../errors.js"
 import type { Context, Recorded } from "../event/event.js"
 import type { Materializer } from "../materializer/materializer.js"
-import type { Artifact, ArtifactVersion, Loaded } from "../model/artifact.js"
+import type { Artifact, ArtifactVersion, Loaded, Path } from "../model/artifact.js"
 import type { Metadata } from "../model/metadata.js"
 import type { Reference, Target } from "../model/reference.js"
 import type { Tag } from "../model/tag.js"
@@ -25,9 +25,12 @@ import type { BackupReceipt, Stats, Swept, Usage, Verified, WhyKept } from "./an
 import type { ArchiveOf } from "./archive.js"
 import type {
   Abortable,
+  CheckOptions,
   DeleteOptions,
+  DriftOptions,
   FileOptions,
   LoadOptions,
+  RegisterOptions,
   SaveOptions,
   SaveRequest,
   SweepOptions,
@@ -39,7 +42,9 @@ import type {
   WriteOptions,
   ZipOptions,
 } from "./call-options.js"
+import type { CheckedOut } from "./checkout.js"
 import type { Downloaded, DownloadOptions } from "./download.js"
+import type { Drift } from "./drift.js"
 import type { PruneOptions, PrunePlan, PruneRequest } from "./prune-call.js"
 import type { Trust } from "./trust.js"
 
@@ -117,6 +122,17 @@ export interface ReaderApi<D extends Door> {
     path: string,
     options?: DownloadOptions & ZipOptions,
   ) => Run<D, Downloaded>
+  /**
+   * Writes a version to a directory, which must not be there, or be empty. It is there as a whole
+   * or not at all.
+   */
+  readonly checkout: (
+    reference: Reference,
+    directory: string,
+    options?: CheckOptions,
+  ) => Run<D, CheckedOut>
+  /** What has become of a folder or a file that was left in place. */
+  readonly drift: (reference: Reference, options?: DriftOptions) => Run<D, Drift>
   /** The rows of a caller's own projection. */
   readonly view: <T extends Tables>(projection: ViewOf<T>) => View<D, T>
 }
@@ -178,6 +194,12 @@ export interface LedgerApi<D extends Door> extends ReaderApi<D> {
     requests: ReadonlyArray<SaveRequest>,
     options?: Pick<WriteOptions, "idempotencyKey" | "signal" | "reason">,
   ) => Run<D, ReadonlyArray<ArtifactVersion>>
+  /**
+   * Makes a version of a folder, or of a single file, that is there already. Symlinks are recorded
+   * and not followed; what is neither file, folder nor symlink is refused, and what changes while
+   * it is read is `ContentDrifted`.
+   */
+  readonly register: (path: string, options: RegisterOptions) => Run<D, ArtifactVersion<Path>>
   readonly tag: (
     target: Target,
     tags: string | ReadonlyArray<string>,

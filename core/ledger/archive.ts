@@ -5,9 +5,10 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { BlobStat, BlobStoreShape, ByteRange } from "../blob/blob-store.js"
+import type { Check } from "../directory/judge.js"
+import type { LinkedFiles } from "../directory/linked.js"
 import {
   BlobCorrupted,
-  type BlobFailure,
   type ContentGone,
   type Failure,
   InvalidInput,
@@ -18,13 +19,14 @@ import type { ArtifactVersion } from "../model/artifact.js"
 import type { Digest } from "../model/digest.js"
 import { checkCount, refuse, text } from "../model/input.js"
 import { isRelativePath, pathProblem, type RelativePath } from "../model/path.js"
-import type { Tree, TreeEntry } from "../model/tree.js"
+import type { TreeEntry } from "../model/tree.js"
 import type { ZipEntry, ZipFile, ZipTree } from "../zip/entry.js"
 import { zipLayout } from "../zip/layout.js"
-import { zipStream } from "../zip/stream.js"
+import { type ContentOpener, zipStream } from "../zip/stream.js"
 import type { ZipOptions } from "./call-options.js"
-import { type Bytes, blobsOf, type ContentSource, checkedRange, named, treeOf } from "./content.js"
+import { type Bytes, type ContentSource, checkedRange, named, type Opened } from "./content.js"
 import type { Engine } from "./engine.js"
+import { type AnySource, openContent, parseCheck } from "./linked-content.js"
 import { operations } from "./operations.js"
 
 /** An archive as it will be sent: everything about it is known before a byte is read. */
@@ -40,6 +42,7 @@ export interface ArchiveOf<Sent> {
 
 /** What of the versions is sent, and below which folder. */
 export interface ZipPlan {
+  readonly check: Check
   readonly prefix: RelativePath | undefined
   /** Paths of files or folders; undefined for everything. */
   readonly only: ReadonlyArray<RelativePath> | undefined
@@ -53,12 +56,13 @@ const relative = (value: unknown, at: string): RelativePath => {
 }
 
 /** Throws `InvalidInput` for what is no folder or no path. */
-export const parseZip = ({ prefix, only }: ZipOptions): ZipPlan => {
+export const parseZip = ({ prefix, only, check }: ZipOptions): ZipPlan => {
   const paths: ReadonlyArray<unknown> = typeof only === "string" ? [only] : (only ?? [])
   if (only !== undefined && (!Array.isArray(paths) || paths.length === 0))
     refuse("options.only", "is neither a path nor a list of paths")
   checkCount("compositeCountMax", compositeCountMax, paths.length)
   return {
+    check: parseCheck(check),
     prefix: prefix === undefined ? undefined : relative(prefix, "options.prefix"),
     only:
       only === undefined
@@ -68,9 +72,10 @@ export const parseZip = ({ prefix, only }: ZipOptions): ZipPlan => {
 }
 
 /** One version in an archive. */
-interface Part {
+interface Part extends Opened {
   readonly version: ArtifactVersion
-  readonly tree: Tree
+  /** Files that lie in place. */
+  readonly linked?: LinkedFiles
 }
 
 const holds = (only: RelativePath, path: RelativePath): boolean =>
@@ -95,8 +100,8 @@ const chosen = (
   for (const wanted of only)
     if (!parts.some(({ tree }) => tree.some(({ path }) => holds(wanted, path))))
       return noPath(wanted, parts)
-  return parts.map(({ version, tree }) => ({
-    version,
+  return parts.map(({ tree, ...part }) => ({
+    ...part,
     tree: tree.filter(({ path }) => only.some((wanted) => holds(wanted, path))),
   }))
 }
@@ -118,10 +123,10 @@ const zipFile = (
   return { path, kind: "file", digest, size, crc32, source, ...mode }
 }
 
-const zipEntries = Effect.fnUntraced(function* (
-  blobs: Pick<BlobStoreShape, "stat">,
-  tree: Tree,
-): Effect.fn.Return<ReadonlyArray<ZipEntry>, BlobFailure | BlobCorrupted> {
+const zipEntries = Effect.fnUntraced(function* ({
+  blobs,
+  tree,
+}: Opened): Effect.fn.Return<ReadonlyArray<ZipEntry>, Refusal | Failure> {
   const entries: Array<ZipEntry> = []
   for (const entry of tree) {
     const { path, kind, digest, target = "" } = entry
@@ -166,30 +171,54 @@ const namedIn =
     return part === undefined ? error : named(source, part.version)(error)
   }
 
+/** Opens content by its digest, wherever the versions have it. */
+const openerOf = (
+  { read, readDeflated, readInto }: BlobStoreShape,
+  parts: ReadonlyArray<Part>,
+): ContentOpener<Refusal | Failure> => {
+  const linked = parts.flatMap((part) => part.linked ?? [])
+  if (linked.length === 0) return { read, readDeflated, readInto }
+  const inPlace = (digest: Digest) => linked.find((files) => files.file(digest) !== undefined)
+  return {
+    read: (digest, range) => inPlace(digest)?.read(digest, range) ?? read(digest, range),
+    // Only what is stored has a deflated form.
+    readDeflated,
+    readInto: (wanted) => {
+      const stored = wanted.filter(({ digest, sent }) => sent === "deflated" || !inPlace(digest))
+      const others = linked.map((files) =>
+        files.readInto(
+          wanted.filter(({ digest, sent }) => sent === "content" && inPlace(digest) === files),
+        ),
+      )
+      return Effect.all([readInto(stored), ...others], { discard: true })
+    },
+  }
+}
+
 /**
  * The archive of these versions: of one as it is, of several as folders `name/version/`. The time
  * of its entries is that of their saves, so its bytes never change.
  */
 export const archiveOf = Effect.fnUntraced(function* (
-  engine: ContentSource & Pick<Engine, "isClosed">,
+  engine: AnySource & Pick<Engine, "isClosed">,
   versions: ReadonlyArray<ArtifactVersion>,
-  { prefix, only }: ZipPlan,
+  { prefix, only, check }: ZipPlan,
 ): Effect.fn.Return<ArchiveOf<Bytes>, Failure | Refusal> {
   const all: Array<Part> = []
   for (const version of versions)
-    all.push({ version, tree: yield* treeOf(blobsOf(engine, version), version) })
+    all.push({ version, ...(yield* openContent(engine, version, check)) })
   const parts = chosen(all, only)
   if (parts instanceof InvalidInput) return yield* parts
   const name = namedIn(engine, parts)
   const trees: Array<ZipTree> = []
-  for (const { version, tree } of parts) {
+  for (const part of parts) {
+    const { version } = part
     const folder = parts.length > 1 ? folderOf(version) : undefined
-    const entries = yield* Effect.mapError(zipEntries(engine.blobs, tree), name)
+    const entries = yield* Effect.mapError(zipEntries(part), name)
     trees.push({ ...below(prefix, folder), modified: version.createdAt.getTime(), entries })
   }
   const layout = zipLayout(trees)
-  const { read, readDeflated, readInto } = engine.blobs
-  const opener = { read, readDeflated, readInto }
+  const opener = openerOf(engine.blobs, parts)
   const { size, etag } = layout
   const archive = {
     size,

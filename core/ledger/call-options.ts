@@ -51,6 +51,15 @@ export interface SaveOptions extends WriteOptions {
   readonly onProgress?: (progress: SaveProgress) => void
 }
 
+export interface RegisterOptions extends Omit<SaveOptions, "materializer"> {
+  readonly name: string
+  /**
+   * `"link"` (default): nothing is copied, and what is there later must still be what it was.
+   * `"copy"`: the content is stored as if it had been saved.
+   */
+  readonly mode?: "link" | "copy"
+}
+
 /** Options that a call has as a whole, not each of its writes. */
 export type WholeCall = "idempotencyKey" | "reason" | "signal"
 
@@ -59,7 +68,21 @@ export interface SaveRequest<T = unknown> extends Omit<SaveOptions, WholeCall> {
   readonly value: T
 }
 
-export interface LoadOptions<T = unknown> extends Abortable {
+export interface CheckOptions extends Abortable {
+  /**
+   * How files that were left in place are compared with what was registered: `"stat"` (default) by
+   * size and times, and by their bytes where these leave a doubt; `"hash"` by their bytes; `"none"`
+   * not before they are read. Whatever is read is checked.
+   */
+  readonly check?: "stat" | "hash" | "none"
+}
+
+export interface DriftOptions extends Abortable {
+  /** `"hash"`: files are read whose size and times leave no doubt, too. Default: `"stat"`. */
+  readonly check?: "stat" | "hash"
+}
+
+export interface LoadOptions<T = unknown> extends CheckOptions {
   readonly version?: string | number
   /** A schema (standardschema.dev) that the value must match, or a materializer to read it with. */
   readonly as?: StandardSchemaV1<unknown, T> | Materializer<never, T>
@@ -100,7 +123,7 @@ export interface VerifyOptions extends Abortable {
   readonly resume?: string
 }
 
-export interface ZipOptions extends Abortable {
+export interface ZipOptions extends CheckOptions {
   /** The folder that everything lies in. */
   readonly prefix?: string
   /** Paths of files, or of folders with all that is in them; default: everything. */

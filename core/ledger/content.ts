@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { BlobPart, BlobStat, ByteRange } from "../blob/blob-store.js"
+import { type EntryState, parseStates } from "../directory/states.js"
 import {
   BlobCorrupted,
   type BlobFailure,
@@ -100,6 +101,11 @@ const readStored = Effect.fnUntraced(function* <E>(
   return parts.map(({ into }) => into)
 })
 
+const manifestDamaged = (digest: Digest, cause: unknown): BlobCorrupted => {
+  const found = `the manifest ${digest} is damaged (${String(cause)})`
+  return new BlobCorrupted({ message: `${found}: restore it from a backup`, digest })
+}
+
 /** The entries of manifests, one manifest behind the other. */
 export const readManifests = Effect.fnUntraced(function* <E>(
   blobs: Pick<Blobs<E>, "stat" | "readInto">,
@@ -111,11 +117,41 @@ export const readManifests = Effect.fnUntraced(function* <E>(
     try {
       for (const entry of parseManifest(bytes, below)) entries.push(entry)
     } catch (cause) {
-      const found = `the manifest ${digest} is damaged (${String(cause)})`
-      return yield* new BlobCorrupted({ message: `${found}: restore it from a backup`, digest })
+      return yield* manifestDamaged(digest, cause)
     }
   }
   return entries
+})
+
+/** The states of the entries of one directory. */
+export const readStates = Effect.fnUntraced(function* <E>(
+  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  digest: Digest,
+): Effect.fn.Return<ReadonlyArray<EntryState>, E | BlobCorrupted> {
+  const [bytes] = yield* readStored(blobs, [{ digest, below: "" }])
+  try {
+    return parseStates(bytes ?? new Uint8Array(0))
+  } catch (cause) {
+    return yield* manifestDamaged(digest, cause)
+  }
+})
+
+/** What was seen of every entry below a directory beside its content, by path. */
+export const readStatesBelow = Effect.fnUntraced(function* <E>(
+  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  root: Digest | undefined,
+): Effect.fn.Return<ReadonlyMap<string, EntryState>, E | BlobCorrupted> {
+  const found = new Map<string, EntryState>()
+  const waiting = root === undefined ? [] : [{ digest: root, below: "" }]
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { below } = next
+    for (const state of yield* readStates(blobs, next.digest)) {
+      const path = below + state.name
+      found.set(path, state)
+      if (state.states !== undefined) waiting.push({ digest: state.states, below: `${path}/` })
+    }
+  }
+  return found
 })
 
 const readTree = Effect.fnUntraced(function* <E>(
@@ -144,6 +180,12 @@ export const treeOf = <E>(
 ): Effect.Effect<Tree, E | BlobCorrupted> =>
   content.entries === undefined ? readTree(blobs, content.digest) : Effect.succeed(content.entries)
 
+/** The tree of a version, and how its files are read. */
+export interface Opened {
+  readonly tree: Tree
+  readonly blobs: Blobs<Refusal | Failure>
+}
+
 const noFile = (version: ArtifactVersion, path: string, tree: Tree): InvalidInput => {
   const file = path.slice(0, nameBytesMax).toWellFormed()
   const some = tree
@@ -169,7 +211,7 @@ export const checkedRange = (range: ByteRange | undefined): ByteRange | undefine
 
 /** One file of a version; the path may be left out where there is only one. */
 export const openFile = (
-  blobs: Blobs<Refusal | Failure>,
+  { tree, blobs }: Opened,
   version: ArtifactVersion,
   path: string | undefined,
   range: ByteRange | undefined,
@@ -178,7 +220,6 @@ export const openFile = (
     Effect.gen(function* () {
       if (path !== undefined && typeof path !== "string") refuse("path", "is not a string")
       const checked = checkedRange(range)
-      const tree = yield* treeOf(blobs, version)
       const files = tree.filter(({ kind }) => kind === "file")
       const only = files.length === 1 ? files[0] : undefined
       const file = path === undefined ? only : files.find((entry) => entry.path === path)

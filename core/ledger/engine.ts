@@ -20,7 +20,9 @@ import type { Moment } from "../query/query.js"
 import { decodeRecords } from "../query/records.js"
 import type { Views } from "../view/views.js"
 import type { Folding } from "./folding.js"
+import type { PathBounds } from "./path-intake.js"
 import type { Place } from "./place.js"
+import type { Temporary } from "./temporary.js"
 import type { Trust } from "./trust.js"
 import type { Writer } from "./writer.js"
 
@@ -34,6 +36,9 @@ export interface Engine {
   readonly materializers: ReadonlyArray<AnyMaterializer>
   /** Callers' own. */
   readonly commandsOwn: ReadonlyArray<AnyCommand>
+  /** What paths of callers are confined to. */
+  readonly bounds: PathBounds
+  readonly temporary: Temporary
   readonly trust: Trust
   /** Position of the last event that every answer includes. */
   readonly head: () => number

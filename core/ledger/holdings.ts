@@ -13,7 +13,7 @@ import { type ArtifactRow, artifacts, type Mark } from "../projection/artifacts.
 import { findArtifact, hiddenSince, type ResolvedVersion } from "../projection/resolve.js"
 import { type VersionRow, versions } from "../projection/versions.js"
 import type { Moment } from "../query/query.js"
-import { type Blobs, blobsOf, type ContentSource, readManifests } from "./content.js"
+import { type Blobs, blobsOf, type ContentSource, readManifests, readStates } from "./content.js"
 
 /**
  * `surviving`: its content stays. `undo`: it was deleted, and can still be restored. `due`: a sweep
@@ -67,11 +67,22 @@ export const eachHolding = Effect.fnUntraced(function* <E>(
   } while (after !== undefined)
 })
 
-/** The blobs of an inline tree; undefined where its manifests must be read. */
-export const inlineBlobs = ({ content }: VersionRow): ReadonlyArray<Digest> | undefined =>
-  (content.entries as ReadonlyArray<TreeEntry> | undefined)?.flatMap(({ kind, digest }) =>
-    kind === "file" ? [digest] : [],
-  )
+/** Of entries, the files that are stored: none where they stay where they lie. */
+const storedFiles = (
+  { link }: VersionRow["content"],
+  entries: ReadonlyArray<TreeEntry>,
+): ReadonlyArray<Digest> =>
+  link === undefined ? entries.flatMap(({ kind, digest }) => (kind === "file" ? [digest] : [])) : []
+
+/** The blobs that a version names itself; manifests name others. */
+export const namedBlobs = ({ content }: VersionRow): ReadonlyArray<Digest> => {
+  const { digest, entries, states } = content
+  const files =
+    entries === undefined
+      ? [digest as Digest]
+      : storedFiles(content, entries as unknown as ReadonlyArray<TreeEntry>)
+  return states === undefined ? files : [...files, states as Digest]
+}
 
 /**
  * Visits the blobs that a content is made of, manifests among them. What lies below a manifest is
@@ -79,21 +90,35 @@ export const inlineBlobs = ({ content }: VersionRow): ReadonlyArray<Digest> | un
  */
 export const eachBlob = Effect.fnUntraced(function* <E>(
   blobs: Pick<Blobs<E>, "stat" | "readInto">,
-  version: VersionRow,
+  { content, ...version }: VersionRow,
   visit: (digest: Digest) => boolean,
 ): Effect.fn.Return<void, E | BlobCorrupted> {
-  const inline = inlineBlobs(version)
-  if (inline !== undefined) {
-    for (const digest of inline) visit(digest)
+  yield* eachStates(blobs, content.states as Digest | undefined, visit)
+  if (content.entries !== undefined) {
+    for (const digest of namedBlobs({ ...version, content })) visit(digest)
     return
   }
-  const waiting = [version.content.digest as Digest]
+  const waiting = [content.digest as Digest]
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     if (!visit(next)) continue
-    for (const { kind, digest } of yield* readManifests(blobs, [{ digest: next, below: "" }])) {
-      if (kind === "file") visit(digest)
-      else if (kind === "directory" && digest !== emptyManifestDigest) waiting.push(digest)
-    }
+    const entries = yield* readManifests(blobs, [{ digest: next, below: "" }])
+    for (const digest of storedFiles(content, entries)) visit(digest)
+    for (const { kind, digest } of entries)
+      if (kind === "directory" && digest !== emptyManifestDigest) waiting.push(digest)
+  }
+})
+
+/** Visits the states of a folder, those of the folders in it among them. */
+const eachStates = Effect.fnUntraced(function* <E>(
+  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  root: Digest | undefined,
+  visit: (digest: Digest) => boolean,
+): Effect.fn.Return<void, E | BlobCorrupted> {
+  const waiting = root === undefined ? [] : [root]
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (!visit(next)) continue
+    for (const { states } of yield* readStates(blobs, next))
+      if (states !== undefined) waiting.push(states)
   }
 })
 

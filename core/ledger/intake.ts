@@ -21,6 +21,7 @@ import { materializers as builtIn } from "../materializer/all.js"
 import type { AnyMaterializer, FileSource, Materializer } from "../materializer/materializer.js"
 import { refusalOf } from "../materializer/refusal.js"
 import type { ArtifactType, Content } from "../model/artifact.js"
+import type { Digest } from "../model/digest.js"
 import { checkCount, members, readable, refuse } from "../model/input.js"
 import { encodeMetadata, type PlainMetadata, storageSize } from "../model/metadata.js"
 import { pathProblem, type RelativePath } from "../model/path.js"
@@ -35,6 +36,8 @@ export interface Stored {
   readonly type: ArtifactType
   readonly content: Content
   readonly automatic: PlainMetadata
+  /** Of a folder: see `Content`. Times of files do not make a call another one. */
+  readonly states?: Digest
 }
 
 /** A value that was turned into files, of which none is stored yet. */

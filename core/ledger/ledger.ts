@@ -23,12 +23,14 @@ import { checkExtensions, type Extensions } from "./extensions.js"
 import { Folding } from "./folding.js"
 import { openEngine, specOf } from "./opening.js"
 import { operations } from "./operations.js"
+import { checkRoots, findBounds } from "./path-intake.js"
 import type { Place } from "./place.js"
 import { makeReader } from "./reader.js"
 import { catchUp, catchUpAround } from "./replay.js"
 import { makeSpace } from "./space.js"
 import { stats } from "./stats.js"
 import { checkRequired, parseContext, type Session } from "./submit.js"
+import { Temporary } from "./temporary.js"
 import { makeWrites } from "./writes.js"
 
 export class Ledger extends Context.Service<Ledger, LedgerApi<"effect">>()(
@@ -41,6 +43,11 @@ export interface LedgerOptions extends Extensions {
   readonly context?: EventContext
   /** What every write must carry. */
   readonly requireContext?: ReadonlyArray<keyof EventContext>
+  /**
+   * Directories that paths of callers are confined to, by names that stay with what is registered
+   * there. Without them, any path may be registered.
+   */
+  readonly roots?: Readonly<Record<string, string>>
 }
 
 const rebuild = Effect.fn("Ledger.rebuild")(function* (engine: Engine) {
@@ -111,6 +118,7 @@ const makeApi = (
 export const checkLedgerOptions = (options: LedgerOptions): EventContext => {
   checkExtensions(options)
   checkRequired(options.requireContext ?? [])
+  checkRoots(options.roots)
   return parseContext(options.context ?? {})
 }
 
@@ -120,8 +128,11 @@ export const openLedgerAt = Effect.fnUntraced(function* (place: Place, options: 
   yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
   const context = yield* parsedInput(() => checkLedgerOptions(options))
   let closed = false
+  const bounds = yield* findBounds(place.directory, options.roots)
   const opened = yield* Scope.provide(openEngine(place, options), scope)
-  const engine: Engine = { ...opened, isClosed: () => closed }
+  const temporary = new Temporary()
+  yield* Scope.addFinalizer(scope, temporary.remove)
+  const engine: Engine = { ...opened, bounds, temporary, isClosed: () => closed }
   // Who closes it again waits for the first one to be done.
   const close = yield* Effect.cached(
     Effect.suspend(() => {

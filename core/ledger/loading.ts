@@ -10,7 +10,7 @@ import type { ArtifactVersion } from "../model/artifact.js"
 import { readable, refuse } from "../model/input.js"
 import { validated } from "../model/schema.js"
 import type { LoadOptions } from "./call-options.js"
-import { type Blobs, fileInput, treeOf } from "./content.js"
+import { fileInput, type Opened } from "./content.js"
 import { awaiting } from "./foreign.js"
 
 type Reader = (files: FileInput) => unknown
@@ -64,12 +64,11 @@ const checkedBy = (schema: StandardSchemaV1<unknown, unknown>, value: unknown) =
 
 /** The value of a version. What it is loaded as is checked by then. */
 export const loadValue = Effect.fnUntraced(function* (
-  blobs: Blobs<Refusal | Failure>,
+  { tree, blobs }: Opened,
   all: ReadonlyArray<AnyMaterializer>,
   version: ArtifactVersion,
   as: LoadOptions["as"],
 ): Effect.fn.Return<unknown, Refusal | Failure> {
-  const tree = yield* treeOf(blobs, version)
   // One that wrote it in an older revision knows how; any other may try.
   const asked =
     as !== undefined && isMaterializer(as)

@@ -53,6 +53,7 @@ const known = [
   "commands",
   "projections",
   "materializers",
+  "roots",
 ] as const
 
 const durabilities: ReadonlyArray<unknown> = ["synced", "buffered", undefined]

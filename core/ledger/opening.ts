@@ -201,7 +201,7 @@ export const openEngine = Effect.fnUntraced(function* (place: Place, options: Ex
     materializers: allMaterializers(options.materializers ?? []),
     commandsOwn,
     trust,
-  } satisfies Omit<Engine, "isClosed">
+  } satisfies Omit<Engine, "bounds" | "isClosed" | "temporary">
 })
 
 interface Opening {

@@ -28,12 +28,22 @@ import type { Moment } from "../query/query.js"
 import { copying, type TableKey, type Tables, type ViewOf } from "../view/draft.js"
 import type { ReaderApi, View } from "./api.js"
 import { archiveOf, parseZip, type ZipPlan } from "./archive.js"
-import type { FileOptions, LoadOptions, ZipOptions } from "./call-options.js"
-import { blobsOf, openFile } from "./content.js"
+import type {
+  CheckOptions,
+  DriftOptions,
+  FileOptions,
+  LoadOptions,
+  ZipOptions,
+} from "./call-options.js"
+import { checkout, loadPath } from "./checkout.js"
+import { openFile } from "./content.js"
 import { checkTarget, type DownloadOptions, download } from "./download.js"
+import { findDrift } from "./drift.js"
 import { type Engine, momentAt } from "./engine.js"
+import { openContent, parseCheck } from "./linked-content.js"
 import { checkAs, loadValue } from "./loading.js"
 import { operations } from "./operations.js"
+import { pathMaterializer } from "./path-intake.js"
 
 type Now = Effect.Effect<Moment, Refusal | Failure>
 
@@ -113,10 +123,10 @@ const projectionView = <T extends Tables>(now: Now, engine: Engine, of: ViewOf<T
 }
 
 const optionKeys = {
-  load: ["version", "as", "signal"],
+  load: ["version", "as", "check", "signal"],
   open: ["range", "signal"],
-  zip: ["prefix", "only", "signal"],
-  download: ["overwrite", "onProgress", "prefix", "only", "signal"],
+  zip: ["prefix", "only", "check", "signal"],
+  download: ["overwrite", "onProgress", "prefix", "only", "check", "signal"],
 } as const
 
 const parseDownload = (options: DownloadOptions & ZipOptions): ZipPlan => {
@@ -164,19 +174,39 @@ const contentReads = (engine: Engine, now: Now) => ({
     const of = yield* parsedInput(() => {
       checkOptions(options, optionKeys.load)
       checkAs(options.as)
-      return { reference: withVersion(reference, options.version) }
+      const check = parseCheck(options.check)
+      return { reference: withVersion(reference, options.version), check }
     })
     const version = yield* versionOf(now, of.reference)
-    return yield* loadValue(blobsOf(engine, version), engine.materializers, version, options.as)
+    if (options.as === undefined && version.materializer === pathMaterializer)
+      return yield* loadPath(engine, version, of.check)
+    const opened = yield* openContent(engine, version, of.check)
+    return yield* loadValue(opened, engine.materializers, version, options.as)
+  }),
+  checkout: Effect.fn("Ledger.checkout")(function* (
+    reference: Reference,
+    directory: string,
+    options: CheckOptions = {},
+  ) {
+    const check = yield* parsedInput(() => {
+      checkOptions(options, ["check", "signal"])
+      return parseCheck(options.check)
+    })
+    return yield* checkout(engine, yield* versionOf(now, reference), directory, check)
   }),
   open: (reference: Reference, path?: string, options: FileOptions = {}) =>
     Stream.unwrap(
       Effect.gen(function* () {
         yield* parsedInput(() => checkOptions(options, optionKeys.open))
         const version = yield* versionOf(now, reference)
-        return openFile(blobsOf(engine, version), version, path, options.range)
+        // One file: what is read of it is checked, and the others are no business of the call.
+        const opened = yield* openContent(engine, version, "none")
+        return openFile(opened, version, path, options.range)
       }),
     ),
+  drift: Effect.fn("Ledger.drift")(function* (reference: Reference, options: DriftOptions = {}) {
+    return yield* findDrift(engine, yield* versionOf(now, reference), options)
+  }),
   zip: Effect.fn("Ledger.zip")(function* (references: References, options: ZipOptions = {}) {
     const plan = yield* parsedInput(() => {
       checkOptions(options, optionKeys.zip)
@@ -249,6 +279,9 @@ export const makeReader = (engine: Engine, now: Now): ReaderApi<"effect"> => {
     load: ((reference: Reference, options?: LoadOptions) =>
       explained(content.load(reference, options))) as ReaderApi<"effect">["load"],
     open: content.open,
+    drift: (reference, options) => explained(content.drift(reference, options)),
+    checkout: (reference, directory, options) =>
+      explained(content.checkout(reference, directory, options)),
     zip: (reference, options) => explained(content.zip(reference, options)),
     download: (reference, path, options) => explained(content.download(reference, path, options)),
     view: (projection) => projectionView(now, engine, projection),

@@ -12,7 +12,7 @@ import type { CoreEvents } from "../event/catalog.js"
 import type { LostContent } from "../event/loss.js"
 import type { Digest } from "../model/digest.js"
 import { emptyManifestDigest, type TreeEntry } from "../model/tree.js"
-import { readManifests } from "./content.js"
+import { readManifests, readStates } from "./content.js"
 
 type Saved = CoreEvents["version-saved"]
 
@@ -58,17 +58,38 @@ export class Salvage {
 
   /** Copies the content of a version, as far as it is there. */
   version(saved: Saved): Effect.Effect<void, Failure> {
-    const { digest, entries } = saved.content
-    return entries === undefined
-      ? this.#manifests(digest, saved)
-      : this.#files(entries as ReadonlyArray<TreeEntry>, saved)
+    const { digest, entries, states } = saved.content
+    const content =
+      entries === undefined
+        ? this.#manifests(digest, saved)
+        : this.#files(entries as ReadonlyArray<TreeEntry>, saved)
+    return states === undefined ? content : Effect.andThen(this.#states(states, saved), content)
   }
+
+  readonly #states = Effect.fnUntraced(function* (
+    this: Salvage,
+    root: Digest,
+    saved: Saved,
+  ): Effect.fn.Return<void, Failure> {
+    const waiting = [root]
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (!(yield* this.#copy(next, saved))) continue
+      const entries = yield* Effect.catchTag(
+        readStates(this.#to, next),
+        "BlobCorrupted",
+        ({ digest }) => Effect.sync(() => this.#lose(digest as Digest, saved)),
+      )
+      for (const { states } of entries ?? []) if (states !== undefined) waiting.push(states)
+    }
+  })
 
   readonly #files = Effect.fnUntraced(function* (
     this: Salvage,
     entries: ReadonlyArray<TreeEntry>,
     saved: Saved,
   ): Effect.fn.Return<void, Failure> {
+    // What was left in place was never stored.
+    if (saved.content.link !== undefined) return
     for (const { kind, digest } of entries) if (kind === "file") yield* this.#copy(digest, saved)
   })
 

@@ -18,7 +18,7 @@ import type { Moment } from "../query/query.js"
 import type { SaveOptions, SaveRequest, WriteOptions } from "./call-options.js"
 import { type Engine, momentAt, presentMoment } from "./engine.js"
 import { freshId } from "./id.js"
-import { chooseMaterializer, type Stored, sideBySide, takeIn } from "./intake.js"
+import { chooseMaterializer, type Stored, sideBySide, type TakenIn, takeIn } from "./intake.js"
 import { verb } from "./operations.js"
 import type { Reply, Step } from "./request.js"
 import { parseSave, requestKeys, type SavePlan } from "./save-options.js"
@@ -61,7 +61,8 @@ const stepWith = (plan: SavePlan, id: Id, stored: Stored): Step => {
     ...(producer === undefined ? {} : { producer }),
   }
   // Of the release that runs, not of the call: a retry by a later one is the same request.
-  const observed = { id, materializer: stored.materializer, automatic: stored.automatic }
+  const { materializer, automatic, states } = stored
+  const observed = { id, materializer, automatic, ...(states === undefined ? {} : { states }) }
   return { command: saveVersion, input: { ...plan.input, saved }, observed }
 }
 
@@ -89,15 +90,24 @@ export const planSave = (
     if (isRefusal(parsed)) return Effect.fail(parsed)
     const { plan, materializer } = parsed
     return Effect.flatMap(takeIn(materializer, value), (taken) =>
-      Effect.map(presentMoment(engine), (moment) => ({
-        rehearsal: stepWith(plan, id, { ...taken, content: nothing, automatic: {} }),
-        isDoubtful: mayBeRefused(plan.input, moment),
-        store: Effect.map(taken.store(engine.blobs, plan.onProgress), (stored) =>
-          stepWith(plan, id, stored),
-        ),
-      })),
+      planTaken(engine, id, plan, taken),
     )
   })
+
+/** The save of what was taken in. */
+const planTaken = (
+  engine: Engine,
+  id: Id,
+  plan: SavePlan,
+  taken: TakenIn,
+): Effect.Effect<PlannedSave, DaybookError> =>
+  Effect.map(presentMoment(engine), (moment) => ({
+    rehearsal: stepWith(plan, id, { ...taken, content: nothing, automatic: {} }),
+    isDoubtful: mayBeRefused(plan.input, moment),
+    store: Effect.map(taken.store(engine.blobs, plan.onProgress), (stored) =>
+      stepWith(plan, id, stored),
+    ),
+  }))
 
 /**
  * Keeps the content that an effect stores until the writer has answered, also whom nobody waits for
@@ -139,6 +149,20 @@ export const savedVersion = (engine: Engine, position: number, id: unknown): Art
   if (found === undefined) throw new Error(`the version ${id} is not there after its save`)
   return toVersion(views, found.artifact.name, found.version)
 }
+
+/** Saves what was taken in: stores its content, and makes one event of it. */
+export const saveTaken = Effect.fnUntraced(function* (
+  session: Session,
+  plan: SavePlan,
+  taken: TakenIn,
+  options: WriteOptions,
+): Effect.fn.Return<ArtifactVersion, DaybookError> {
+  const { engine } = session
+  const id = freshId(yield* Clock.currentTimeMillis)
+  const planned = yield* planTaken(engine, id, plan, taken)
+  const { reply } = yield* storeAndSubmit(session, [planned], planned.isDoubtful, options, [id])
+  return savedVersion(engine, reply.position, reply.results[0])
+})
 
 const saveOne = Effect.fnUntraced(function* (
   session: Session,

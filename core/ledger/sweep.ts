@@ -22,7 +22,7 @@ import type { Moment } from "../query/query.js"
 import type { Swept } from "./answers.js"
 import type { SweepOptions } from "./call-options.js"
 import { type Engine, presentMoment, writable } from "./engine.js"
-import { eachBlobOf, eachHolding, type Holding, inlineBlobs, knownChunks } from "./holdings.js"
+import { eachBlobOf, eachHolding, type Holding, knownChunks, namedBlobs } from "./holdings.js"
 import { checkContext, type Session, submit } from "./submit.js"
 
 const dayMilliseconds = 86_400_000
@@ -55,7 +55,7 @@ const markNeeded = Effect.fnUntraced(function* (engine: Engine, moment: Moment, 
 
 /** Whether all of a content stays, since others have it too: with a manifest, all below it. */
 const isNeeded = (needed: DigestTable, version: Holding["version"]): boolean =>
-  (inlineBlobs(version) ?? [version.content.digest as Digest]).every((one) => needed.has(one))
+  namedBlobs(version).every((one) => needed.has(one))
 
 /** Gives up the content of versions; answers how many, since some may have been restored. */
 const giveUp = Effect.fnUntraced(function* (

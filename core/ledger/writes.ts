@@ -27,6 +27,7 @@ import { remove } from "./delete.js"
 import { type Engine, momentAt } from "./engine.js"
 import { verb } from "./operations.js"
 import { prune } from "./prune.js"
+import { register } from "./register.js"
 import { save, saveAll } from "./saving.js"
 import { checkWriteOptions, parseStep, type Session, stepOf, submit, toReceipt } from "./submit.js"
 
@@ -88,6 +89,7 @@ type Writes = Pick<
   LedgerApi<"effect">,
   | "save"
   | "saveAll"
+  | "register"
   | "tag"
   | "untag"
   | "defineTag"
@@ -106,6 +108,7 @@ type Tags = string | ReadonlyArray<string>
 export const makeWrites = (session: Session): Writes => ({
   save: save(session) as Writes["save"],
   saveAll: saveAll(session),
+  register: register(session),
   defineTag: define(session),
   delete: remove(session),
   prune: prune(session) as Writes["prune"],

@@ -47,6 +47,22 @@ export interface Content {
   /** Number of entries. */
   readonly count: number
   readonly entries?: Tree
+  /** Of a folder: what was seen of its entries beside their content, its times among it. */
+  readonly states?: Digest
+  /** Of content that stays where it was registered: where that is. */
+  readonly link?: Link
+}
+
+/** What a path-typed version is loaded as: where its folder, or its single file, lies. */
+export type Path = string & { readonly Path: unique symbol }
+
+/** Where a folder or a file lies that is left in place. */
+export type Link = {
+  /** The name of the root that `path` is relative to; without one, `path` is absolute. */
+  readonly root?: string
+  readonly path: string
+  /** It is a single file. */
+  readonly file?: true
 }
 
 declare const valueType: unique symbol

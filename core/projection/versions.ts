@@ -7,6 +7,7 @@
 import type { CoreEvents } from "../event/catalog.js"
 import type { Recorded } from "../event/event.js"
 import type { Tagging, TargetRef, VersionTarget } from "../event/subject.js"
+import type { Link } from "../model/artifact.js"
 import type { PlainMetadata } from "../model/metadata.js"
 import type { Plain } from "../model/msgpack.js"
 import { labelNumber } from "../model/names.js"
@@ -34,6 +35,8 @@ export type VersionRow = {
     readonly size: number
     readonly count: number
     readonly entries?: Plain
+    readonly states?: string
+    readonly link?: Link
   }
   /** Ids of tags. */
   readonly tags: ReadonlyArray<string>

@@ -19,12 +19,21 @@ import type { ViewReader } from "../view/draft.js"
 const tagNames = (views: ViewReader, ids: ReadonlyArray<string>): ReadonlyArray<string> =>
   ids.map((id) => views.view(tags).get(["id", id]) ?? id).sort(compareUtf8)
 
-const toContent = ({ digest, size, count, entries }: VersionRow["content"]): Content => ({
+const toContent = ({
+  digest,
+  size,
+  count,
+  entries,
+  states,
+  link,
+}: VersionRow["content"]): Content => ({
   digest: digest as Digest,
   size,
   count,
   // Rows hold the tree as the event has it, whose entries passed the codec.
   ...(entries === undefined ? {} : { entries: copyPlain(entries) as unknown as Tree }),
+  ...(states === undefined ? {} : { states: states as Digest }),
+  ...(link === undefined ? {} : { link: { ...link } }),
 })
 
 const toHold = ({ time, ...mark }: Mark): Hold => ({ ...mark, time: new Date(time) })

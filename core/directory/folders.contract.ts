@@ -1,0 +1,54 @@
+/**
+ * Folders on the disk for the suites of this room. States no law of its own.
+ */
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs"
+import { readdir, realpath } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { basename, dirname, join } from "node:path"
+import { afterEach, beforeEach } from "vitest"
+import type { RelativePath } from "../model/path.js"
+import { digestFile } from "./file.js"
+import type { LinkedEntry } from "./judge.js"
+import { openDirectory } from "./safe-path.js"
+import { stateOf } from "./scanned.js"
+
+/** A new directory for each test; its path has no symlink in it. */
+export const temporaryDirectory = (): (() => string) => {
+  let directory = ""
+  beforeEach(async () => {
+    directory = await realpath(mkdtempSync(join(tmpdir(), "daybook-directory-")))
+  })
+  afterEach(() => rmSync(directory, { recursive: true, force: true }))
+  return () => directory
+}
+
+/** Writes files, and the folders that they need. */
+export const write = (directory: string, files: Readonly<Record<string, string>>): void => {
+  for (const [path, content] of Object.entries(files)) {
+    const whole = join(directory, path)
+    mkdirSync(dirname(whole), { recursive: true })
+    writeFileSync(whole, content)
+  }
+}
+
+/** Of this process; as many as before means that all were closed. */
+export const openFileCount = async (): Promise<number> => (await readdir("/proc/self/fd")).length
+
+/** A file as it was registered, long after it changed. */
+export const registeredIn = async (
+  directory: string,
+  path: string,
+  bytes: Uint8Array,
+): Promise<LinkedEntry> => {
+  const whole = join(directory, path)
+  mkdirSync(dirname(whole), { recursive: true })
+  writeFileSync(whole, bytes)
+  utimesSync(whole, 1e9, 1e9)
+  const opened = await openDirectory(dirname(whole))
+  const file = await opened.file(basename(whole))
+  const { digest, ...rest } = await digestFile(file, path)
+  await file.handle.close()
+  await opened.release()
+  const state = { ...stateOf(basename(whole), file.found, Date.now()), ...rest }
+  return { path: path as RelativePath, kind: "file", size: bytes.length, digest, state }
+}

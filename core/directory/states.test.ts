@@ -1,0 +1,57 @@
+/**
+ * States as bytes: what was seen of an entry comes back, and what are no states is refused.
+ */
+import * as fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { digestOf } from "../model/digest.js"
+import { pack } from "../model/msgpack.js"
+import { type EntryState, encodeStates, parseStates } from "./states.js"
+
+const digest = digestOf(Buffer.from("states"))
+
+const states: fc.Arbitrary<EntryState> = fc
+  .record(
+    {
+      name: fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 }),
+      mode: fc.nat(0o7777),
+      mtime: fc.bigInt({ min: -(2n ** 62n), max: 2n ** 62n }),
+      ctime: fc.bigInt({ min: 0n, max: 2n ** 62n }),
+      recent: fc.constant(true as const),
+      crc32: fc.nat(0xffff_ffff),
+      pieces: fc.uint8Array({ minLength: 64, maxLength: 64 }),
+      states: fc.constant(digest),
+    },
+    { requiredKeys: ["name", "mode", "mtime", "ctime"] },
+  )
+  .map((state) => state as EntryState)
+
+describe("states", () => {
+  it("come back as they were, also in parts that are joined", () =>
+    fc.assert(
+      fc.property(fc.array(states, { maxLength: 8 }), fc.nat(8), (all, cut) => {
+        const parts = [all.slice(0, cut), all.slice(cut)].map(encodeStates)
+        const read = parseStates(Buffer.concat(parts))
+        expect(read.map(({ pieces, ...rest }) => [rest, pieces && [...pieces]])).toEqual(
+          all.map(({ pieces, ...rest }) => [rest, pieces && [...pieces]]),
+        )
+      }),
+    ))
+
+  it("are the same bytes whatever the order of members", () => {
+    const state = { name: "a", mode: 0o644, mtime: 1n, ctime: 2n, crc32: 7 }
+    const turned = { crc32: 7, ctime: 2n, mtime: 1n, mode: 0o644, name: "a" }
+    expect(Buffer.compare(encodeStates([state]), encodeStates([turned]))).toBe(0)
+  })
+
+  it("are refused where they are none", () => {
+    for (const wrong of [
+      pack({ name: "a" }),
+      pack({ name: 1, mode: 0, mtime: 1n, ctime: 1n }),
+      pack({ name: "a", mode: -1, mtime: 1n, ctime: 1n }),
+      pack([1, 2]),
+      Buffer.from([0xc1]),
+    ])
+      expect(() => parseStates(wrong)).toThrow()
+    expect(parseStates(new Uint8Array(0))).toEqual([])
+  })
+})

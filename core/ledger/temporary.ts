@@ -1,0 +1,36 @@
+/**
+ * Temporary directories of an open ledger: made when they are needed, gone when it is closed.
+ */
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import { FileFailure } from "../errors.js"
+import { storageReason } from "../model/cause.js"
+
+export class Temporary {
+  readonly #directories: Array<string> = []
+
+  /** A new empty directory, for its owner alone. */
+  readonly make: Effect.Effect<string, FileFailure> = Effect.tryPromise({
+    try: async () => {
+      const directory = await mkdtemp(join(tmpdir(), "daybook-"))
+      this.#directories.push(directory)
+      return directory
+    },
+    catch: (cause) =>
+      new FileFailure({
+        message: `no directory can be made in ${tmpdir()}: make room there, or set TMPDIR`,
+        operation: "checkout",
+        reason: storageReason(cause),
+        outcome: "none",
+        cause,
+      }),
+  })
+
+  /** What cannot be removed is left to the system. */
+  readonly remove = Effect.promise(async () => {
+    for (const directory of this.#directories.splice(0))
+      await rm(directory, { recursive: true, force: true }).catch(() => undefined)
+  })
+}
