@@ -58,8 +58,10 @@ export type { LostContent, Note } from "./event/loss.js"
 export type {
   ArtifactUsage,
   BackupReceipt,
+  Drift,
   KeptReason,
   LostVersion,
+  ObservedDrift,
   Stats,
   Swept,
   Usage,
@@ -85,6 +87,7 @@ export type {
   DriftOptions,
   FileOptions,
   LoadOptions,
+  ObserveOptions,
   RegisterOptions,
   SaveOptions,
   SaveProgress,
@@ -99,7 +102,6 @@ export type {
 } from "./ledger/call-options.js"
 export type { CheckedOut } from "./ledger/checkout.js"
 export type { Downloaded, DownloadOptions, Progress } from "./ledger/download.js"
-export type { Drift } from "./ledger/drift.js"
 export type { OpenOptions } from "./ledger/local.js"
 export { openLedger, type PromiseLedger as Ledger, recover } from "./ledger/promise.js"
 export type { PruneOptions, PrunePlan, PruneRequest, SkippedVersion } from "./ledger/prune-call.js"

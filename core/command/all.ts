@@ -6,6 +6,7 @@ import { defineTag } from "./define-tag.js"
 import { deletion } from "./delete.js"
 import { hold } from "./hold.js"
 import { logMetadata } from "./log-metadata.js"
+import { observeDrift } from "./observe-drift.js"
 import { release } from "./release.js"
 import { removeMetadata } from "./remove-metadata.js"
 import { restore } from "./restore.js"
@@ -26,6 +27,7 @@ export const commands: ReadonlyArray<AnyCommand> = [
   restore,
   hold,
   release,
+  observeDrift,
   sweepContent,
   settleRequest,
 ]

@@ -8,6 +8,7 @@ import type { CoreEvents } from "../event/catalog.js"
 import { encodeContent } from "../event/content.js"
 import {
   descriptionBytesMax,
+  directoryBytesMax,
   idempotencyKeyBytesMax,
   nameBytesMax,
   pathBytesMax,
@@ -29,6 +30,7 @@ const subjectBytesMax = 40
 const inputBytesMax = nameBytesMax + 128
 const taggingBytesMax = 3 * nameBytesMax + 3 * subjectBytesMax + 256
 const entryBytesMax = 2 * pathBytesMax + 256
+const linkBytesMax = directoryBytesMax + nameBytesMax + 64
 // Names of artifact, label, materializer and producer, and everything of a fixed length.
 const restBytesMax = descriptionBytesMax + 6 * nameBytesMax + 1_024
 
@@ -43,6 +45,7 @@ export const fitsRecord = (data: Saved, subjectCount: number, metadataBytes: num
     inputs.length * inputBytesMax +
     tags.length * taggingBytesMax +
     (content.entries?.length ?? 0) * entryBytesMax +
+    (content.link === undefined ? 0 : linkBytesMax) +
     restBytesMax
   const around = envelopeBytesMax + subjectCount * subjectBytesMax
   if (bound + around <= recordBytesMax) return true

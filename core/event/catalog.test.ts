@@ -40,6 +40,7 @@ describe("the catalog", () => {
       "artifact-restored",
       "hold-placed",
       "hold-released",
+      "drift-observed",
       "content-swept",
       "request-settled",
     ])
@@ -122,6 +123,7 @@ describe("the schemas of the other events", () => {
     ["artifact-restored", {}, "data.artifact"],
     ["hold-placed", { target: { artifact } }, "data.target.version"],
     ["hold-released", { target, held: true }, "data.held"],
+    ["drift-observed", { target, same: 1, changed: 0, missing: 0, extra: 0 }, "data.entries"],
     ["content-swept", { versions: [target] }, "data.versions[0].digest"],
     ["request-settled", { command: "tag" }, "data.result"],
   ])("refuse %s %j", (type, data, path) => {

@@ -182,6 +182,30 @@ const holdReleased = eventType({
   sentence: ({ target }) => `released the hold on ${printTarget(target)}`,
 })
 
+/** Of what was left in place. Lists the first of the entries that are not what they were. */
+const driftObserved = eventType({
+  type: "drift-observed",
+  revision: 1,
+  schema: Schema.Struct({
+    target: VersionTargetPart,
+    same: Count,
+    changed: Count,
+    missing: Count,
+    extra: Count,
+    entries: Schema.Array(
+      Schema.Struct({
+        path: Schema.String,
+        change: Schema.Literals(["missing", "kind", "content", "mode", "extra"]),
+      }),
+    ),
+  }),
+  sentence: ({ target, same, changed, missing, extra }) =>
+    changed + missing + extra === 0
+      ? `found ${printTarget(target)} in place as it was registered`
+      : `found ${printTarget(target)} drifted: ${changed} changed, ${missing} missing, ` +
+        `${extra} extra, ${same} the same`,
+})
+
 /** Comes before the bytes go: from then on nothing needs them. */
 const contentSwept = eventType({
   type: "content-swept",
@@ -214,6 +238,7 @@ export const catalog = [
   artifactRestored,
   holdPlaced,
   holdReleased,
+  driftObserved,
   contentSwept,
   requestSettled,
 ] as const

@@ -27,6 +27,8 @@ export interface SaveFacts {
   readonly content?: string
   readonly saved?: Partial<Pick<Saved, "type" | "saveType" | "materializer" | "description">>
   readonly producer?: NonNullable<Saved["producer"]>
+  /** Where it lies, of what was left in place. */
+  readonly link?: NonNullable<Saved["content"]["link"]>
 }
 
 /** What an envelope may be told beside what the recorder puts there. */
@@ -188,7 +190,12 @@ export class Recorder {
       saveType: "manual",
       materializer: "text@1",
       ...facts.saved,
-      content: { digest: digestOf(bytes), size: bytes.length, count: 1 },
+      content: {
+        digest: digestOf(bytes),
+        size: bytes.length,
+        count: 1,
+        ...(facts.link === undefined ? {} : { link: facts.link }),
+      },
       tags,
       metadata: encodeMetadata(facts.metadata ?? {}, "metadata"),
       inputs: (facts.inputs ?? []).map((input) => ({
@@ -250,6 +257,10 @@ export class Recorder {
 
   hold(target: VersionTarget): void {
     this.record(fact("hold-placed", { target }, targetIds(target)))
+  }
+
+  observe(target: VersionTarget, found: Omit<CoreEvents["drift-observed"], "target">): void {
+    this.record(fact("drift-observed", { target, ...found }, targetIds(target)))
   }
 
   release(target: VersionTarget): void {
@@ -315,6 +326,9 @@ export const everyEvent = (): ReadonlyArray<Recorded> => {
   recorder.release(feed)
   recorder.delete("feed")
   recorder.restore("feed")
+  const linked = recorder.save("runs", { link: { root: "runs", path: "one" } })
+  const entries = [{ path: "a", change: "content" as const }]
+  recorder.observe(linked, { same: 2, changed: 1, missing: 0, extra: 0, entries })
   recorder.sweep(second)
   const key = { idempotencyKey: "once", request: digestOf(Buffer.from("request")) }
   recorder.save("churn", {}, key)

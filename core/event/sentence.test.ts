@@ -61,6 +61,9 @@ const tell = (): ReadonlyArray<Recorded> => {
   recorder.delete(next)
   recorder.sweep(next)
   recorder.sweep(first, next)
+  const found = { same: 2, changed: 0, missing: 0, extra: 0, entries: [] }
+  recorder.observe(first, found)
+  recorder.observe(first, { ...found, changed: 1, extra: 3 })
   recorder.record(fact("request-settled", { command: "tag", result: null }, []))
   return recorder.events
 }
@@ -94,6 +97,8 @@ const sentences = [
   "someone deleted version 3 of churn",
   "someone swept the content of version 3 of churn",
   "someone swept the content of version 1 of churn and 1 more",
+  "someone found version 1 of churn in place as it was registered",
+  "someone found version 1 of churn drifted: 1 changed, 0 missing, 3 extra, 2 the same",
   "someone asked for tag, which changed nothing",
 ]
 

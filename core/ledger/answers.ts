@@ -2,7 +2,9 @@
  * What the operations about the ledger as a whole answer: what it counts, holds, keeps and gives
  * back. Plain data, the same behind both doors.
  */
+
 import type { ContentDamage } from "../blob/blob-store.js"
+import type { DriftedEntry } from "../directory/drift.js"
 import type { Digest } from "../model/digest.js"
 import type { Id } from "../model/names.js"
 
@@ -22,6 +24,27 @@ export interface Stats {
   readonly projections: {
     readonly [name: string]: { readonly lag: number; readonly stopped?: string }
   }
+}
+
+/** How what was left in place is found. */
+export interface Drift {
+  /** Whether anything is not what it was, new entries included. */
+  readonly drifted: boolean
+  /** Entries that are what they were. */
+  readonly same: number
+  readonly changed: number
+  readonly missing: number
+  /** Not registered. A new folder counts as one. */
+  readonly extra: number
+  /** The first of those that are not the same, in the order of their paths; 1,000 at most. */
+  readonly entries: ReadonlyArray<DriftedEntry>
+  /** In one sentence. */
+  readonly text: string
+}
+
+/** What was found, and the event that says so. */
+export interface ObservedDrift extends Drift {
+  readonly position: number
 }
 
 /** What a backup holds now, and what of it is new. */

@@ -21,7 +21,16 @@ import type { Page } from "../query/page.js"
 import type { TagQuery } from "../query/tags.js"
 import type { VersionQuery } from "../query/versions.js"
 import type { TableKey, Tables, ViewOf } from "../view/draft.js"
-import type { BackupReceipt, Stats, Swept, Usage, Verified, WhyKept } from "./answers.js"
+import type {
+  BackupReceipt,
+  Drift,
+  ObservedDrift,
+  Stats,
+  Swept,
+  Usage,
+  Verified,
+  WhyKept,
+} from "./answers.js"
 import type { ArchiveOf } from "./archive.js"
 import type {
   Abortable,
@@ -30,6 +39,7 @@ import type {
   DriftOptions,
   FileOptions,
   LoadOptions,
+  ObserveOptions,
   RegisterOptions,
   SaveOptions,
   SaveRequest,
@@ -44,7 +54,6 @@ import type {
 } from "./call-options.js"
 import type { CheckedOut } from "./checkout.js"
 import type { Downloaded, DownloadOptions } from "./download.js"
-import type { Drift } from "./drift.js"
 import type { PruneOptions, PrunePlan, PruneRequest } from "./prune-call.js"
 import type { Trust } from "./trust.js"
 
@@ -200,6 +209,8 @@ export interface LedgerApi<D extends Door> extends ReaderApi<D> {
    * it is read is `ContentDrifted`.
    */
   readonly register: (path: string, options: RegisterOptions) => Run<D, ArtifactVersion<Path>>
+  /** As `drift`, of now; what was found is an event in the history of the version. */
+  readonly observeDrift: (reference: Reference, options?: ObserveOptions) => Run<D, ObservedDrift>
   readonly tag: (
     target: Target,
     tags: string | ReadonlyArray<string>,

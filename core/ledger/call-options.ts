@@ -82,6 +82,8 @@ export interface DriftOptions extends Abortable {
   readonly check?: "stat" | "hash"
 }
 
+export interface ObserveOptions extends DriftOptions, Omit<WriteOptions, "expect"> {}
+
 export interface LoadOptions<T = unknown> extends CheckOptions {
   readonly version?: string | number
   /** A schema (standardschema.dev) that the value must match, or a materializer to read it with. */

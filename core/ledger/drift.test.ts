@@ -5,6 +5,7 @@
 import { mkdirSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
+import type { Recorded } from "../event/event.js"
 import { opened, temporary } from "./places.contract.js"
 
 const registered = async () => {
@@ -17,6 +18,13 @@ const registered = async () => {
   const ledger = await opened()
   await ledger.register(folder, { name: "run" })
   return { folder, ledger }
+}
+
+const lastOf = async (events: AsyncIterable<Recorded>): Promise<Recorded> => {
+  let last: Recorded | undefined
+  for await (const event of events) last = event
+  if (last === undefined) throw new Error("there is no event")
+  return last
 }
 
 describe("the drift of a folder", () => {
@@ -59,6 +67,35 @@ describe("the drift of a folder", () => {
     expect(await ledger.drift("file")).toMatchObject({ drifted: false, same: 1, extra: 0 })
     writeFileSync(join(folder, "a"), "other")
     expect(await ledger.drift("file")).toMatchObject({ drifted: true, changed: 1 })
+  })
+
+  it("is recorded on request, in the history of its version", async () => {
+    const { folder, ledger } = await registered()
+    const none = await ledger.observeDrift("run", { reason: "weekly" })
+    expect(none).toMatchObject({ drifted: false, position: 3 })
+    writeFileSync(join(folder, "a"), "A")
+    for (let at = 0; at < 900; at += 1) writeFileSync(join(folder, `${"n".repeat(90)}${at}`), "")
+    const some = await ledger.observeDrift("run", { idempotencyKey: "second look" })
+    expect(some).toMatchObject({ drifted: true, changed: 1, extra: 900, position: 4 })
+    const events: Array<{ readonly type: string; readonly reason?: string }> = []
+    for await (const event of ledger.history("run")) {
+      events.push(event)
+      if (event.position < 3) continue
+      const { entries } = event.data as { readonly entries: ReadonlyArray<object> }
+      // As many as a record has room for.
+      expect(entries.length).toBe(event.position === 3 ? 0 : 288)
+    }
+    expect(events.map(({ type, reason }) => [type, reason])).toEqual([
+      ["version-saved", undefined],
+      ["drift-observed", "weekly"],
+      ["drift-observed", undefined],
+    ])
+    const [, event] = await Promise.all([ledger.get("run"), lastOf(ledger.history("run"))])
+    expect(ledger.formatEvent(event)).toContain(
+      "found version 1 of run drifted: 1 changed, 0 missing, 900 extra, 2 the same",
+    )
+    await ledger.rebuild()
+    expect(await ledger.get("run")).toMatchObject({ version: "1" })
   })
 
   it("is an error where the folder is gone, or nothing was left in place", async () => {

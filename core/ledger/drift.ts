@@ -2,28 +2,20 @@
  * Drift: whether a folder or a file that was left in place is still what was registered.
  */
 import * as Effect from "effect/Effect"
+import { observeDrift } from "../command/observe-drift.js"
 import type { DriftedEntry } from "../directory/drift.js"
 import { type Failure, InvalidInput, type Refusal } from "../errors.js"
 import type { ArtifactVersion } from "../model/artifact.js"
 import { checkOptions, refuse } from "../model/input.js"
+import { packedLength } from "../model/msgpack.js"
+import { byId, type Reference } from "../model/reference.js"
+import { queries } from "../query/all.js"
 import { parsedInput } from "../query/input.js"
-import type { DriftOptions } from "./call-options.js"
+import type { Drift, ObservedDrift } from "./answers.js"
+import type { DriftOptions, ObserveOptions } from "./call-options.js"
+import { presentMoment, writable } from "./engine.js"
 import { type AnySource, openLink } from "./linked-content.js"
-
-export interface Drift {
-  /** Whether anything is not what it was, new entries included. */
-  readonly drifted: boolean
-  /** Entries that are what they were. */
-  readonly same: number
-  readonly changed: number
-  readonly missing: number
-  /** Not registered. A new folder counts as one. */
-  readonly extra: number
-  /** The first of those that are not the same, in the order of their paths; 1,000 at most. */
-  readonly entries: ReadonlyArray<DriftedEntry>
-  /** In one sentence. */
-  readonly text: string
-}
+import { checkWriteOptions, type Session, submit } from "./submit.js"
 
 const sentence = ({ same, changed, missing, extra }: Omit<Drift, "text">): string => {
   const parts = [`${same} same`, `${changed} changed`, `${missing} missing`, `${extra} extra`]
@@ -42,6 +34,37 @@ const notInPlace = ({ name, version }: ArtifactVersion): InvalidInput =>
   new InvalidInput({
     message: `version ${version} of ${name} was not left in place: it lies in the ledger itself`,
     path: "reference",
+  })
+
+// Of the entries, what a record has room for beside everything else: longer lists are for answers.
+const recordedBytesMax = 32_768
+
+const recordable = (entries: ReadonlyArray<DriftedEntry>): ReadonlyArray<DriftedEntry> => {
+  let bytes = 0
+  return entries.filter((entry) => {
+    bytes += packedLength({ ...entry })
+    return bytes <= recordedBytesMax
+  })
+}
+
+/** Compares, and records what was found. */
+export const observe = (session: Session) =>
+  Effect.fn("Ledger.observeDrift")(function* (
+    reference: Reference,
+    options: ObserveOptions = {},
+  ): Effect.fn.Return<ObservedDrift, Refusal | Failure> {
+    const { engine } = session
+    const { check, ...write } = options
+    yield* parsedInput(() => checkWriteOptions(write))
+    yield* writable(engine)
+    const version = yield* queries.getVersion(yield* presentMoment(engine), reference)
+    const drift = yield* findDrift(engine, version, check === undefined ? {} : { check })
+    const { same, changed, missing, extra } = drift
+    const found = { same, changed, missing, extra, entries: recordable(drift.entries) }
+    const target = { kind: "version", reference: byId(version.id) } as const
+    const input = { target, ...found }
+    const { position } = yield* submit(session, [{ command: observeDrift, input }], write, [])
+    return { ...drift, position }
   })
 
 /** Compares what lies there now with what was registered. */

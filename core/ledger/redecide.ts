@@ -11,6 +11,7 @@ import { defineTag } from "../command/define-tag.js"
 import { deletion } from "../command/delete.js"
 import { hold } from "../command/hold.js"
 import { logMetadata } from "../command/log-metadata.js"
+import { observeDrift } from "../command/observe-drift.js"
 import { release } from "../command/release.js"
 import { removeMetadata } from "../command/remove-metadata.js"
 import { restore } from "../command/restore.js"
@@ -24,7 +25,7 @@ import type { CoreEvents, CoreRecorded } from "../event/catalog.js"
 import type { Fact } from "../event/event.js"
 import type { Tagging, TargetRef } from "../event/subject.js"
 import type { Id } from "../model/names.js"
-import type { ParsedReference, ParsedTarget } from "../model/reference.js"
+import { byId, type ParsedTarget } from "../model/reference.js"
 import { findArtifact, findById, resolveVersion } from "../projection/resolve.js"
 import { tags as tagViews } from "../projection/tags.js"
 import type { ViewReader } from "../view/draft.js"
@@ -40,8 +41,6 @@ interface Asked {
   /** In the order in which the decision draws them. */
   readonly ids: ReadonlyArray<Id>
 }
-
-const byId = (id: Id): ParsedReference => ({ by: "id", id })
 
 const targetOf = ({ artifact, version }: TargetRef): ParsedTarget =>
   version === undefined
@@ -151,6 +150,10 @@ const askedBy = (
       return without(hold, { target: targetOf(event.data.target) })
     case "hold-released":
       return without(release, { target: targetOf(event.data.target) })
+    case "drift-observed": {
+      const { target, ...found } = event.data
+      return without(observeDrift, { target: targetOf(target), ...found })
+    }
     case "content-swept": {
       const versions = event.data.versions.map(({ version }) => version.id)
       return without(sweepContent, { versions, before: Number.POSITIVE_INFINITY })

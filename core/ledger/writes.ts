@@ -24,6 +24,7 @@ import { parsedInput } from "../query/input.js"
 import type { LedgerApi, Receipt } from "./api.js"
 import type { TagDefinition, WriteOptions } from "./call-options.js"
 import { remove } from "./delete.js"
+import { observe } from "./drift.js"
 import { type Engine, momentAt } from "./engine.js"
 import { verb } from "./operations.js"
 import { prune } from "./prune.js"
@@ -90,6 +91,7 @@ type Writes = Pick<
   | "save"
   | "saveAll"
   | "register"
+  | "observeDrift"
   | "tag"
   | "untag"
   | "defineTag"
@@ -105,10 +107,12 @@ type Writes = Pick<
 
 type Tags = string | ReadonlyArray<string>
 
+/** All of them, of one session. Saving, deleting and pruning have files of their own. */
 export const makeWrites = (session: Session): Writes => ({
   save: save(session) as Writes["save"],
   saveAll: saveAll(session),
   register: register(session),
+  observeDrift: observe(session),
   defineTag: define(session),
   delete: remove(session),
   prune: prune(session) as Writes["prune"],

@@ -28,6 +28,9 @@ export type ParsedTarget =
   | { readonly kind: "artifact"; readonly name: string }
   | { readonly kind: "tag"; readonly name: string }
 
+/** The reference to a version whose id is known. */
+export const byId = (id: Id): ParsedReference => ({ by: "id", id })
+
 export interface ReferenceProblem {
   readonly problem: string
   readonly reference: string
