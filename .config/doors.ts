@@ -10,6 +10,8 @@ export interface Manifest {
   readonly name: string
   readonly exports: { readonly [door: string]: string | { readonly default: string } }
   readonly bin?: { readonly [command: string]: string }
+  readonly peerDependencies?: { readonly [name: string]: string }
+  readonly peerDependenciesMeta?: { readonly [name: string]: { readonly optional?: boolean } }
 }
 
 /** The source that a built file was made from: `./dist/core/index.js` is `core/index.ts`. */

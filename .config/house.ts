@@ -109,6 +109,7 @@ export const packages: Readonly<Record<string, Importers>> = {
   ulid: { files: ["core/ledger/id.ts"] },
   vitest: { files: [], tests: true },
   "fast-check": { files: [], tests: true },
+  "@duckdb/node-api": { files: [], tests: true },
 }
 
 const signing = ["sign", "verify", "createPrivateKey", "createPublicKey", "generateKeyPairSync"]

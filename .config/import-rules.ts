@@ -25,6 +25,14 @@ const isCore = ({ path }: Source): boolean =>
 
 const coreOf = (tree: Tree): ReadonlyArray<Source> => [...tree.sources.values()].filter(isCore)
 
+const isAdapter = ({ path }: Source): boolean => path.startsWith("adapters/")
+
+/** What is published. */
+const shippedOf = (tree: Tree): ReadonlyArray<Source> => [
+  ...coreOf(tree),
+  ...[...tree.sources.values()].filter(isAdapter),
+]
+
 const mayImport = (from: Source, room: Room, { target = "", typeOnly }: Import): boolean => {
   const theirs = roomOf(target)
   if (!target.startsWith("core/")) return false
@@ -86,10 +94,12 @@ const outerRule: Rule = {
 const effectRule: Rule = {
   name: "Effect comes by sub-path, and not into pure rooms",
   find: (tree) =>
-    coreOf(tree).flatMap(({ path, kind, imports }) =>
-      imports.flatMap(({ specifier }) => {
+    shippedOf(tree).flatMap((source) =>
+      source.imports.flatMap(({ specifier }) => {
+        const { path, kind } = source
         if (specifier === "effect") return [`${path}: import effect/Effect and such, not effect`]
-        if (specifier.startsWith("@effect/")) return [`${path}: core needs no ${specifier}`]
+        if (specifier.startsWith("@effect/") && isCore(source))
+          return [`${path}: core needs no ${specifier}`]
         const pure = kind === "source" && isPure(path)
         if (!pure || !specifier.startsWith("effect/") || /\/\w*Schema\w*$/.test(specifier))
           return []
@@ -103,9 +113,14 @@ const subjectOf = (path: string): string => path.replace(/\.test\.ts$/, ".ts")
 const isImporter = ({ path, kind }: Source, { files, tests }: Importers): boolean =>
   files.includes(subjectOf(path)) || (tests === true && kind !== "source")
 
+const packageOf = (specifier: string): string =>
+  specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/")
+
 const packageBreach = (source: Source, { specifier, names }: Import): ReadonlyArray<string> => {
-  const scoped = specifier.startsWith("@") ? 2 : 1
-  const name = specifier.split("/").slice(0, scoped).join("/")
+  const name = packageOf(specifier)
   const known = packages[name]
   if (known === undefined && !name.startsWith("node:") && name !== "effect") {
     return [`${source.path} imports ${name}: give it one importer, and a line in .config/house.ts`]
@@ -132,10 +147,27 @@ const packageRule: Rule = {
     ),
 }
 
+const peerRule: Rule = {
+  name: "an adapter's packages are optional peers",
+  find: (tree) => {
+    const { peerDependencies = {}, peerDependenciesMeta = {} } = tree.manifest
+    return [...tree.sources.values()]
+      .filter((source) => isAdapter(source) && source.kind === "source")
+      .flatMap(({ path, imports }) =>
+        imports
+          .filter(({ target, specifier }) => target === undefined && !specifier.startsWith("node:"))
+          .map(({ specifier }) => packageOf(specifier))
+          .filter((name) => name !== "effect")
+          .filter((name) => !(name in peerDependencies && peerDependenciesMeta[name]?.optional))
+          .map((name) => `${path} imports ${name}: make it an optional peer in package.json`),
+      )
+  },
+}
+
 const hiddenRule: Rule = {
   name: "imports stand at the top of the file",
   find: (tree) =>
-    coreOf(tree)
+    shippedOf(tree)
       .filter(({ code }) => /(\btypeof |[:<|&=]\s*)import\(\s*["'][^"']*["']\s*\)\./.test(code))
       .map(({ path }) => `${path}: a type is imported in the middle; write \`import type\` on top`),
 }
@@ -226,6 +258,7 @@ export const importRules: ReadonlyArray<Rule> = [
   outerRule,
   effectRule,
   packageRule,
+  peerRule,
   hiddenRule,
   cycleRule,
   orphanRule,

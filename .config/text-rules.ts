@@ -58,18 +58,19 @@ const shareRule: Rule = {
   name: "comments say why, and leave room for the code",
   find: (tree) => {
     const sources = all(tree).filter(
-      ({ path, kind }) => path.startsWith("core/") && kind === "source",
+      ({ path, kind }) => /^(core|adapters)\//.test(path) && kind === "source",
     )
     const counts = sources.map(({ path, lines, comments }) => {
       return { path, lines: lines.length, comments: commentLines(comments) }
     })
     const share = (lines: number, comments: number): number => Math.round((100 * comments) / lines)
+    const core = counts.filter(({ path }) => path.startsWith("core/"))
     const sum = (key: "lines" | "comments"): number =>
-      counts.reduce((total, count) => total + count[key], 0)
+      core.reduce((total, count) => total + count[key], 0)
     const whole = share(sum("lines"), sum("comments"))
     const { min, max, fileMin, fileMax, fileLinesMin } = commentShare
     return [
-      ...(counts.length === 0 || (whole >= min && whole <= max)
+      ...(core.length === 0 || (whole >= min && whole <= max)
         ? []
         : [`core: ${whole} % of its lines are comments; aim at ${min} to ${max}`]),
       ...counts
@@ -201,7 +202,7 @@ const patternRules: ReadonlyArray<Rule> = [
       all(tree)
         .filter(({ path, kind, code }) => {
           const decides = /\bmessage\??\.(includes|startsWith|endsWith|match|search|indexOf)\(/
-          return kind === "source" && path.startsWith("core/") && decides.test(code)
+          return kind === "source" && /^(core|adapters)\//.test(path) && decides.test(code)
         })
         .map(({ path }) => `${path}: decide by \`_tag\`, \`kind\` or \`code\``),
   },

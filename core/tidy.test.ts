@@ -171,6 +171,12 @@ const breaches: ReadonlyArray<Breach> = [
   },
   {
     rule: "Effect comes by sub-path, and not into pure rooms",
+    of: "the barrel in an adapter",
+    files: imports("adapters/http/index.ts", "effect"),
+    says: "adapters/http/index.ts: import effect/Effect",
+  },
+  {
+    rule: "Effect comes by sub-path, and not into pure rooms",
     of: "a platform package",
     files: imports("core/ledger/ledger.ts", "@effect/platform-node"),
     says: "core/ledger/ledger.ts: core needs no @effect/platform-node",
@@ -200,10 +206,22 @@ const breaches: ReadonlyArray<Breach> = [
     says: "core/log/memory.ts imports thing of vitest: leave that to tests and contracts",
   },
   {
+    rule: "an adapter's packages are optional peers",
+    of: "an adapter that cannot do without a package",
+    files: imports("adapters/http/index.ts", "@scope/server/deep"),
+    says: "adapters/http/index.ts imports @scope/server: make it an optional peer",
+  },
+  {
     rule: "imports stand at the top of the file",
     of: "a type imported in passing",
     files: adds("core/ledger/ledger.ts", 'type Hidden = import("../limits.js").Hidden'),
     says: "core/ledger/ledger.ts: a type is imported in the middle",
+  },
+  {
+    rule: "imports stand at the top of the file",
+    of: "a type imported in passing by an adapter",
+    files: adds("adapters/cli/words.ts", 'type Hidden = import("daybook").Ledger'),
+    says: "adapters/cli/words.ts: a type is imported in the middle",
   },
   {
     rule: "there is no cycle, type-only imports included",
@@ -300,6 +318,12 @@ const breaches: ReadonlyArray<Breach> = [
     says: "core/limits.ts: 2 % comments",
   },
   {
+    rule: "comments say why, and leave room for the code",
+    of: "an adapter's file that is silent",
+    files: adds("adapters/cli/words.ts", "0\n".repeat(100)),
+    says: "adapters/cli/words.ts: 2 % comments",
+  },
+  {
     rule: "names are field words in kebab-case",
     of: "another case",
     files: { "core/log/memoryLog.ts": source("0") },
@@ -370,6 +394,12 @@ const breaches: ReadonlyArray<Breach> = [
     of: "a search in a message",
     files: adds("core/log/memory.ts", 'export const is = (e: Error) => e.message.includes("full")'),
     says: "core/log/memory.ts: decide by",
+  },
+  {
+    rule: "nothing is decided by the text of a message",
+    of: "a search in a message of an adapter",
+    files: adds("adapters/cli/words.ts", 'export const is = (e: Error) => e.message.match("full")'),
+    says: "adapters/cli/words.ts: decide by",
   },
   {
     rule: "tests do not sleep",

@@ -27,7 +27,12 @@ const regions: ReadonlyMap<string, string> = new Map(
     ),
 )
 
-const documents = ["README.md", "core/README.md", "adapters/README.md", "bench/README.md"]
+const documents = [
+  ...["README.md", "core/README.md", "adapters/README.md", "bench/README.md"],
+  ...readdirSync(`${root}adapters`)
+    .map((name) => `adapters/${name}/README.md`)
+    .filter((path) => existsSync(root + path)),
+]
 const blockShape = /^```(?:ts|typescript|js|javascript)(?: (\S+))?\n([\s\S]*?)\n```$/gm
 const blocks = documents.flatMap((document) =>
   [...read(document).matchAll(blockShape)].map(([, region = "", code = ""], index) => {
