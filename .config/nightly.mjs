@@ -27,6 +27,7 @@ const suites = [
     file: "core/ledger/certificate.test.ts",
     env: { CERTIFICATE_RUNS: "5000" },
   },
+  { name: "path-race", file: "core/ledger/path-race.test.ts", env: { RACE_RUNS: "10000" } },
   { name: "flips", file: "core/ledger/flips.test.ts", env: { FLIP_RUNS: "2000" } },
   {
     name: "zip-readers",
