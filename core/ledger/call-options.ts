@@ -30,6 +30,8 @@ export interface SaveProgress {
   readonly done: number
   /** Absent where a stream says only at its end how long it is. */
   readonly total?: number
+  /** Of a folder that is registered: how many of its files are taken in, and how many it has. */
+  readonly files?: { readonly done: number; readonly total: number }
 }
 
 export interface SaveOptions extends WriteOptions {

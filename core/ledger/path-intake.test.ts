@@ -7,6 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { describe, expect, it, onTestFinished } from "vitest"
+import type { SaveProgress } from "./call-options.js"
 import { checkRoots, findBounds } from "./path-intake.js"
 import { opened, temporary } from "./places.contract.js"
 
@@ -77,12 +78,17 @@ describe("a folder that is taken in", () => {
     const folder = temporary()
     for (let at = 0; at < 30; at += 1) writeFileSync(join(folder, `${at}`), "x".repeat(at))
     const ledger = await opened()
-    const told: Array<number> = []
-    const onProgress = ({ done }: { readonly done: number }) => void told.push(done)
+    const told: Array<SaveProgress> = []
+    const onProgress = (progress: SaveProgress) => void told.push(progress)
     await ledger.register(folder, { name: "x", mode: "copy", onProgress })
-    expect(told).toHaveLength(30)
-    expect(told.at(-1)).toBe((29 * 30) / 2)
-    expect(told).toEqual([...told].sort((a, b) => a - b))
+    const total = (29 * 30) / 2
+    expect(told.map(({ files }) => files)).toEqual(
+      Array.from({ length: 30 }, (_, at) => ({ done: at + 1, total: 30 })),
+    )
+    expect(told.map((progress) => progress.total)).toEqual(told.map(() => total))
+    expect(told.at(-1)?.done).toBe(total)
+    const done = told.map((progress) => progress.done)
+    expect(done).toEqual([...done].sort((a, b) => a - b))
   })
 
   it("is counted by extensions, the names of objects among them", async () => {

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { BlobStoreShape } from "../blob/blob-store.js"
 import { digestFile, partsOf, readExactly, type TakenFile } from "../directory/file.js"
+import { type Measured, measure } from "../directory/measure.js"
 import { findRoots, type Linked, linkOf, openLink, type Roots } from "../directory/roots.js"
 import { drifted, type Found, openDirectory } from "../directory/safe-path.js"
 import {
@@ -132,6 +133,8 @@ class Counted {
 }
 
 interface Taking {
+  /** Where somebody is told how far it has come. */
+  readonly total: Measured | undefined
   readonly blobs: BlobStoreShape
   readonly mode: RegisterMode
   readonly own: PathBounds["own"]
@@ -139,7 +142,14 @@ interface Taking {
   readonly onProgress: Progress
 }
 
-const sinkOf = ({ blobs, mode, own, counted, onProgress }: Taking): ScanSink<Failure | Refusal> => {
+const sinkOf = ({
+  total,
+  blobs,
+  mode,
+  own,
+  counted,
+  onProgress,
+}: Taking): ScanSink<Failure | Refusal> => {
   let done = 0
   const file = (scanned: ScannedFile): Effect.Effect<TakenFile, Failure | Refusal> =>
     mode === "copy"
@@ -151,7 +161,10 @@ const sinkOf = ({ blobs, mode, own, counted, onProgress }: Taking): ScanSink<Fai
         calling(() => {
           counted.see(scanned.path)
           done += scanned.found.size
-          onProgress?.({ done })
+          if (total === undefined) return
+          // A folder may have grown since it was measured.
+          const files = { done: counted.files, total: Math.max(counted.files, total.files) }
+          onProgress?.({ done, total: Math.max(done, total.bytes), files })
         }),
       ),
     manifest: (parts) => putManifest(blobs, parts),
@@ -172,6 +185,12 @@ const contentOf = ({ digest, size, count, entries }: Scanned, link: Link | undef
     size,
   }
 }
+
+/** How much there is, where somebody wants to know: it takes a look at every file. */
+const measured = (given: string, { directory, name }: Linked, onProgress: Progress) =>
+  onProgress === undefined
+    ? Effect.succeed(undefined)
+    : attemptOn(given, () => measure(directory, name))
 
 /** A folder is scanned whole; a single file is a folder of one. */
 const scanned = ({ directory, name }: Linked, sink: ScanSink<Failure | Refusal>) =>
@@ -206,10 +225,13 @@ export const takePathIn = (
       const known = { materializer: pathMaterializer, type: "data" as const }
       const store = (blobs: BlobStoreShape, onProgress?: Progress) => {
         const counted = new Counted()
-        const sink = sinkOf({ blobs, mode, own: bounds.own, counted, onProgress })
+        const take = (linked: Linked) =>
+          Effect.flatMap(measured(given, linked, onProgress), (total) =>
+            scanned(linked, sinkOf({ total, blobs, mode, own: bounds.own, counted, onProgress })),
+          )
         return Effect.acquireUseRelease(
           attemptOn(given, () => openLink(bounds.roots, link)),
-          (linked) => scanned(linked, sink),
+          take,
           ({ directory }) => Effect.promise(() => directory.release()),
         ).pipe(
           Effect.flatMap((all) =>
