@@ -32,7 +32,7 @@ import {
 import type { Content, Link } from "../model/artifact.js"
 import type { Digest } from "../model/digest.js"
 import { checkCount, directoryPath, members, refuse, text } from "../model/input.js"
-import { encodeMetadata, type PlainMetadata } from "../model/metadata.js"
+import { encodeMetadata, type PlainMetadata, storageSize } from "../model/metadata.js"
 import { makeTree } from "../model/tree.js"
 import type { SaveOptions } from "./call-options.js"
 import { calling } from "./foreign.js"
@@ -123,11 +123,11 @@ class Counted {
     const extensions = Object.fromEntries(
       [...this.#extensions].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)),
     )
-    const all = { directories, extensions, files: this.files, storage_size: size }
+    const sure = { files: this.files, storage_size: storageSize(size) }
     try {
-      return encodeMetadata(all, "metadata")
+      return encodeMetadata({ directories, extensions, ...sure }, "metadata")
     } catch {
-      return encodeMetadata({ files: this.files, storage_size: size }, "metadata")
+      return encodeMetadata(sure, "metadata")
     }
   }
 }
