@@ -105,7 +105,7 @@ export const packages: Readonly<Record<string, Importers>> = {
     tests: true,
   },
   msgpackr: { files: ["core/model/msgpack.ts"] },
-  fflate: { files: ["core/zip/import.ts"], tests: true },
+  fflate: { files: ["core/zip/inflate.ts"], tests: true },
   ulid: { files: ["core/ledger/id.ts"] },
   vitest: { files: [], tests: true },
   "fast-check": { files: [], tests: true },

@@ -45,6 +45,7 @@ const suites = [
     env: { STREAM_BYTES: "2000000000", RESIDENT_BYTES: "157286400" },
   },
   { name: "fuzz", file: "core/ledger/fuzz.test.ts", env: { FUZZ_RUNS: "100000" } },
+  { name: "zip-fuzz", file: "core/zip/fuzz.test.ts", env: { FUZZ_RUNS: "200000" } },
 ]
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))

@@ -49,6 +49,7 @@ type Asking = [
   d.Durability,
   d.Expectation,
   d.FileOptions,
+  d.ImportZipOptions,
   d.LoadOptions,
   d.OpenOptions,
   d.Order,
@@ -72,6 +73,8 @@ type Asking = [
   d.VersionFilter,
   d.VersionQuery,
   d.WriteOptions,
+  d.ZipCaps,
+  d.ZipGiven,
 ]
 
 type Answered = [

@@ -86,6 +86,7 @@ export type {
   DeleteOptions,
   DriftOptions,
   FileOptions,
+  ImportZipOptions,
   LoadOptions,
   ObserveOptions,
   RegisterOptions,
@@ -98,6 +99,7 @@ export type {
   VerifyOptions,
   WhyKeptOptions,
   WriteOptions,
+  ZipGiven,
   ZipOptions,
 } from "./ledger/call-options.js"
 export type { CheckedOut } from "./ledger/checkout.js"
@@ -159,6 +161,7 @@ export type { TagQuery } from "./query/tags.js"
 export type { VersionFilter, VersionQuery } from "./query/versions.js"
 export type { RowReader, Rows, TableKey, Tables, ViewOf, ViewReader } from "./view/draft.js"
 export type { KeyPart } from "./view/key.js"
+export type { ZipCaps } from "./zip/caps.js"
 
 // The operations are declared for both doors, as `ReaderApi` and such: the compiler writes those
 // names into declarations of inferred types. These are the same types for people.

@@ -138,6 +138,25 @@ export const checkoutFileCountMax = 8
 // Of a registered folder, the extensions that its metadata counts.
 export const extensionCountMax = 64
 
+// Zip archives of others, unless the call says otherwise: what they may hold, how many entries, and
+// how many times as long that may be as the archive. Deflate makes 1,032 times of it at most, what
+// people pack seldom 20; of each archive and each entry the first so many bytes are free.
+export const zipBytesMax = 2_147_483_648
+export const zipEntryCountMax = 100_000
+export const zipRatioMax = 200
+export const zipRatioFreeBytes = 1_048_576
+// A stream may bring so much more than it may hold: two headers for each of 100,000 entries, with
+// the longest names.
+export const zipRecordsBytesMax = 268_435_456
+// Of an archive that comes as a stream, so much is held in memory; more goes to a file.
+export const zipHeldBytesMax = 4_194_304
+// Read of an archive in one go: headers and contents of small neighbours come together.
+export const zipReadBytes = 65_536
+// Inflated in one go: what comes of it has 8 MiB at most, whatever the archive says.
+export const zipInflateBytes = 8_192
+// An entry of so many bytes is held as a whole while it is taken in, with heldIntakeCountMax more.
+export const zipEntryHeldBytesMax = 262_144
+
 // Log records read in one go: large enough to amortise the seek, small enough to stay in cache.
 export const replayPageCount = 1_000
 // What came of so many events, in records of so many bytes, is stored together while a log is

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type ArtifactVersion, type Ledger, openLedger } from "daybook"
-import { strFromU8, unzipSync } from "fflate"
+import { strFromU8, strToU8, unzipSync, zipSync } from "fflate"
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import { greet } from "./effect.js"
 import { extended, Model, stations } from "./extend.js"
@@ -133,6 +133,21 @@ describe("tour", () => {
     expect(strFromU8(files["table.jsonl"] ?? new Uint8Array(0))).toBe(
       `${JSON.stringify(rows[0])}\n`,
     )
+  })
+
+  it("takes in an archive of somebody else's", async () => {
+    const archive = zipSync({ "notes.txt": strToU8("seen at Dream") })
+    const upload = (bytes: Uint8Array) => new Blob([Uint8Array.from(bytes)]).stream()
+    const lines: Array<unknown> = []
+    const log = vi.spyOn(console, "log").mockImplementation((line) => void lines.push(line))
+    onTestFinished(() => log.mockRestore())
+    const { content } = await tour.importing(ledger, upload(archive))
+    expect(content.entries?.map(({ path }) => path)).toEqual(["notes.txt"])
+    expect(lines).toHaveLength(1)
+    const large = zipSync({ "notes.txt": new Uint8Array(50_000_001) }, { level: 0 })
+    await expect(tour.importing(ledger, upload(large))).rejects.toMatchObject({
+      _tag: "LimitExceeded",
+    })
   })
 
   it("tells the history of a version, its deletion included", async () => {

@@ -180,6 +180,15 @@ export const archive = async (ledger: Ledger) => {
   return { headers, body: Buffer.concat(body), filename: zip.filename }
 }
 
+export const importing = async (ledger: Ledger, upload: ReadableStream<Uint8Array>) => {
+  // #region import
+  const limits = { bytesMax: 50_000_000, entryCountMax: 1_000 }
+  const version = await ledger.importZip(upload, { name: "upload", limits })
+  for await (const bytes of ledger.open("upload", "notes.txt")) console.log(String(bytes))
+  // #endregion
+  return version
+}
+
 export const history = async (ledger: Ledger) => {
   const sentences: Array<string> = []
   // #region history

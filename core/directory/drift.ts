@@ -7,8 +7,8 @@
 import { ContentDrifted } from "../errors.js"
 import { findingCountMax, judgeCountMax } from "../limits.js"
 import { compareUtf8 } from "../model/tree.js"
+import { shownBytes, textOf } from "../model/utf8.js"
 import { type Change, judge, type LinkedEntry } from "./judge.js"
-import { shownBytes, textOf } from "./names.js"
 import type { NearDirectories } from "./near.js"
 import type { OpenDirectory } from "./safe-path.js"
 

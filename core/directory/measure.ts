@@ -3,7 +3,7 @@
  * read. What changes meanwhile makes no difference but to the numbers.
  */
 import { judgeCountMax } from "../limits.js"
-import { textOf } from "./names.js"
+import { textOf } from "../model/utf8.js"
 import type { OpenDirectory } from "./safe-path.js"
 
 export interface Measured {

@@ -50,21 +50,24 @@ export const findRoots = async (given: Readonly<Record<string, string>>): Promis
   return roots
 }
 
-const outside = (path: string, roots: ReadonlyMap<string, Root>): InvalidInput =>
+const outside = (path: string, roots: ReadonlyMap<string, Root>, at: string): InvalidInput =>
   new InvalidInput({
     message: `${path} lies in none of the roots ${[...roots.keys()].join(", ")}`,
-    path: "path",
+    path: at,
   })
 
-/** Where a path of a caller leads to, as it is kept. Symlinks on the way are followed once, now. */
-export const linkOf = async (roots: Roots, given: string): Promise<Link> => {
-  const path = await resolved(given, "path")
+/**
+ * Where a path of a caller leads to, as it is kept. Symlinks on the way are followed once, now.
+ * `at` is the name of the argument.
+ */
+export const linkOf = async (roots: Roots, given: string, at = "path"): Promise<Link> => {
+  const path = await resolved(given, at)
   if (roots === undefined) return { path }
   const components = componentsOf(path)
   const below = [...roots].filter(([, root]) => isBelow(components, root.components))
   // Of roots within each other, the innermost.
   const [inner] = below.sort(([, a], [, b]) => b.components.length - a.components.length)
-  if (inner === undefined) throw outside(given, roots)
+  if (inner === undefined) throw outside(given, roots, at)
   const [name, root] = inner
   return { root: name, path: components.slice(root.components.length).join("/") || "." }
 }

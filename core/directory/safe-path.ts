@@ -11,7 +11,7 @@ import { type FileHandle, lstat, open, opendir, readlink, realpath } from "node:
 import { join } from "node:path"
 import { ContentDrifted, FileFailure, InvalidInput } from "../errors.js"
 import { hasCode, storageReason } from "../model/cause.js"
-import { shownBytes } from "./names.js"
+import { shownBytes } from "../model/utf8.js"
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants
 

@@ -23,8 +23,9 @@ import {
 import { type Digest, digestOf } from "../model/digest.js"
 import type { RelativePath } from "../model/path.js"
 import { compareUtf8, emptyManifestDigest } from "../model/tree.js"
+import { shownBytes, textOf } from "../model/utf8.js"
 import type { TakenFile } from "./file.js"
-import { entryPath, refusedName, shownBytes, textOf } from "./names.js"
+import { entryPath, refusedName } from "./names.js"
 import {
   drifted,
   type Found,

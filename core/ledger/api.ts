@@ -38,6 +38,7 @@ import type {
   DeleteOptions,
   DriftOptions,
   FileOptions,
+  ImportZipOptions,
   LoadOptions,
   ObserveOptions,
   RegisterOptions,
@@ -50,6 +51,7 @@ import type {
   WholeCall,
   WhyKeptOptions,
   WriteOptions,
+  ZipGiven,
   ZipOptions,
 } from "./call-options.js"
 import type { CheckedOut } from "./checkout.js"
@@ -211,6 +213,11 @@ export interface LedgerApi<D extends Door> extends ReaderApi<D> {
   readonly register: (path: string, options: RegisterOptions) => Run<D, ArtifactVersion<Path>>
   /** As `drift`, of now; what was found is an event in the history of the version. */
   readonly observeDrift: (reference: Reference, options?: ObserveOptions) => Run<D, ObservedDrift>
+  /**
+   * Takes an untrusted zip archive (APPNOTE.TXT 6.3.10) in as a version: files, exec bits, links as
+   * links, empty folders. What is not clearly one tree within the limits is refused by name.
+   */
+  readonly importZip: (source: ZipGiven, options: ImportZipOptions) => Run<D, ArtifactVersion<Path>>
   readonly tag: (
     target: Target,
     tags: string | ReadonlyArray<string>,

@@ -10,6 +10,7 @@ import type { ArtifactType, Producer, SaveType } from "../model/artifact.js"
 import type { Metadata } from "../model/metadata.js"
 import type { Reference } from "../model/reference.js"
 import type { TagColor } from "../model/tag.js"
+import type { ZipCaps } from "../zip/caps.js"
 
 export interface Abortable {
   /** Aborts the call; a promise rejects with the signal's reason. */
@@ -60,6 +61,26 @@ export interface RegisterOptions extends Omit<SaveOptions, "materializer"> {
    * `"copy"`: the content is stored as if it had been saved.
    */
   readonly mode?: "link" | "copy"
+}
+
+/**
+ * An archive: its bytes, a stream of them, a Blob or File, or the path of a file, confined by the
+ * roots of the ledger. A stream is kept until it is over, beyond 4 MiB in a temporary file. Read
+ * are entries that are stored or deflated, ZIP64 among them, under names in ASCII or UTF-8
+ * (APPNOTE.TXT 6.3.10, 4.3 to 4.5). Refused with `InvalidInput` are paths that climb or clash,
+ * entries that overlap or contradict the directory, ciphers, devices and damage; with
+ * `LimitExceeded` what is too large. No version is made then.
+ */
+export type ZipGiven = string | Uint8Array | ArrayBuffer | Blob | AsyncIterable<Uint8Array>
+
+export interface ImportZipOptions extends Omit<SaveOptions, "materializer"> {
+  /** Of the artifact. */
+  readonly name: string
+  /**
+   * What the archive may be, in place of the defaults: 2 GiB of content, 100,000 entries, content
+   * 200 times as long as the archive, and files 200 times as long as they are packed.
+   */
+  readonly limits?: Partial<ZipCaps>
 }
 
 /** Options that a call has as a whole, not each of its writes. */

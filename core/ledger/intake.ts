@@ -27,7 +27,8 @@ import { encodeMetadata, type PlainMetadata, storageSize } from "../model/metada
 import { pathProblem, type RelativePath } from "../model/path.js"
 import { makeTree, summarizeTree, type Tree, type TreeEntry } from "../model/tree.js"
 import type { SaveOptions } from "./call-options.js"
-import { awaiting, calling } from "./foreign.js"
+import { awaiting } from "./foreign.js"
+import { putSource, type Source, type Tell, telling } from "./progress.js"
 
 /** A value as the ledger keeps it. */
 export interface Stored {
@@ -48,8 +49,6 @@ export interface TakenIn extends Pick<Stored, "materializer" | "type"> {
     onProgress?: SaveOptions["onProgress"],
   ) => Effect.Effect<Stored, Refusal | Failure>
 }
-
-type Source = Uint8Array | Stream.Stream<Uint8Array, Refusal | Failure>
 
 interface Written {
   readonly path: RelativePath
@@ -94,7 +93,8 @@ const collectFiles = (
   })
 }
 
-const sourceFailure =
+/** `path` names what the source is of. */
+export const sourceFailure =
   (path: string) =>
   (cause: unknown): Refusal | Failure =>
     isDaybookError(cause)
@@ -154,31 +154,6 @@ export const sideBySide = <A, B, E>(
     : Effect.forEach(all, act, { concurrency })
 }
 
-/** Told how many bytes were taken in. */
-type Tell = (bytes: number) => Effect.Effect<void, Refusal | Failure>
-
-const telling = (
-  files: ReadonlyArray<Written>,
-  onProgress: SaveOptions["onProgress"],
-): Tell | undefined => {
-  if (onProgress === undefined) return undefined
-  let done = 0
-  const sizes = files.flatMap(({ size }) => size ?? [])
-  const known = sizes.length === files.length ? { total: sizes.reduce((a, b) => a + b, 0) } : {}
-  return (bytes) =>
-    calling(() => {
-      done += bytes
-      onProgress({ done, ...known })
-    })
-}
-
-const putSource = (blobs: BlobStoreShape, source: Source, tell: Tell | undefined) => {
-  if (tell === undefined) return blobs.put<Refusal | Failure>(source)
-  if (!(source instanceof Uint8Array))
-    return blobs.put<Refusal | Failure>(Stream.tap(source, ({ length }) => tell(length)))
-  return Effect.tap(blobs.put<Refusal | Failure>(source), () => tell(source.length))
-}
-
 const putFile = (
   blobs: BlobStoreShape,
   { path, source }: Written,
@@ -193,7 +168,7 @@ const putFile = (
   }))
 
 /** Stores the manifests of a tree that is too large for an event. */
-const storeTree = (blobs: BlobStoreShape, tree: Tree): Effect.Effect<Content, Failure> => {
+export const storeTree = (blobs: BlobStoreShape, tree: Tree): Effect.Effect<Content, Failure> => {
   const { digest, size, manifests } = summarizeTree(tree)
   if (tree.length <= treeInlineCountMax)
     return Effect.succeed({ count: tree.length, digest, entries: tree, size })
@@ -273,6 +248,8 @@ const storeFiles = (
     },
   )
 
+const sizesOf = (files: ReadonlyArray<Written>) => files.map(({ size }) => size)
+
 /** Takes a value in, as it is now, where its materializer is synchronous. */
 export const takeIn = (
   materializer: AnyMaterializer,
@@ -286,7 +263,7 @@ export const takeIn = (
     return {
       ...known,
       store: (blobs, onProgress) =>
-        Effect.map(storeFiles(blobs, files, telling(files, onProgress)), (content) => {
+        Effect.map(storeFiles(blobs, files, telling(sizesOf(files), onProgress)), (content) => {
           const size = encodeMetadata({ storage_size: storageSize(content.size) }, "metadata")
           return { ...known, content, automatic: { ...metadata, ...size } }
         }),

@@ -102,8 +102,8 @@ const putManifest = (blobs: BlobStoreShape, parts: ReadonlyArray<Uint8Array>) =>
   return Effect.map(blobs.put<never>(source), ({ digest }) => digest)
 }
 
-/** What is counted of a folder while it is scanned. */
-class Counted {
+/** What is counted of a folder while it is taken in. */
+export class Counted {
   readonly #extensions = new Map<string, number>()
   files = 0
 

@@ -26,6 +26,8 @@ export interface Place {
   readonly identity: Identity
   /** For messages. */
   readonly directory: string
+  /** Where unfinished work may lie, on the disk of the ledger. Absent where it lies on none. */
+  readonly tmp?: string
   readonly tip: Tip | undefined
   /** Of the log's files, before they were opened; absent where they have none. */
   readonly generation?: number | undefined

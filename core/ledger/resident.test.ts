@@ -1,8 +1,8 @@
 /**
- * Memory: a stream is saved and a version downloaded without being held. Each is done by a program
- * of its own, and counted is the most that this program ever had resident.
+ * Memory: a stream is saved, a version downloaded and an archive imported without being held. Each
+ * is done by a program of its own, and counted is the most that this program ever had resident.
  *
- * `STREAM_BYTES` is the length of the stream, which needs twice that room on the disk;
+ * `STREAM_BYTES` is the length of the stream, which needs three times that room on the disk;
  * `RESIDENT_BYTES` bounds the memory.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
@@ -58,6 +58,16 @@ const download = async (stage: Stage, place: string, path: string): Promise<void
   await stage.told()
 }
 
+/** As a stream, which is kept in a file of the ledger until its end is there. */
+const importStream = async (stage: Stage, place: string): Promise<void> => {
+  const ledger = await stage.openLedger(place)
+  const archive = await ledger.zip("stream")
+  const { size } = await ledger.importZip(archive.stream(), { name: "imported" })
+  await ledger.close()
+  stage.tell({ size, maxRSS: process.resourceUsage().maxRSS })
+  await stage.told()
+}
+
 /** What a program told when it was done, and the most memory that it had had by then, in bytes. */
 const done = async (program: Running) => {
   const { size, maxRSS } = (await program.line(0)) as { size: number; maxRSS: number }
@@ -85,6 +95,12 @@ describe(`within ${residentBytesMax} bytes of resident memory`, patience, () => 
     const { size, resident } = await done(start(door, download, directory, path))
     expect(size).toBeGreaterThan(streamBytes)
     expect(statSync(path).size).toBe(size)
+    expect(resident).toBeLessThan(residentBytesMax)
+  })
+
+  it("and its archive imported", async () => {
+    const { size, resident } = await done(start(door, importStream, directory))
+    expect(size).toBe(streamBytes)
     expect(resident).toBeLessThan(residentBytesMax)
   })
 })

@@ -50,7 +50,8 @@ export const batchSaveKeys = [
 /** What a save of `saveAll` may say. */
 export const requestKeys = [...batchSaveKeys, "reuse"] as const
 
-const known = [...requestKeys, "idempotencyKey", "reason", "signal"] as const
+/** What a save by itself may say. */
+export const saveKeys = [...requestKeys, "idempotencyKey", "reason", "signal"] as const
 
 const typeSchema = Schema.toStandardSchemaV1(ArtifactTypeSchema)
 const saveTypeSchema = Schema.toStandardSchemaV1(SaveTypeSchema)
@@ -107,7 +108,7 @@ const tagsOf = (value: SaveOptions["tags"]): ReadonlyArray<string> => {
 
 /** Throws the refusal of the first option that is not as it should be. */
 export const parseSave = (name: unknown, options: SaveOptions): SavePlan => {
-  checkOptions(options, known)
+  checkOptions(options, saveKeys)
   const { type, saveType, description, onProgress } = options
   if (onProgress !== undefined && typeof onProgress !== "function")
     return refuse("options.onProgress", "is not a function")

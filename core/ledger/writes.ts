@@ -26,6 +26,7 @@ import type { TagDefinition, WriteOptions } from "./call-options.js"
 import { remove } from "./delete.js"
 import { observe } from "./drift.js"
 import { type Engine, momentAt } from "./engine.js"
+import { importZip } from "./import-zip.js"
 import { verb } from "./operations.js"
 import { prune } from "./prune.js"
 import { register } from "./register.js"
@@ -92,6 +93,7 @@ type Writes = Pick<
   | "saveAll"
   | "register"
   | "observeDrift"
+  | "importZip"
   | "tag"
   | "untag"
   | "defineTag"
@@ -113,6 +115,7 @@ export const makeWrites = (session: Session): Writes => ({
   saveAll: saveAll(session),
   register: register(session),
   observeDrift: observe(session),
+  importZip: importZip(session),
   defineTag: define(session),
   delete: remove(session),
   prune: prune(session) as Writes["prune"],

@@ -128,7 +128,8 @@ const prepare = Effect.fnUntraced(function* (options: WritingOptions) {
       catch: sealFailure(layout.tip),
     })
   const reserve = { withReserve: withReserve(layout) }
-  const known = { identity, directory, tip, generation, writeSeal, ...reserve }
+  const { tmp } = layout
+  const known = { identity, directory, tmp, tip, generation, writeSeal, ...reserve }
   if (end instanceof Damage) return { layout, place: known, damage: damagedLog(directory, end) }
   const place: Place = { ...known, end }
   return { layout, place, damage: undefined }

@@ -36,12 +36,12 @@ const accepts = (value: unknown): boolean =>
   wholeBytes(value) !== undefined || isBlob(value) || isStream(value)
 
 /** Strings are refused too: by now nobody knows which encoding they came from. */
-async function* checked(stream: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
+async function* checked(stream: AsyncIterable<unknown>, at: string): AsyncGenerator<Uint8Array> {
   let index = 0
   for await (const chunk of stream) {
     if (!types.isUint8Array(chunk))
       return refuse(
-        `value<chunk ${index}>`,
+        `${at}<chunk ${index}>`,
         `is a ${chunk === null ? "null" : typeof chunk}, not a Uint8Array: ${
           typeof chunk === "string" ? "read the stream without an encoding" : "stream bytes only"
         }`,
@@ -61,22 +61,29 @@ const isSpent = (stream: unknown): boolean =>
     (flag) => Reflect.get(Object(stream), flag) === true,
   )
 
-const chunksOf = (value: unknown): AsyncIterable<Uint8Array> | undefined => {
-  if (isBlob(value)) return checked(value.stream())
-  return isStream(value) ? checked(value) : undefined
+const chunksOf = (value: unknown, at: string): AsyncIterable<Uint8Array> | undefined => {
+  if (isBlob(value)) return checked(value.stream(), at)
+  return isStream(value) ? checked(value, at) : undefined
 }
 
-const sourceOf = unlessThrown(
-  (value): Uint8Array | AsyncIterable<Uint8Array> | undefined =>
-    wholeBytes(value) ?? chunksOf(value),
-  undefined,
-)
+/**
+ * Bytes as they were given: whole, or as they come; undefined for what is neither, `"spent"` for a
+ * stream that somebody has read from. `at` is the name of the argument, for what a stream yields.
+ */
+export const bytesGiven = (
+  value: unknown,
+  at: string,
+): Uint8Array | AsyncIterable<Uint8Array> | "spent" | undefined => {
+  const source = unlessThrown((given) => wholeBytes(given) ?? chunksOf(given, at), undefined)(value)
+  if (source === undefined || source instanceof Uint8Array) return source
+  // A stream whose flags cannot be read is no stream to rely on.
+  return unlessThrown(isSpent, true)(value) ? "spent" : source
+}
 
 const save = (value: unknown, out: FileOutput): void => {
-  const source = sourceOf(value)
+  const source = bytesGiven(value, "value")
   if (source === undefined) throw refusal(flaw("is not bytes"), chooseAnother)
-  // A stream whose flags cannot be read is no stream to rely on.
-  if (!(source instanceof Uint8Array) && unlessThrown(isSpent, true)(value))
+  if (source === "spent")
     throw refusal(flaw("is a stream that is being or has been read"), "open a new one")
   out.write("data.bin", source)
 }

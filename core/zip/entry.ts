@@ -115,22 +115,42 @@ const placeTree = ({ prefix, modified, entries }: ZipTree): ReadonlyArray<Placed
   )
 }
 
-const refuseClashes = (placed: ReadonlyArray<Placed>): void => {
+/** A name as an archive has it: that of a directory ends in a slash. */
+interface Named {
+  readonly name: string
+}
+
+/**
+ * Of names in the order of their bytes: the first that comes twice, or that lies below one which
+ * is no directory (`above`).
+ */
+export const findClash = <N extends Named>(
+  sorted: Iterable<N>,
+): { readonly named: N; readonly above?: N } | undefined => {
   // Names that begin alike are neighbours: this stack holds each file whose name begins the next.
-  const open: Array<string> = []
+  const open: Array<N> = []
   let last: string | undefined
-  for (const { name, entry } of placed) {
-    if (name === last) throw new Error(`the archive would hold ${name} twice`)
+  for (const named of sorted) {
+    const { name } = named
+    if (name === last) return { named }
     last = name
     let above = open.at(-1)
-    while (above !== undefined && !name.startsWith(above)) {
+    while (above !== undefined && !name.startsWith(above.name)) {
       open.pop()
       above = open.at(-1)
     }
-    if (above !== undefined && name[above.length] === "/")
-      throw new Error(`the archive would hold ${name} below ${above}, which is no directory`)
-    if (entry.kind !== "directory") open.push(name)
+    if (above !== undefined && name[above.name.length] === "/") return { named, above }
+    if (!name.endsWith("/")) open.push(named)
   }
+  return undefined
+}
+
+const refuseClashes = (placed: ReadonlyArray<Placed>): void => {
+  const clash = findClash(placed)
+  if (clash === undefined) return
+  const { named, above } = clash
+  const how = above === undefined ? "twice" : `below ${above.name}, which is no directory`
+  throw new Error(`the archive would hold ${named.name} ${how}`)
 }
 
 /** All entries in order. Throws on two with one path, or one below a file or link: a defect. */

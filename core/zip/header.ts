@@ -5,31 +5,31 @@
  * exactly where a value needs them. Knows neither entries nor their order, and reads no clock.
  */
 
-const localSignature = 0x04034b50
-const centralSignature = 0x02014b50
-const endSignature = 0x06054b50
-const wideEndSignature = 0x06064b50
-const wideLocatorSignature = 0x07064b50
+export const localSignature = 0x04034b50
+export const centralSignature = 0x02014b50
+export const endSignature = 0x06054b50
+export const wideEndSignature = 0x06064b50
+export const wideLocatorSignature = 0x07064b50
 
-const localBytes = 30
-const centralBytes = 46
-const endBytes = 22
-const wideEndBytes = 56
-const wideLocatorBytes = 20
+export const localBytes = 30
+export const centralBytes = 46
+export const endBytes = 22
+export const wideEndBytes = 56
+export const wideLocatorBytes = 20
 
-const u16Max = 0xffff
-const u32Max = 0xffffffff
+export const u16Max = 0xffff
+export const u32Max = 0xffffffff
 
 // Made on Unix (3), which is what gives the upper half of the attributes its meaning; version 6.3.
 const madeBy = (3 << 8) | 63
 const neededPlain = 20
 const neededWide = 45
 // Bit 11, the name is UTF-8: always set, since ASCII is UTF-8 too and then no reader has to guess.
-const flags = 1 << 11
+export const flagUtf8 = 1 << 11
 // The MS-DOS attribute in the lower half, for readers that ignore the upper one.
 const dosDirectory = 0x10
 
-const wideTag = 0x0001
+export const wideTag = 0x0001
 // Extended timestamp (Info-ZIP, APPNOTE 4.6): flag 1 says that the modification time follows.
 const timestampTag = 0x5455
 const timestampFlag = 1
@@ -122,7 +122,7 @@ const narrow = (value: number, wide: Wide): number => (wide.includes(value) ? u3
 /** The 26 bytes from "version needed" to "extra field length", which both headers share. */
 const writeFields = ({ view }: Sheet, at: number, header: Header, wide: Wide): void => {
   view.setUint16(at, wide.length > 0 ? neededWide : neededPlain, true)
-  view.setUint16(at + 2, flags, true)
+  view.setUint16(at + 2, flagUtf8, true)
   view.setUint16(at + 4, header.method, true)
   view.setUint32(at + 6, header.stamp.dos, true)
   view.setUint32(at + 10, header.crc32, true)
