@@ -131,6 +131,8 @@ export const scanPageCount = 256
 // A file of so many bytes is read in one go, a larger one in parts of so many.
 export const fileReadBytes = 1_048_576
 
+// Directories whose manifests are read side by side.
+export const manifestCountMax = 32
 // Entries of a registered folder that are looked at side by side.
 export const judgeCountMax = 64
 // Files that are written side by side when a version is checked out.

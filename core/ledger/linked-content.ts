@@ -10,15 +10,9 @@ import type { Failure, Refusal } from "../errors.js"
 import type { ArtifactVersion, Link } from "../model/artifact.js"
 import type { Digest } from "../model/digest.js"
 import { refuse } from "../model/input.js"
-import {
-  type Blobs,
-  blobsOf,
-  type ContentSource,
-  type Opened,
-  readStatesBelow,
-  treeOf,
-} from "./content.js"
+import { type Blobs, blobsOf, type ContentSource, type Opened, treeOf } from "./content.js"
 import type { Engine } from "./engine.js"
+import { readLinkedTree } from "./linked-tree.js"
 
 /** What it takes to read content wherever it lies. */
 export type AnySource = ContentSource & Pick<Engine, "bounds">
@@ -48,11 +42,9 @@ export const openLink = Effect.fnUntraced(function* (
 ): Effect.fn.Return<OpenedLink, Refusal | Failure> {
   const { roots } = source.bounds
   const blobs = blobsOf(source, version)
-  const tree = yield* treeOf(blobs, version)
-  const states = yield* readStatesBelow(blobs, version.content.states)
-  const entries = tree.map((entry) => ({ ...entry, state: states.get(entry.path) }))
+  const tree = yield* readLinkedTree(blobs, version.content)
   const open = async () => (await Roots.openLink(roots, link)).directory
-  const linked = new LinkedFiles(Roots.pathOf(roots, link), open, entries)
+  const linked = new LinkedFiles(Roots.pathOf(roots, link), open, tree)
   const opener: Blobs<Refusal | Failure> = {
     stat: (digest) => Effect.succeed(statOf(linked, digest)),
     read: (digest, range) => linked.read(digest, range),
