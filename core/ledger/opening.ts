@@ -242,6 +242,7 @@ const repairs = (
   ...(place.tip === undefined && head > 1
     ? ["the seal was missing: every event was checked instead"]
     : []),
+  ...(place.repaired ?? []),
   ...(givenUp === undefined ? [] : [givenUp]),
   // A ledger that was just made has nothing but its first event: that is no repair.
   ...(head === 1 ? [] : stale.map(({ name }) => `the view ${name} was built from the log`)),
