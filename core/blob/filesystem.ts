@@ -35,7 +35,7 @@ import { readDamage } from "./damage-file.js"
 import { DamageRecord, located } from "./damage-record.js"
 import { behind } from "./index-behind.js"
 import { lately } from "./index-lately.js"
-import { openIndex } from "./index-level.js"
+import { type Anew, openIndex } from "./index-level.js"
 import type { Mark } from "./index-row.js"
 import { takeIn } from "./intake.js"
 import { keepingIn, Leases, withKeeping } from "./leases.js"
@@ -65,18 +65,27 @@ export interface FilesystemOptions {
   readonly durable: boolean
   /** Bytes of a pack, beyond which a new one is begun. */
   readonly packBytesMax?: number
-  /** Where damaged packs are kept as evidence; nowhere without it. */
+  /** Where damaged packs, and a damaged index, are kept as evidence; nowhere without it. */
   readonly quarantine?: string
   /** Given up for a removal on a disk that is full, and taken again behind it. */
   readonly reserve?: Reserve
   /** Told of all damage that is known when the store is open. */
   readonly onFinding?: (finding: Finding) => void
+  /** Told, in a sentence, of an index that was made anew. */
+  readonly onRepair?: (text: string) => void
+}
+
+const repairs: Readonly<Record<Anew, string>> = {
+  damaged: "the blob index was damaged: it was moved to quarantine/, and made anew from the packs",
+  lost: "rows of the blob index were lost: it was made anew from the packs",
+  missing: "the blob index was missing: it was made anew from the packs",
 }
 
 interface Opened {
   readonly store: PackStore
   readonly packs: string
   readonly findings: ReadonlyArray<Finding>
+  readonly repair: string | undefined
 }
 
 /** Never rejects: where even this cannot be looked at, the read that noticed it says why. */
@@ -87,7 +96,8 @@ const openStore = async (options: FilesystemOptions): Promise<Opened> => {
   const { directory, durable, quarantine, packBytesMax = packBytesMaxDefault } = options
   const packs = join(directory, "packs")
   await mkdir(packs, { recursive: true, mode: directoryMode })
-  const opened = lately(await openIndex(join(directory, "index")))
+  const found = await openIndex(join(directory, "index"), quarantine)
+  const opened = lately(found)
   const index = behind(opened)
   try {
     const damage = new PackDamage(await readDamage(directory))
@@ -110,7 +120,10 @@ const openStore = async (options: FilesystemOptions): Promise<Opened> => {
     const names = { going: new Set<string>(), leases: new Leases() }
     const store = { ...source, writer, record, packs, packBytesMax, ...names }
     const torn = findings.filter(({ state }) => state === "torn")
-    return { store, packs, findings: [...torn, ...damage.findings] }
+    const anew = found.anew()
+    // Where there was never a pack, there is nothing to make it from.
+    const repair = anew === undefined || nextPack === 1 ? undefined : repairs[anew]
+    return { store, packs, findings: [...torn, ...damage.findings], repair }
   } catch (cause) {
     await index.close()
     throw cause
@@ -229,7 +242,8 @@ const removals = (
 }
 
 const make = Effect.fnUntraced(function* (options: FilesystemOptions) {
-  const { store, packs, findings } = yield* acquire(options)
+  const { store, packs, findings, repair } = yield* acquire(options)
+  if (repair !== undefined) options.onRepair?.(repair)
   for (const finding of findings) options.onFinding?.(finding)
   const cuts = fastcdc(options.chunking)
   const one = yield* Semaphore.make(1)

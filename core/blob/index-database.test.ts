@@ -1,9 +1,10 @@
 /**
- * The database of the index: damage in it is never an answer, and never outlives the next opening;
- * what another process has open is left alone.
+ * The database of the index: damage in it is never an answer, never outlives the next opening, and
+ * is kept; what another process has open, or a disk does not give, is left alone.
  */
-import {
+import fs, {
   closeSync,
+  existsSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -11,12 +12,16 @@ import {
   statSync,
   writeSync,
 } from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { Level } from "level"
 import { afterEach, describe, expect, it, vi } from "vitest"
+import { Unread } from "../disk/damage.js"
+import { LevelGuard } from "../disk/level-guard.js"
 import { BlobFailure } from "../errors.js"
+import { storageReason } from "../model/cause.js"
 import { digestOf } from "../model/digest.js"
 import { IndexDatabase } from "./index-database.js"
 import { diskError, temporaryDirectory, useBlobs } from "./packs.contract.js"
@@ -30,8 +35,10 @@ const directory = () => join(root(), "index")
 const key = (at: number) => Buffer.from(`c${String(at).padStart(6, "0")}`)
 const all = { gte: Buffer.from("c"), lt: Buffer.from("d") }
 
-const use = async <A>(run: (database: IndexDatabase) => Promise<A>): Promise<A> => {
-  const database = await IndexDatabase.open(directory())
+const quarantine = () => join(root(), "quarantine")
+
+const use = async <A>(run: (database: IndexDatabase) => Promise<A>, kept?: string): Promise<A> => {
+  const database = await IndexDatabase.open(directory(), kept)
   try {
     return await run(database)
   } finally {
@@ -81,12 +88,15 @@ describe("the database of the index", () => {
     })
   })
 
-  it.each(["EMFILE", "ENFILE"])("stays as it is when it fails with %s", async (code) => {
-    await fill(10)
-    vi.spyOn(Level.prototype, "open").mockRejectedValueOnce(diskError(code))
-    await expect(IndexDatabase.open(directory())).rejects.toMatchObject({ code })
-    expect(await use(keysOf)).toHaveLength(10)
-  })
+  it.each(["EMFILE", "ENFILE", "EIO", "EACCES", "ENOSPC"])(
+    "stays as it is when it fails with %s",
+    async (code) => {
+      await fill(10)
+      vi.spyOn(Level.prototype, "open").mockRejectedValueOnce(diskError(code))
+      await expect(IndexDatabase.open(directory())).rejects.toMatchObject({ code })
+      expect(await use(keysOf)).toHaveLength(10)
+    },
+  )
 
   it("gives what was put, in pages too, and after it was closed", async () => {
     expect(await use((database) => Promise.resolve(database.isNew))).toBe(true)
@@ -101,6 +111,79 @@ describe("the database of the index", () => {
       expect(await keysOf(database)).toEqual([])
     })
     expect(await use((database) => keysOf(database))).toEqual([])
+  })
+
+  it("stays as it is when the disk does not give its tables", async () => {
+    await fill(3_000)
+    await use(() => Promise.resolve())
+    const failing = vi.spyOn(fs, "read").mockImplementation((...args: Array<unknown>) => {
+      const resume = args.at(-1) as (cause: Error) => void
+      resume(diskError("EIO"))
+    })
+    syncBuiltinESMExports()
+    const failed = await IndexDatabase.open(directory(), quarantine()).catch((one: unknown) => one)
+    expect(failing).toHaveBeenCalled()
+    vi.restoreAllMocks()
+    syncBuiltinESMExports()
+    expect(failed).toMatchObject({ message: expect.stringMatching(/^[0-9]+\.ldb cannot be read$/) })
+    expect(storageReason(failed)).toBe("io")
+    expect(existsSync(quarantine())).toBe(false)
+    expect(await use(keysOf)).toHaveLength(3_000)
+  })
+
+  it("that is damaged is kept as it was found, however often that happens", async () => {
+    const before: Array<Buffer> = []
+    for (let turn = 0; turn < 2; turn += 1) {
+      await fill(3_000)
+      await use(() => Promise.resolve())
+      const path = largestTable(directory())
+      flip(path, 20_000)
+      before.push(readFileSync(path))
+      const found = await use(
+        ({ isNew, isAside }) => Promise.resolve([isNew, isAside]),
+        quarantine(),
+      )
+      expect(found).toEqual([true, true])
+    }
+    expect(readdirSync(quarantine()).sort()).toEqual(["index-1", "index-2"])
+    for (const [at, bytes] of before.entries())
+      expect(readFileSync(largestTable(join(quarantine(), `index-${at + 1}`))).equals(bytes)).toBe(
+        true,
+      )
+    expect(await use(({ isAside }) => Promise.resolve(isAside), quarantine())).toBe(false)
+  })
+
+  it("that turns out to be damaged is kept when it is begun anew, and only then", async () => {
+    await fill(10)
+    await use(async (database) => {
+      await database.renew()
+      expect(existsSync(quarantine())).toBe(false)
+      await database.batch([{ type: "put", key: key(7), value: Buffer.alloc(40, 7) }], false)
+      vi.spyOn(Level.prototype, "getSync").mockImplementationOnce(() => {
+        throw Object.assign(new Error("of a block"), { code: "LEVEL_CORRUPTION" })
+      })
+      expect(() => database.get(key(7))).toThrow(BlobFailure)
+      await database.renew()
+      expect(database.isAside).toBe(true)
+      expect(await keysOf(database)).toEqual([])
+    }, quarantine())
+    expect(readdirSync(join(quarantine(), "index-1"))).toContain("damaged")
+  })
+
+  it("says of what the disk does not give that it may come again", async () => {
+    await fill(10)
+    await use((database) => {
+      vi.spyOn(LevelGuard.prototype, "checkKey").mockImplementationOnce(() => {
+        throw new Unread("000005.ldb", diskError("EIO"))
+      })
+      expect(() => database.get(key(7))).toThrow(
+        expect.objectContaining({
+          reason: "io",
+          message: expect.stringContaining("look at the disk"),
+        }),
+      )
+      return Promise.resolve()
+    })
   })
 
   it("that is damaged is made anew by opening it", async () => {

@@ -1,18 +1,20 @@
 /**
  * The LevelDB that the blob index lies in: its rows are answers only when its tables were checked.
  *
- * The index is derived, so a database that cannot be trusted is removed and begun anew; one that
- * turns out to be damaged while it is in use fails every read. Knows keys and values, no rows.
+ * The index is derived, so a database that is damaged is moved aside, as evidence, and begun anew;
+ * one that turns out to be damaged while it is in use fails every read. What a disk does not give
+ * now is no damage: it may come the next time. Knows keys and values, no rows.
  */
-import { mkdir, rm } from "node:fs/promises"
+import { rm } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { Level } from "level"
-import { Damage } from "../disk/damage.js"
-import { directoryMode, isThere, syncDirectory } from "../disk/files.js"
+import { Damage, Unread } from "../disk/damage.js"
+import { keptIn, moveAside, nextKept } from "../disk/evidence.js"
+import { isThere, makeDirectory, syncDirectory } from "../disk/files.js"
 import { LevelGuard } from "../disk/level-guard.js"
 import { lockedElsewhere } from "../disk/level-lock.js"
 import { BlobFailure } from "../errors.js"
-import { hasCode } from "../model/cause.js"
+import { hasCode, storageReason } from "../model/cause.js"
 import type { Operation } from "./index-numbers.js"
 
 const pageCount = 1_000
@@ -43,11 +45,15 @@ const openElsewhere = (directory: string, cause: unknown): BlobFailure =>
     cause,
   })
 
-const damaged = (cause: Damage): BlobFailure =>
+const unusable = (cause: Damage): BlobFailure =>
   new BlobFailure({
-    message: `the blob index is damaged (${cause.message}): opening again makes it anew`,
+    message:
+      cause instanceof Unread
+        ? `the blob index does not come from the disk (${cause.message}): look at the disk; ` +
+          "without blob/index it is made anew"
+        : `the blob index is damaged (${cause.message}): opening again makes it anew`,
     operation: "read",
-    reason: "damaged",
+    reason: storageReason(cause),
     outcome: "none",
     cause,
   })
@@ -55,7 +61,7 @@ const damaged = (cause: Damage): BlobFailure =>
 const options = { keyEncoding: "buffer", valueEncoding: "buffer" } as const
 
 const openThere = async (directory: string): Promise<Opened> => {
-  await mkdir(directory, { recursive: true, mode: directoryMode })
+  await makeDirectory(directory)
   const isNew = !(await isThere(join(directory, "CURRENT")))
   const guard = await LevelGuard.open(directory)
   // Digests do not shrink.
@@ -79,28 +85,52 @@ const remove = async (directory: string): Promise<void> => {
   await syncDirectory(dirname(directory))
 }
 
+/** Evidence where there is a place for it. Tells whether there was. */
+const giveUp = async (directory: string, quarantine: string | undefined): Promise<boolean> => {
+  if (quarantine === undefined) {
+    await remove(directory)
+    return false
+  }
+  await makeDirectory(quarantine)
+  const kept = await keptIn(quarantine, "index")
+  await moveAside(directory, nextKept(quarantine, "index", kept))
+  return true
+}
+
 export class IndexDatabase {
   readonly #directory: string
+  readonly #quarantine: string | undefined
   #opened: Opened
+  #isAside = false
 
-  constructor(directory: string, opened: Opened) {
+  constructor(directory: string, quarantine: string | undefined, opened: Opened) {
     this.#directory = directory
+    this.#quarantine = quarantine
     this.#opened = opened
   }
 
-  /** Fails only when another process has it open or it cannot be made. */
-  static async open(directory: string): Promise<IndexDatabase> {
+  /**
+   * `quarantine`: where damaged files are kept; they are removed without it. Fails when another
+   * process has it open, when the disk does not give its files, and when it cannot be made.
+   */
+  static async open(directory: string, quarantine?: string): Promise<IndexDatabase> {
     try {
-      return new IndexDatabase(directory, await openThere(directory))
+      return new IndexDatabase(directory, quarantine, await openThere(directory))
     } catch (cause) {
-      // Nothing is wrong with the index when the process may open no more files.
-      if (hasCode(cause, "EMFILE") || hasCode(cause, "ENFILE")) throw cause
-      // Whatever it was: what somebody else has open is not removed.
+      // Whatever it was: what somebody else has open may only look damaged.
       const locked = await lockedElsewhere(directory)
       if (locked !== undefined) throw openElsewhere(directory, locked)
+      if (!hasCode(cause, "LEVEL_CORRUPTION")) throw cause
     }
-    await remove(directory)
-    return new IndexDatabase(directory, await openThere(directory))
+    const isAside = await giveUp(directory, quarantine)
+    const database = new IndexDatabase(directory, quarantine, await openThere(directory))
+    database.#isAside = isAside
+    return database
+  }
+
+  /** Whether damaged files were kept, and rows begun anew. */
+  get isAside(): boolean {
+    return this.#isAside
   }
 
   /** Whether there was no database before. */
@@ -155,10 +185,12 @@ export class IndexDatabase {
     return batch.write({ sync })
   }
 
-  /** Removes everything. What was there cannot come back, however this ends. */
+  /** Begins anew. What was there cannot come back, however this ends; if damaged, it is kept. */
   async renew(): Promise<void> {
     await this.close()
-    await remove(this.#directory)
+    const isDamaged = this.#opened.guard.damage !== undefined
+    if (!isDamaged) await remove(this.#directory)
+    else if (await giveUp(this.#directory, this.#quarantine)) this.#isAside = true
     this.#opened = await openThere(this.#directory)
   }
 
@@ -184,8 +216,8 @@ export class IndexDatabase {
 
   /** LevelDB notices some damage by itself. */
   #failure(cause: unknown): unknown {
-    if (cause instanceof Damage) return damaged(cause)
+    if (cause instanceof Damage) return unusable(cause)
     if (!hasCode(cause, "LEVEL_CORRUPTION")) return cause
-    return damaged(this.#opened.guard.note(new Damage("a table", "is damaged", { cause })))
+    return unusable(this.#opened.guard.note(new Damage("a table", "is damaged", { cause })))
   }
 }

@@ -2,13 +2,15 @@
  * The index in LevelDB: the first row of a digest stays, copies wait behind it, and packs that were
  * rewritten are followed.
  */
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { Level } from "level"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { type Digest, digestOf } from "../model/digest.js"
-import { type BlobIndex, openIndex } from "./index-level.js"
+import { IndexDatabase } from "./index-database.js"
+import { type BlobIndex, type OpenedIndex, openIndex } from "./index-level.js"
 import { type BlobRow, type ChunkRow, type Row, rowKey, rowOfRecipe } from "./index-row.js"
 import { IndexTrust } from "./index-trust.js"
 import { diskError, dropIndex, temporaryDirectory, useBlobs } from "./packs.contract.js"
@@ -44,7 +46,7 @@ const mark = (pack: number, end = 100) => ({
   ahead: false,
 })
 
-const use = async <A>(run: (index: BlobIndex) => Promise<A>): Promise<A> => {
+const use = async <A>(run: (index: OpenedIndex) => Promise<A>): Promise<A> => {
   const index = await openIndex(join(directory(), "index"))
   try {
     return await run(index)
@@ -231,6 +233,34 @@ describe("the index", () => {
       await index.add([chunk("a", 1, 12)], [mark(1)])
     })
     await use(async (index) => expect((await index.marks()).size).toBe(1))
+  })
+
+  it("tells why it began with no rows", async () => {
+    const anew = () =>
+      use(async (index) => {
+        await index.add([chunk("a", 1, 12)], [mark(1)])
+        return index.anew()
+      })
+    expect([await anew(), await anew()]).toEqual(["missing", undefined])
+    const level = database()
+    await level.put(Buffer.from("f"), Buffer.of(2))
+    await level.close()
+    expect([await anew(), await anew()]).toEqual(["lost", undefined])
+    await use(async (index) => {
+      await index.clear()
+      expect(index.anew()).toBe("lost")
+    })
+    writeFileSync(join(directory(), "index", "damaged"), "000005.ldb is damaged\n")
+    const kept = await openIndex(join(directory(), "index"), join(directory(), "quarantine"))
+    expect(kept.anew()).toBe("damaged")
+    await kept.add([chunk("a", 1, 12)], [mark(1)])
+    await kept.close()
+    // The numbers of its writes do not come from the disk: nothing is known to be lost.
+    vi.spyOn(IndexDatabase.prototype, "get").mockImplementationOnce(() => {
+      throw diskError("EIO")
+    })
+    await expect(anew()).rejects.toThrow("EIO")
+    expect(await anew()).toBeUndefined()
   })
 
   it("that cannot be opened is let go, and opens when that is mended", async () => {

@@ -6,6 +6,7 @@
  * pack's mark says `ahead`; rows that are lost with their mark are found again by a scan, and what
  * was lost before others shows by the numbers of batches (`index-numbers.ts`). Opens no pack.
  */
+import { BlobFailure } from "../errors.js"
 import type { Digest } from "../model/digest.js"
 import type { FrameKind } from "./frame.js"
 import { type BytesRange, IndexDatabase } from "./index-database.js"
@@ -64,6 +65,15 @@ export interface BlobIndex {
   readonly rewrite: (rewriting: Rewriting) => Promise<void>
   readonly clear: () => Promise<void>
   readonly close: () => Promise<void>
+}
+
+/** Why an index began with no rows. */
+export type Anew = "damaged" | "lost" | "missing"
+
+/** An index, and what opening it found. */
+export interface OpenedIndex extends BlobIndex {
+  /** Undefined while it is as it was found. */
+  readonly anew: () => Anew | undefined
 }
 
 const put = (key: Buffer, value: Buffer): Operation => ({ type: "put", key, value })
@@ -186,25 +196,26 @@ const readMarks = async (database: IndexDatabase) => {
   return marks
 }
 
-/** Undefined when some lack, or cannot be read. */
+/** Undefined when some lack, or are damaged. */
 const findNumbers = async (database: IndexDatabase): Promise<IndexNumbers | undefined> => {
   try {
     const numbers: Array<Buffer> = []
     for await (const entries of database.pages(numberRange))
       numbers.push(...entries.map(([key]) => key))
     return IndexNumbers.of(database.get(baseKey), numbers)
-  } catch {
-    return undefined
+  } catch (cause) {
+    if (cause instanceof BlobFailure && cause.reason === "damaged") return undefined
+    throw cause
   }
 }
 
 /**
  * Opens the index, empty when there is none, when its rows are of another format, when a write to
- * it has failed or was lost, or when LevelDB cannot open it. Fails only when another process has it
- * open or it cannot be recreated.
+ * it has failed or was lost, or when its files are damaged: these go to `quarantine`, if there is
+ * one. Fails when another process has it open, and when the disk does not give it or take it.
  */
-export const openIndex = async (directory: string): Promise<BlobIndex> => {
-  const database = await IndexDatabase.open(directory)
+export const openIndex = async (directory: string, quarantine?: string): Promise<OpenedIndex> => {
+  const database = await IndexDatabase.open(directory, quarantine)
   try {
     return await indexIn(directory, database)
   } catch (cause) {
@@ -213,12 +224,14 @@ export const openIndex = async (directory: string): Promise<BlobIndex> => {
   }
 }
 
-const indexIn = async (directory: string, database: IndexDatabase): Promise<BlobIndex> => {
+const indexIn = async (directory: string, database: IndexDatabase): Promise<OpenedIndex> => {
   const trust = new IndexTrust(directory)
   const found = await findNumbers(database)
   const opened: Opened = { database, numbers: found ?? new IndexNumbers() }
+  let anew: Anew | undefined = database.isNew ? "missing" : undefined
   const clear = async () => {
     await database.renew()
+    anew ??= "lost"
     opened.numbers = new IndexNumbers()
     await trust.give()
   }
@@ -226,6 +239,7 @@ const indexIn = async (directory: string, database: IndexDatabase): Promise<Blob
   else if (found === undefined || !(await trust.holds())) await clear()
 
   return {
+    anew: () => (database.isAside ? "damaged" : anew),
     chunk: (digest) => asChunk(getRow(database, rowKey("chunk", digest))),
     chunks: async (digests) => {
       const keys = digests.map((digest) => rowKey("chunk", digest))

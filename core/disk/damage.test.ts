@@ -1,8 +1,10 @@
 /**
- * The cursor: what it reads, and that it reads nothing that is not there.
+ * The cursor: what it reads, and that it reads nothing that is not there. Bytes that a disk did not
+ * give are told from those that are damaged.
  */
 import { describe, expect, it } from "vitest"
-import { Cursor, Damage } from "./damage.js"
+import { storageReason } from "../model/cause.js"
+import { Cursor, Damage, Unread } from "./damage.js"
 
 const over = (...bytes: ReadonlyArray<number>) => new Cursor(Buffer.from(bytes), "a file")
 
@@ -25,5 +27,15 @@ describe("a cursor", () => {
     expect(() => cursor.counted()).toThrow("a file ends too early, at 5")
     expect(cursor.byte()).toBe(9)
     expect(() => cursor.byte()).toThrow(Damage)
+  })
+})
+
+describe("damage", () => {
+  it("is told from bytes that the disk did not give", () => {
+    expect(storageReason(new Damage("a file", "is damaged"))).toBe("damaged")
+    const unread = new Unread("a file", Object.assign(new Error("no"), { code: "EIO" }))
+    expect(unread).toBeInstanceOf(Damage)
+    expect(unread.message).toBe("a file cannot be read")
+    expect(storageReason(unread)).toBe("io")
   })
 })

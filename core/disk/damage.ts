@@ -9,12 +9,21 @@
 export class Damage extends Error {
   override readonly name = "Damage"
   /** What LevelDB says of damage that it notices by itself. */
-  readonly code = "LEVEL_CORRUPTION"
+  readonly code: string = "LEVEL_CORRUPTION"
   readonly file: string
 
   constructor(file: string, what: string, options?: ErrorOptions) {
     super(`${file} ${what}`, options)
     this.file = file
+  }
+}
+
+/** Bytes that the disk did not give: whether they are damaged nobody knows, and it may pass. */
+export class Unread extends Damage {
+  override readonly code: string = "EIO"
+
+  constructor(file: string, cause: unknown) {
+    super(file, "cannot be read", { cause })
   }
 }
 

@@ -17,7 +17,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Level } from "level"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import { isSameEvidence, keepFile, putBack, setAside } from "./evidence.js"
+import { isSameEvidence, keepFile, moveAside, putBack, setAside } from "./evidence.js"
 import { noteSyncs } from "./syncs.contract.js"
 
 let parent = ""
@@ -156,6 +156,38 @@ describe("a database that was set aside", () => {
     expect(readdirSync(aside)).toEqual([])
     await expect(setAside(directory, aside)).rejects.toMatchObject({ code: "EEXIST" })
     truncateSync(join(directory, "CURRENT"), 0)
+  })
+})
+
+describe("a directory that is moved aside", () => {
+  it("is gone from where it was, durably, with all of its files", async () => {
+    const before = seen(directory)
+    const calls = await noteSyncs(parent)
+    await moveAside(directory, aside)
+    expect(calls).toEqual(["rename", "sync directory", "sync directory"])
+    expect(seen(aside)).toEqual(before)
+    expect(readdirSync(parent)).toEqual(["aside"])
+  })
+
+  it("may lie on another disk", async () => {
+    const before = seen(directory)
+    for (const call of ["rename", "link"] as const)
+      vi.spyOn(promises, call).mockRejectedValueOnce(
+        Object.assign(new Error("EXDEV"), { code: "EXDEV" }),
+      )
+    syncBuiltinESMExports()
+    await moveAside(directory, aside)
+    expect(seen(aside)).toEqual(before)
+    expect(readdirSync(parent)).toEqual(["aside"])
+  })
+
+  it("may not be there, and takes no other one's place", async () => {
+    await moveAside(join(parent, "none"), aside)
+    mkdirSync(aside)
+    writeFileSync(join(aside, "kept"), "before")
+    await expect(moveAside(directory, aside)).rejects.toMatchObject({ code: "ENOTEMPTY" })
+    expect(readdirSync(aside)).toEqual(["kept"])
+    await reopen()
   })
 })
 

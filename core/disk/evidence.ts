@@ -18,7 +18,7 @@ import {
   stat,
   unlink,
 } from "node:fs/promises"
-import { basename, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { hasCode } from "../model/cause.js"
 import { current, lockFile, namesIn } from "./database.js"
 import { directoryMode, syncDirectory, syncFile } from "./files.js"
@@ -99,6 +99,23 @@ export const keepFile = async (path: string, directory: string): Promise<void> =
     throw cause
   }
   await syncDirectory(directory)
+}
+
+/**
+ * Moves the directory of a closed database away, durably, and not at all where it is not there.
+ * Between disks only its files are moved.
+ */
+export const moveAside = async (directory: string, aside: string): Promise<void> => {
+  try {
+    await rename(directory, aside)
+  } catch (cause) {
+    if (hasCode(cause, "ENOENT")) return
+    if (!hasCode(cause, "EXDEV")) throw cause
+    await setAside(directory, aside)
+    await rm(directory, { recursive: true })
+  }
+  await syncDirectory(dirname(aside))
+  await syncDirectory(dirname(directory))
 }
 
 /** Gives every file of a closed database a second name in a new directory, durably. */

@@ -7,7 +7,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { hasCode } from "../model/cause.js"
-import { Damage } from "./damage.js"
+import { Damage, Unread } from "./damage.js"
 import { LevelGuard } from "./level-guard.js"
 import {
   compact,
@@ -290,6 +290,40 @@ describe("the guard", () => {
     expect(get(guarded, "x")).toBeUndefined()
     await close(guarded)
     expect(existsSync(join(directory, "checked"))).toBe(true)
+  })
+
+  it("knows whether anybody without one had the database open since", async () => {
+    const directory = single.copy()
+    const isOurs = async () => {
+      const guarded = await open(directory, 0)
+      await close(guarded)
+      return guarded.guard.isOurs
+    }
+    expect([await isOurs(), await isOurs()]).toEqual([false, true])
+    const guarded = await open(directory, 0)
+    const killed = `${directory}-killed`
+    cpSync(directory, killed, { recursive: true })
+    await close(guarded)
+    await (await openDatabase(directory)).close()
+    expect([await isOurs(), await isOurs()]).toEqual([false, true])
+    const again = await open(killed, 0)
+    expect(again.guard.isOurs).toBe(true)
+    await close(again)
+    // There is nothing that anybody could have changed.
+    const anew = await open(join(directory, "new"), 0)
+    expect(anew.guard.isOurs).toBe(true)
+    await close(anew)
+  })
+
+  it("refuses what the disk does not give, and leaves it to the next opening to try", async () => {
+    const directory = single.copy()
+    const guarded = await open(directory, 0)
+    const unread = guarded.guard.note(new Unread("000005.ldb", new Error("EIO")))
+    expect(guarded.guard.damage).toBe(unread)
+    expect(() => get(guarded, "anything")).toThrow(Unread)
+    await close(guarded)
+    expect(existsSync(join(directory, "damaged"))).toBe(false)
+    await close(await open(directory, 0))
   })
 
   it("does not mix up two processes that open one after the other", async () => {

@@ -8,7 +8,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { Damage } from "./damage.js"
+import { Damage, Unread } from "./damage.js"
 import { fileMode } from "./files.js"
 import { readManifest } from "./level-manifest.js"
 import { checkedName, checkedText, currentManifest, damagedName, inspect } from "./level-opening.js"
@@ -44,6 +44,8 @@ interface Followed {
  *   well; and with it, a process that could not check what was rewritten is found out.
  */
 export class LevelGuard {
+  /** Whether nobody without a guard has had the database open since the last one had. */
+  readonly isOurs: boolean
   readonly #directory: string
   /** The numbers of all tables of the opening. */
   readonly #opened: ReadonlySet<number>
@@ -52,7 +54,8 @@ export class LevelGuard {
   #damage: Damage | undefined
   #isClosed = false
 
-  constructor(directory: string, tables: ReadonlyArray<Table>) {
+  constructor(directory: string, tables: ReadonlyArray<Table>, isOurs = true) {
+    this.isOurs = isOurs
     this.#directory = directory
     this.#opened = new Set(tables.map(({ entry }) => entry.number))
     this.#tables = new Tables(tables)
@@ -60,8 +63,8 @@ export class LevelGuard {
 
   /** Before the database is opened. Rejects with `Damage`, or an error of the disk. */
   static async open(directory: string, bytesMax = aheadBytes): Promise<LevelGuard> {
-    const { tables, endedWell } = inspect(directory)
-    const guard = new LevelGuard(directory, tables)
+    const { tables, endedWell, isOurs } = inspect(directory)
+    const guard = new LevelGuard(directory, tables, isOurs)
     try {
       await guard.#tables.ahead(endedWell ? bytesMax : Number.POSITIVE_INFINITY)
       return guard
@@ -121,7 +124,8 @@ export class LevelGuard {
   note(damage: Damage): Damage {
     if (this.#damage === undefined) {
       this.#damage = damage
-      this.#write(damagedName, `${damage.message}\n`)
+      // The disk may give the bytes to the next opening.
+      if (!(damage instanceof Unread)) this.#write(damagedName, `${damage.message}\n`)
     }
     return this.#damage
   }
@@ -151,7 +155,7 @@ export class LevelGuard {
 
   #noted(cause: unknown): Damage {
     if (cause instanceof Damage) return this.note(cause)
-    return this.note(new Damage(this.#manifest?.name ?? "MANIFEST", "cannot be read", { cause }))
+    return this.note(new Unread(this.#manifest?.name ?? "MANIFEST", cause))
   }
 
   /** Checks as a whole what LevelDB has rewritten since the last look. */

@@ -88,21 +88,24 @@ const notedDamage = (text: string): Damage => {
 /** `checked` as it is written: the name of the MANIFEST and a length of it. */
 export const checkedText = (name: string, upTo: number | "all"): string => `${name} ${upTo}\n`
 
+type Signs = Pick<Inspected, "endedWell" | "isOurs">
+
 /**
- * Whether the process before ended well, or had checked all tables. If not, and it ended before it
- * had checked what LevelDB rewrote meanwhile, nobody can say what became of it: that is damage.
+ * What the sign tells of the process before. If that had not checked all tables, and ended before
+ * it had checked what LevelDB rewrote meanwhile, nobody can say what became of it: that is damage.
  */
-const endedWell = (
+const signsOf = (
   directory: string,
   names: ReadonlyArray<string>,
   { name, edits }: Manifest,
-): boolean => {
+): Signs => {
   const text = names.includes(checkedName) ? textOf(directory, checkedName) : ""
-  if (text === checkedText(name, "all")) return true
+  if (text === checkedText(name, "all")) return { endedWell: true, isOurs: true }
   const [of, upTo] = text.trimEnd().split(" ")
-  if (rewrittenUpTo(edits) > (of === name ? Number(upTo) : 0))
+  const isOurs = of === name
+  if (rewrittenUpTo(edits) > (isOurs ? Number(upTo) : 0))
     throw new Damage(name, "replaced tables that a killed process had not yet checked")
-  return false
+  return { endedWell: false, isOurs }
 }
 
 const openTables = (
@@ -128,7 +131,13 @@ const openTables = (
 /** What was found: tables to be checked, none where there is no database. */
 export interface Inspected {
   readonly tables: ReadonlyArray<Table>
+  /** Whether the process before ended well, or had checked all tables. */
   readonly endedWell: boolean
+  /**
+   * Whether a guard was there when the database was opened last. Each opening begins a MANIFEST of
+   * another number: so nobody has written to the database who did not put it into the sign.
+   */
+  readonly isOurs: boolean
 }
 
 /** What is there, without a database nothing. Throws `Damage`. */
@@ -148,9 +157,9 @@ export const inspect = (directory: string): Inspected => {
   const names = namesIn(directory)
   if (names.includes(damagedName)) throw notedDamage(textOf(directory, damagedName))
   const manifest = manifestOf(directory, names)
-  if (manifest === undefined) return { tables: [], endedWell: true }
-  const well = endedWell(directory, names, manifest)
-  return { tables: openTables(directory, names, manifest), endedWell: well }
+  if (manifest === undefined) return { tables: [], endedWell: true, isOurs: true }
+  const signs = signsOf(directory, names, manifest)
+  return { tables: openTables(directory, names, manifest), ...signs }
 }
 
 /** The same for one whose tables LevelDB never rewrites: there is nothing that signs could tell. */

@@ -6,7 +6,7 @@
  * key. A table is held open, so it can be read after LevelDB has removed it. Reads no rows.
  */
 import { closeSync, fstatSync, openSync, read, readSync } from "node:fs"
-import { Cursor, Damage } from "./damage.js"
+import { Cursor, Damage, Unread } from "./damage.js"
 import {
   type Block,
   type BlockEntry,
@@ -253,7 +253,7 @@ export class Table {
     try {
       return act()
     } catch (cause) {
-      throw new Damage(this.#file, "cannot be read", { cause })
+      throw new Unread(this.#file, cause)
     }
   }
 
@@ -264,7 +264,7 @@ export class Table {
       read(this.#descriptor, bytes, 0, length, offset, (cause, count) => {
         this.#readCount -= 1
         if (this.#isClosed && this.#readCount === 0) closeSync(this.#descriptor)
-        if (cause) reject(new Damage(this.#file, "cannot be read", { cause }))
+        if (cause) reject(new Unread(this.#file, cause))
         else if (count !== length) reject(new Damage(this.#file, `ends too early, at ${offset}`))
         else resolve(bytes)
       })

@@ -125,21 +125,45 @@ describe("derived files of a closed ledger", () => {
     },
   )
 
-  it("that were moved aside are kept as they were", async () => {
+  it.each([
+    ["the views were damaged: they were moved to quarantine/", 0],
+    ["the blob index was damaged: it was moved to quarantine/, and made anew from the packs", 1],
+  ])("are kept as they were, and it is said: %s", async (text, which) => {
     const directory = copied()
-    const { view, quarantine } = layoutOf(directory)
-    const table = filesOf(directory).find((path) => path.endsWith(".ldb")) ?? ""
+    const derived = derivedOf(directory)[which] ?? ""
+    const { quarantine } = layoutOf(directory)
+    const isTable = (path: string) => path.startsWith(derived) && path.endsWith(".ldb")
+    const table = filesOf(directory).find(isTable) ?? ""
     const bytes = readFileSync(table)
     bytes[100] = (bytes[100] ?? 0) ^ 1
     writeFileSync(table, bytes)
-    const before = readdirSync(view)
+    const before = readdirSync(derived)
     const ledger = await opened(directory)
-    expect(ledger.trust.repaired).toContain(
-      "the views were damaged: they were moved to quarantine/",
-    )
+    expect(ledger.trust.repaired).toContain(text)
     const [aside = ""] = readdirSync(quarantine)
     expect(readdirSync(join(quarantine, aside))).toEqual(before)
     expect(readFileSync(join(quarantine, aside, basename(table)))).toEqual(bytes)
+    expect(await answers(ledger)).toBe(right)
+    await ledger.close()
+    expect((await opened(directory)).trust.repaired).toEqual([])
+  })
+
+  it.each([
+    [
+      "the blob index was missing: it was made anew from the packs",
+      (index: string) => rmSync(index, { recursive: true }),
+    ],
+    [
+      "rows of the blob index were lost: it was made anew from the packs",
+      (index: string) => rmSync(join(index, "whole")),
+    ],
+  ])("that were lost are made anew, and it is said: %s", async (text, lose) => {
+    const directory = copied()
+    lose(derivedOf(directory)[1] ?? "")
+    const ledger = await opened(directory)
+    expect(ledger.trust.repaired).toEqual([text])
+    expect(readdirSync(layoutOf(directory).quarantine)).toEqual([])
+    expect(await answers(ledger)).toBe(right)
   })
 })
 

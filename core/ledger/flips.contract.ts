@@ -37,6 +37,8 @@ export interface Told {
   readonly position?: number
   readonly readOnly?: boolean
   readonly damaged?: ReadonlyArray<{ from?: number; to?: number; text: string }>
+  /** What was made anew. */
+  readonly repaired?: ReadonlyArray<string>
   /** How many stretches of packs are known to be damaged. */
   readonly damagedContent?: number
   /** Which opening of that directory it is, from 0. */
@@ -120,7 +122,7 @@ export const interrogate = async (
   }
   const once = async (directory: string, turn: number) => {
     const ledger = await openLedger({ directory, create: false })
-    const { readOnly, damaged, position } = ledger.trust
+    const { readOnly, damaged, position, repaired } = ledger.trust
     const answers = await ask(ledger)
     const key = { idempotencyKey: "long ago" }
     const retried = await answerOf(async () => (await ledger.save("keyed", "keyed", key)).id)
@@ -129,7 +131,7 @@ export const interrogate = async (
     const written = turn === turns - 1 ? await answerOf(write) : undefined
     const closing = await ledger.close().catch(errorOf)
     const damagedContent = ledger.trust.damagedContent.length
-    const trust = { position, readOnly, damaged, damagedContent }
+    const trust = { position, readOnly, damaged, damagedContent, repaired }
     return { turn, ...trust, answers, retried, written, closing }
   }
   for (const directory of directories)
@@ -238,17 +240,35 @@ export const filesIn = (directory: string): ReadonlyMap<string, Buffer> =>
       }),
   )
 
-/** What cannot be made anew is never removed: the damaged bytes are still there somewhere. */
+const derived: Readonly<Record<string, RegExp>> = {
+  view: /^(the|rows of the) views were/,
+  index: /^(the|rows of the) blob index (was|were)/,
+}
+
+/**
+ * Whether a file of what can be made anew was found damaged: then what it belongs to was given up.
+ * An older file is whole, and what was cut off its end was never there: that loses rows, no bytes.
+ */
+const wasGivenUp = (part: string, { what }: Trial, openings: ReadonlyArray<Told>): boolean =>
+  openings
+    .flatMap(({ repaired = [] }) => repaired)
+    .filter((text) => derived[part]?.test(text))
+    .some((text) => what.startsWith("bit") || text.includes("quarantine/"))
+
+/** Damaged bytes are never removed: they are still there somewhere. */
 export const expectKept = (
   directory: string,
-  { path }: Trial,
+  trial: Trial,
   found: Buffer | undefined,
-  first: Told,
+  openings: ReadonlyArray<Told>,
 ): void => {
+  const { path } = trial
   const part = partOf(path)
+  const [first = {}] = openings
   // A log that was read as a whole is written on, and so is its seal.
   const isSound = first.readOnly === false && ["log", "tip"].includes(part)
-  const isEvidence = ["log", "tip", "packs", "ledger.json"].includes(part)
+  const isEvidence =
+    ["log", "tip", "packs", "ledger.json"].includes(part) || wasGivenUp(part, trial, openings)
   if (found === undefined || isSound || !isEvidence) return
   const kept = [...filesIn(directory).values()].some((bytes) =>
     // Packs are written on.

@@ -121,7 +121,7 @@ describe("a ledger of format 1", () => {
     const { trust } = await golden()
     const repaired = revised.map((name) => `the view ${name} was built from the log`)
     const checked = { sealed: 21, checked: 0, readOnly: false, repaired }
-    const whole = { ...checked, damaged: [], damagedContent: [] }
+    const whole = { ...checked, damaged: [], viewsDamaged: false, damagedContent: [] }
     expect(trust).toEqual({ ledger: id, position: 21, root, ...whole })
   })
 

@@ -92,7 +92,7 @@ describe("a ledger whose views have lost a commit", () => {
     const { repaired, loaded } = await place.use((ledger) =>
       Effect.map(ledger.load("a"), (loaded) => ({ loaded, repaired: ledger.trust.repaired })),
     )
-    expect(repaired[0]).toBe("rows of the views were lost: all of them were given up")
+    expect(repaired[0]).toBe("rows of the views were lost: all were given up")
     expect(loaded).toBe(5)
   })
 })

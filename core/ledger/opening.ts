@@ -5,7 +5,6 @@
 import * as Effect from "effect/Effect"
 import { BlobStore } from "../blob/blob-store.js"
 import { commands } from "../command/all.js"
-import type { AnyCommand } from "../command/command.js"
 import { RecordCorrupted, ViewFailure } from "../errors.js"
 import { catalog } from "../event/catalog.js"
 import { type Codec, makeCodec } from "../event/codec.js"
@@ -21,6 +20,7 @@ import { type Found, type NumberedStore, openNumbered } from "../view/commits.js
 import type { ViewSpec } from "../view/draft.js"
 import { attempt, isDamage, ViewStore } from "../view/view-store.js"
 import type { Views } from "../view/views.js"
+import type { Court } from "./decide.js"
 import type { Engine } from "./engine.js"
 import { allMaterializers, type Extensions } from "./extensions.js"
 import { Folding } from "./folding.js"
@@ -114,6 +114,23 @@ const bringUp = Effect.fnUntraced(function* ({ log, folding, store, head, isRead
   return { opened, folded: yield* follow(log, folding, opened.views) }
 })
 
+/** The same; rows that were lost or are damaged are given up before, all of them. */
+const bringUpOrAnew = Effect.fnUntraced(function* (bringing: Bringing) {
+  const { store, folding } = bringing
+  let givenUp = store.beganAnew ? movedAside : undefined
+  const giveUp = Effect.suspend(() => {
+    givenUp ??= store.isDamaged() ? movedAside : "rows of the views were lost: all were given up"
+    return store.renew
+  })
+  if (store.found.discarded) yield* giveUp
+  const ready = bringUp(bringing)
+  const brought = yield* Effect.catchIf(ready, isDamage, () => {
+    folding.forget(0)
+    return Effect.andThen(giveUp, ready)
+  })
+  return { ...brought, givenUp }
+})
+
 const damageOf = (
   reading: Reading | undefined,
   found: ReadonlyArray<Damage>,
@@ -125,6 +142,16 @@ const damageOf = (
     ? all
     : [{ text: "the log could not be read at first, and is whole by now: open it again" }]
 }
+
+const courtOf = (
+  { codec, foldCore }: Folding,
+  events: NonNullable<Extensions["events"]>,
+): Court => ({
+  codec,
+  foreign: new Map(events.map((type) => [type.type, strict(type.schema)])),
+  isOwn: (command) => !commands.includes(command),
+  fold: foldCore,
+})
 
 /** The rooms of one ledger, ready to be used. */
 export const openEngine = Effect.fnUntraced(function* (place: Place, options: Extensions) {
@@ -141,12 +168,8 @@ export const openEngine = Effect.fnUntraced(function* (place: Place, options: Ex
     ? prove(claim, found)
     : proveForReading(reading, claim, found)
   const head = yield* log.head
-  if (found.discarded) yield* store.renew
-  const ready = bringUp({ log, folding, store, head, isRead: reading !== undefined })
-  const { opened, folded } = yield* Effect.catchIf(ready, isDamage, () => {
-    folding.forget(0)
-    return Effect.andThen(store.renew, ready)
-  })
+  const bringing = { log, folding, store, head, isRead: reading !== undefined }
+  const { opened, folded, givenUp } = yield* bringUpOrAnew(bringing)
   // Where buffered events were lost, the log has come less far than was noted.
   if (reading === undefined) store.note(head)
   const sealed = place.tip?.edge.size ?? 0
@@ -160,10 +183,11 @@ export const openEngine = Effect.fnUntraced(function* (place: Place, options: Ex
     readOnly: reading !== undefined,
     ...(proven.lost === undefined ? {} : { lost: proven.lost }),
     repaired:
-      reading === undefined
-        ? repairs(place, { found, aside: store.beganAnew, stale: opened.stale, folded, head })
-        : [],
+      reading === undefined ? repairs(place, { givenUp, stale: opened.stale, folded, head }) : [],
     damaged: damageOf(reading, [...proven.damaged, ...stale(seen, head)]),
+    get viewsDamaged() {
+      return opened.views.failure !== undefined
+    },
     damagedContent: place.damagedContent ?? [],
   }
   const edge = reading === undefined ? proven.edge : undefined
@@ -173,10 +197,7 @@ export const openEngine = Effect.fnUntraced(function* (place: Place, options: Ex
     edge ?? emptyEdge,
     edge === undefined ? 0 : sealed,
   )
-  const foreign = new Map(events.map((type) => [type.type, strict(type.schema)]))
-  const commandsOwn = options.commands ?? []
-  const isOwn = (command: AnyCommand) => !commands.includes(command)
-  const court = { codec, foreign, isOwn, fold: folding.foldCore }
+  const court = courtOf(folding, events)
   const { views } = opened
   const { lastTime } = proven
   const parts = { log, views, folding, court, lastTime, onAppended: sealer.appended }
@@ -199,33 +220,30 @@ export const openEngine = Effect.fnUntraced(function* (place: Place, options: Ex
     place,
     seal,
     materializers: allMaterializers(options.materializers ?? []),
-    commandsOwn,
+    commandsOwn: options.commands ?? [],
     trust,
   } satisfies Omit<Engine, "bounds" | "isClosed" | "temporary">
 })
 
 interface Opening {
-  readonly found: Found
-  /** Whether damaged views were moved to the quarantine. */
-  readonly aside: boolean
+  /** Why views were given up, where they were. */
+  readonly givenUp: string | undefined
   readonly stale: ReadonlyArray<ViewSpec>
   readonly folded: number
   readonly head: number
 }
 
-const givenUp = (aside: boolean): string =>
-  aside
-    ? "the views were damaged: they were moved to quarantine/"
-    : "rows of the views were lost: all of them were given up"
+const movedAside = "the views were damaged: they were moved to quarantine/"
 
 const repairs = (
   place: Place,
-  { found, aside, stale, folded, head }: Opening,
+  { givenUp, stale, folded, head }: Opening,
 ): ReadonlyArray<string> => [
   ...(place.tip === undefined && head > 1
     ? ["the seal was missing: every event was checked instead"]
     : []),
-  ...(found.discarded ? [givenUp(aside)] : []),
+  ...(place.repaired ?? []),
+  ...(givenUp === undefined ? [] : [givenUp]),
   // A ledger that was just made has nothing but its first event: that is no repair.
   ...(head === 1 ? [] : stale.map(({ name }) => `the view ${name} was built from the log`)),
   ...(folded > 0 ? [`${folded} events were folded into the views`] : []),

@@ -40,6 +40,8 @@ export interface Place {
   readonly withReserve?: <A, E>(act: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** What is known to be damaged of content. */
   readonly damagedContent?: ReadonlyArray<ContentDamage>
+  /** Sentences: what was put right before the ledger was opened. */
+  readonly repaired?: ReadonlyArray<string>
   /** Absent where it may be written. */
   readonly reading?: Reading
 }

@@ -57,6 +57,11 @@ export interface Trust {
   /** What opening found damaged: nothing, or the ledger is read only. */
   readonly damaged: ReadonlyArray<Damage>
   /**
+   * Whether rows of the views turned out to be damaged since, or are being built anew: no answer
+   * comes out of them and nothing is written, until `rebuild` is done or the ledger opened again.
+   */
+  readonly viewsDamaged: boolean
+  /**
    * What is known to be damaged of content: found now, by an earlier opening or by a read before.
    * Reads of it fail by name, everything else works; what is saved again is there again.
    */

@@ -163,7 +163,7 @@ export class Writer {
 
   readonly #process = Effect.fnUntraced(function* (this: Writer, taken: ReadonlyArray<Request>) {
     const { log, views } = this.#parts
-    if (this.#refusal !== undefined) return this.#failAll(taken, this.#refusal)
+    if (this.refusal !== undefined) return this.#failAll(taken, this.refusal)
     const head = views.head
     const draft = views.draft()
     const clock = yield* Clock.currentTimeMillis
@@ -191,11 +191,11 @@ export class Writer {
     else if (views.overdue > 0) Queue.offerUnsafe(this.#due, undefined)
   })
 
-  /** Stores the views. What they could not keep is in the log: no caller's answer rests on it. */
+  /** Stores the views. What they could not keep, or damaged ones do not take, is in the log. */
   readonly #store = Effect.suspend(() =>
     Effect.catchCause(this.#parts.views.flush, (cause) =>
       Effect.sync(() => {
-        this.#refusal = stoppedBy(notStored(Cause.squash(cause)))
+        if (this.refusal === undefined) this.#refusal = stoppedBy(notStored(Cause.squash(cause)))
       }),
     ),
   )
@@ -220,9 +220,9 @@ export class Writer {
     )
   }
 
-  /** What every write is answered with, once nothing can be written any more. */
-  get refusal(): LogFailure | undefined {
-    return this.#refusal
+  /** What every write is answered with: nothing can be written any more, or views are damaged. */
+  get refusal(): Failure | undefined {
+    return this.#refusal ?? this.#parts.views.failure
   }
 
   #failAll(requests: ReadonlyArray<Request>, failure: Failure): void {

@@ -139,7 +139,7 @@ const storesOf = (
   layout: Layout,
   place: Place,
   durability: Durability,
-  onFinding: (finding: Finding) => void,
+  told: Pick<Filesystem.FilesystemOptions, "onFinding" | "onRepair">,
 ) => {
   const { log, view, blob, quarantine } = layout
   return Layer.mergeAll(
@@ -154,7 +154,7 @@ const storesOf = (
       durable: durability === "synced",
       quarantine,
       reserve: reserveOf(layout),
-      onFinding,
+      ...told,
     }),
   )
 }
@@ -176,12 +176,16 @@ const open = Effect.fnUntraced(function* (given: WritingOptions, options: Ledger
   const { directory, durability } = given
   const { layout, place, damage } = yield* prepare(given)
   const findings: Array<Finding> = []
-  const stores = storesOf(layout, place, durability, (finding) => void findings.push(finding))
+  const repaired: Array<string> = []
+  const stores = storesOf(layout, place, durability, {
+    onFinding: (finding) => void findings.push(finding),
+    onRepair: (text) => void repaired.push(text),
+  })
   const opened = Effect.flatMap(Layer.build(stores), (context) => {
     const { marks } = Context.get(context, Filesystem.PackMarks)
     const copyPacks: Place["copyPacks"] = ({ packs: to, quarantine }) =>
       copyPacksTo({ from: layout.packs, to, quarantine, marks })
-    const known = { ...place, copyPacks, damagedContent: contentDamage(findings) }
+    const known = { ...place, copyPacks, repaired, damagedContent: contentDamage(findings) }
     return Effect.provide(openLedgerAt(known, options), context)
   })
   // What is known to be damaged is not opened: LevelDB may even end the process over it.

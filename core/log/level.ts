@@ -11,7 +11,6 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { Level } from "level"
-import { Damage } from "../disk/damage.js"
 import { generationOf } from "../disk/database.js"
 import { syncDirectory, syncFile } from "../disk/files.js"
 import { writeCause } from "../disk/room.js"
@@ -93,17 +92,12 @@ const openStore = async ({ directory, create }: LevelLogOptions): Promise<Opened
   }
 }
 
-/** Bytes that the disk did not give: whether they are damaged nobody knows. */
-const isUnread = (cause: unknown): boolean =>
-  cause instanceof Damage && cause.cause instanceof Error && storageReason(cause.cause) === "io"
-
 const openFailure = (directory: string, cause: unknown): LogFailure => {
   if (cause instanceof LogFailure) return cause
   const message = hasCode(cause, "LEVEL_LOCKED")
     ? `the log in ${directory} is open elsewhere: close it there first`
     : `the log in ${directory} does not open: fix what the cause names, and open it again`
-  const reason = isUnread(cause) ? "io" : storageReason(cause)
-  return new LogFailure({ message, operation: "open", reason, outcome: "none", cause })
+  return failure("open", "none", message, cause)
 }
 
 const damaged = ({ directory }: LevelLogOptions, cause: Error): LogFailure => {

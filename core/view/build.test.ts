@@ -343,3 +343,49 @@ describe("a damaged registry", () => {
     )
   })
 })
+
+describe("views over rows that turn out to be damaged", () => {
+  it("answer nothing, not even what they hold or have read, until others take their place", () =>
+    onRows(new Map(), (inner) =>
+      Effect.gen(function* () {
+        let isDamaged = false
+        const renew = Effect.map(inner.renew, () => {
+          isDamaged = false
+        })
+        const store: ViewStoreShape = { ...inner, isDamaged: () => isDamaged, renew }
+        const views = yield* buildAll(store, [mine, theirs], "old")
+        const draft = views.draft()
+        draft.rows<Tables>(mine, 4).put(["row", "held"], "held")
+        views.hold(draft, new Map([[mine.name, 4]]), 10)
+        const get = (view: ViewSpec, key: string) =>
+          Effect.try({
+            try: () => views.at(4).view<Tables>(view).get(["row", key]),
+            catch: (cause) => cause,
+          })
+        const before = views.draft()
+        expect([yield* get(mine, "held"), yield* get(theirs, "a")]).toEqual(["held", "old 3"])
+        isDamaged = true
+        const expectNothing = Effect.gen(function* () {
+          const damaged = { _tag: "ViewFailure", reason: "damaged" }
+          expect(views.failure).toMatchObject(damaged)
+          for (const [view, key] of [[mine, "held"] as const, [theirs, "a"] as const]) {
+            expect(yield* Effect.flip(get(view, key))).toMatchObject(damaged)
+            expect(() => before.view<Tables>(view).get(["row", key])).toThrow(ViewFailure)
+          }
+          expect(yield* Effect.flip(look(views, mine.name))).toMatchObject(damaged)
+          expect(yield* Effect.flip(views.flush)).toMatchObject(damaged)
+        })
+        yield* expectNothing
+        views.forsake()
+        yield* store.renew
+        yield* expectNothing
+        // Their slots begin from the first one again, so rows of the old ones had the same keys.
+        const built = yield* beginBuild(store, [mine, theirs])
+        for (const { name } of [mine, theirs]) yield* replay(built, name, "new")
+        yield* switchOver(views, built)
+        expect(views.failure).toBeUndefined()
+        expect([yield* get(mine, "held"), yield* get(theirs, "a")]).toEqual([undefined, "new 3"])
+        expect(yield* look(views, mine.name)).toEqual(shown("new"))
+      }),
+    ))
+})

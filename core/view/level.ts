@@ -5,18 +5,20 @@
  * them is seen exactly once. Nothing that was read is answered before its tables were checked: what
  * is damaged can only be given up as a whole.
  */
-import { mkdir, rename, rm } from "node:fs/promises"
+import { mkdir, rm } from "node:fs/promises"
 import { dirname } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Level } from "level"
 import { Damage } from "../disk/damage.js"
+import { moveAside } from "../disk/evidence.js"
 import { directoryMode, syncDirectory } from "../disk/files.js"
 import { LevelGuard } from "../disk/level-guard.js"
 import { lockedElsewhere } from "../disk/level-lock.js"
 import { writing } from "../disk/room.js"
 import { ViewFailure } from "../errors.js"
-import { hasCode, storageReason } from "../model/cause.js"
+import { storageReason } from "../model/cause.js"
+import { asDamage, RowsPass, type Walk } from "./level-rows.js"
 import { Reached, reachedIn } from "./reached.js"
 import {
   type RowWrite,
@@ -37,9 +39,15 @@ type Database = Level<string, Uint8Array>
 /** No row has it: spaces begin with a letter. */
 const absentKey = "\u0000"
 
+// Gone through before anything is answered, however many there are: some 5 ms.
+const aheadCount = 4_096
+
+const walkBytes = 262_144
+
 interface Opened {
   readonly database: Database
   readonly guard: LevelGuard
+  readonly rows: RowsPass
   readonly reached: Reached
 }
 
@@ -60,9 +68,32 @@ export const failure = (operation: string, outcome: ViewFailure["outcome"], caus
         cause,
       })
 
-/** LevelDB notices some damage by itself. */
-const asDamage = (cause: unknown): unknown =>
-  hasCode(cause, "LEVEL_CORRUPTION") ? new Damage("a table", "is damaged", { cause }) : cause
+/** What is written from now on is not in it. */
+const walkThrough = (database: Database): Walk => {
+  const snapshot = database.snapshot()
+  const begin = () => database.iterator({ snapshot, highWaterMarkBytes: walkBytes })
+  let rows: ReturnType<typeof begin> | undefined
+  return {
+    next: (countMax) => {
+      rows ??= begin()
+      return rows.nextv(countMax)
+    },
+    close: async () => {
+      await rows?.close()
+      await snapshot.close()
+    },
+  }
+}
+
+/**
+ * Who opened it without a guard may have changed any row, and nothing rests on them before all were
+ * gone through. Until then the guard signs nothing, so that a kill does not hide it.
+ */
+const goThrough = async (rows: RowsPass, guard: LevelGuard): Promise<void> => {
+  await rows.ahead(guard.isOurs ? aheadCount : Number.POSITIVE_INFINITY)
+  guard.begin()
+  rows.begin()
+}
 
 /** `noted`: how far the log had come by a directory that was given up. */
 const openThere = async (directory: string, noted = 0): Promise<Opened> => {
@@ -72,8 +103,9 @@ const openThere = async (directory: string, noted = 0): Promise<Opened> => {
   const database: Database = new Level(directory, options)
   try {
     await database.open()
-    guard.begin()
-    return { database, guard, reached: new Reached(directory, noted) }
+    const rows = new RowsPass(walkThrough(database), guard)
+    await goThrough(rows, guard)
+    return { database, guard, rows, reached: new Reached(directory, noted) }
   } catch (cause) {
     await database.close()
     guard.close()
@@ -81,19 +113,10 @@ const openThere = async (directory: string, noted = 0): Promise<Opened> => {
   }
 }
 
-const isMissing = (cause: unknown): boolean => hasCode(cause, "ENOENT")
-
 /** What is moved is evidence: nothing looks at it again. */
-const moveAside = async (directory: string, aside: string): Promise<void> => {
-  await rename(directory, aside).catch((cause: unknown) => {
-    if (!isMissing(cause)) throw cause
-  })
-  await mkdir(directory, { mode: directoryMode })
-  await syncDirectory(dirname(directory))
-}
-
-const emptyOut = async (directory: string): Promise<void> => {
-  await rm(directory, { recursive: true, force: true })
+const beginAnew = async (directory: string, aside: string | undefined): Promise<void> => {
+  if (aside === undefined) await rm(directory, { recursive: true, force: true })
+  else await moveAside(directory, aside)
   await mkdir(directory, { mode: directoryMode })
   await syncDirectory(dirname(directory))
 }
@@ -216,10 +239,9 @@ export class LevelViews implements ViewStoreShape {
         const { directory, aside } = this.#options
         const noted = this.noted()
         await this.close()
-        if (this.isDamaged() && aside !== undefined) {
-          this.#renewed += 1
-          await moveAside(directory, `${aside}-${this.#renewed}`)
-        } else await emptyOut(directory)
+        const isEvidence = this.isDamaged() && aside !== undefined
+        if (isEvidence) this.#renewed += 1
+        await beginAnew(directory, isEvidence ? `${aside}-${this.#renewed}` : undefined)
         this.#opened = await openThere(directory, noted)
       },
       catch: (cause) => failure("begin anew", "unknown", cause),
@@ -227,7 +249,8 @@ export class LevelViews implements ViewStoreShape {
   )
 
   async close(): Promise<void> {
-    const { database, guard, reached } = this.#opened
+    const { database, guard, rows, reached } = this.#opened
+    await rows.close()
     await database.close()
     guard.close()
     reached.close()
@@ -244,7 +267,7 @@ export const openLevelViews = async (options: LevelViewOptions): Promise<LevelVi
     const locked = await lockedElsewhere(directory)
     if (locked !== undefined) throw locked
     const noted = reachedIn(directory)
-    await moveAside(directory, aside)
+    await beginAnew(directory, aside)
     return new LevelViews(options, await openThere(directory, noted), true)
   }
 }

@@ -65,6 +65,15 @@ describe("live rows", () => {
     expect(reads).toEqual(["a", "b", "a", "b"])
   })
 
+  it("that were given up are read again", () => {
+    const { reads, live } = over("a")
+    live.get("a")
+    live.get("b")
+    live.clear()
+    expect([live.get("a")?.value, live.get("b")]).toEqual(["value of a", undefined])
+    expect(reads).toEqual(["a", "b", "a", "b"])
+  })
+
   it("that are damaged are a failure each time", () => {
     const { rows, live } = over("a")
     rows.set("a", Uint8Array.from(rows.get("a") ?? []).fill(0, 5, 6))

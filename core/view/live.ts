@@ -55,6 +55,13 @@ export class LiveRows {
     if (before !== undefined || this.#young.has(at) || this.#old.has(at)) this.#keep(at, row)
   }
 
+  /** For rows that are given up: those of others may come to lie under the same keys. */
+  clear(): void {
+    this.#young = new Map()
+    this.#old = new Map()
+    this.#bytes = 0
+  }
+
   #keep(at: string, row: LiveRow | undefined): void {
     this.#young.set(at, row ?? null)
     this.#bytes += entryBytes + (row?.bytes ?? 0)

@@ -3,16 +3,13 @@
  *
  * A slot is one build of a view. A view whose stamp changed is built in a new slot beside the old
  * one; switching is one row. Views that this program does not know keep their entries and rows.
- * Each entry counts its rows and sums their checksums, by which rows that vanished can be noticed;
- * opening does not go through them, `checkRows` does.
+ * Each entry counts its rows and sums their checksums, by which rows that vanished are noticed.
  */
-import * as Effect from "effect/Effect"
-import type { ViewFailure } from "../errors.js"
 import type { Plain } from "../model/msgpack.js"
 import type { ViewSpec } from "./draft.js"
 import { decodeKey, encodeKey, type KeyRange, rangeOf, registryPrefix, slotPrefix } from "./key.js"
-import { decodeRow, encodeRow, rowChecksum } from "./row.js"
-import { isDamage, type RowStore, type RowWrite, type StoredRow } from "./view-store.js"
+import { decodeRow, encodeRow } from "./row.js"
+import type { RowWrite, StoredRow } from "./view-store.js"
 
 /** The sum of checksums is kept modulo this. */
 export const sumModulus = 2 ** 48
@@ -95,58 +92,3 @@ export const slotMarkWrite = (slot: number): RowWrite => ({
 /** Every row of a slot. */
 export const slotRanges = (slot: number): ReadonlyArray<KeyRange> =>
   (["now", "gone", "was"] as const).map((space) => rangeOf(slotPrefix(space, slot)))
-
-/** What going through a view's rows found. */
-export interface RowsFound {
-  /** Every row matches its checksum, and they are as many, with the same sum, as they should be. */
-  readonly isWhole: boolean
-  readonly rowCount: number
-  /** Keys of rows that do not match their checksum, encoded. */
-  readonly damaged: ReadonlyArray<string>
-}
-
-const checkPageCount = 1_000
-
-const isSound = ([key, row]: StoredRow): boolean => {
-  try {
-    decodeRow(key, row)
-    return true
-  } catch (cause) {
-    if (isDamage(cause)) return false
-    throw cause
-  }
-}
-
-/**
- * Goes through all rows of a view, page by page, and compares them with what its entry says.
- * Nothing may be committed meanwhile, or the rows and the entry would be of different moments.
- */
-export const checkRows = Effect.fnUntraced(function* (
-  store: RowStore,
-  { slot, rowCount, rowSum, goneCount }: ViewState,
-): Effect.fn.Return<RowsFound, ViewFailure> {
-  const damaged: Array<string> = []
-  const counts: Array<number> = []
-  let sum = 0
-  for (const { gte, lt } of slotRanges(slot)) {
-    let count = 0
-    for (let from = gte; ; ) {
-      const [rows = []] = yield* store.scan([
-        { gte: from, lt, reverse: false, countMax: checkPageCount },
-      ])
-      for (const row of rows) {
-        if (isSound(row)) sum = (sum + rowChecksum(row[1])) % sumModulus
-        else damaged.push(row[0])
-      }
-      count += rows.length
-      const last = rows.at(-1)
-      if (last === undefined) break
-      from = `${last[0]}\u0000`
-    }
-    counts.push(count)
-  }
-  const [now = 0, gone = 0, was = 0] = counts
-  const found = now + gone + was
-  const isWhole = damaged.length === 0 && found === rowCount && gone === goneCount && sum === rowSum
-  return { isWhole, rowCount: found, damaged }
-})

@@ -41,10 +41,13 @@ export const encodeRow = (key: string, body: Plain): Uint8Array => {
   return row
 }
 
+/** Whether key and bytes match their checksum. */
+export const isSound = (key: string, row: Uint8Array): boolean =>
+  row.length > checksumBytes && crc32(row.subarray(checksumBytes), crc32(key)) === rowChecksum(row)
+
 /** The body of a row. Throws `ViewFailure` when key and bytes do not match their checksum. */
 export const decodeRow = (key: string, row: Uint8Array): Plain => {
-  const body = row.subarray(checksumBytes)
-  if (row.length <= checksumBytes || crc32(body, crc32(key)) !== rowChecksum(row)) {
+  if (!isSound(key, row)) {
     throw new ViewFailure({
       message: "a view row is damaged: call rebuild() to make the views anew from the log",
       operation: "read",
@@ -52,7 +55,7 @@ export const decodeRow = (key: string, row: Uint8Array): Plain => {
       outcome: "none",
     })
   }
-  return unpack(body)
+  return unpack(row.subarray(checksumBytes))
 }
 
 const plainLadder = ({ count, rungs }: Ladder): Plain => (count === 0 ? 0 : [count, ...rungs])

@@ -86,13 +86,26 @@ export class Views {
   /** Before the rows are given up: until others are adopted, every read fails. */
   forsake(): void {
     this.#states.clear()
+    this.#stored.live.clear()
     this.#forsaken = true
     this.#outcome = "none"
   }
 
+  /** What every read fails with, while rows are damaged or given up. */
+  get failure(): ViewFailure | undefined {
+    if (this.#forsaken) return forsaken()
+    return this.store.isDamaged() ? damaged() : undefined
+  }
+
+  /** What is held or was read before damage was found may come of it: it is no answer either. */
+  #refuse(): void {
+    const { failure } = this
+    if (failure !== undefined) throw failure
+  }
+
   #state(name: string): ViewState {
+    this.#refuse()
     const state = this.#states.get(name)
-    if (state === undefined && this.#forsaken) throw forsaken()
     if (state === undefined) throw new Error(`the view ${name} was not opened with this ledger`)
     return state
   }
@@ -102,6 +115,7 @@ export class Views {
   }
 
   readonly #present = (view: string, key: string): Plain | undefined => {
+    this.#refuse()
     const held = this.#heldAt(view, key, latest)
     if (held !== undefined) return held.value
     return this.#stored.live.get(nowKey(this.#state(view).slot, key))?.value
@@ -218,6 +232,7 @@ export class Views {
   }
 
   #get(name: string, key: string, position: number): Plain | undefined {
+    this.#refuse()
     const state = this.#state(name)
     const held = this.#heldAt(name, key, state.past ? position : latest)
     return held === undefined
@@ -231,6 +246,7 @@ export class Views {
     query: ListQuery<string>,
     position: number,
   ): Effect.fn.Return<Listed, ViewFailure> {
+    yield* attempt(() => this.#refuse())
     const { reverse = false, countMax } = query
     // Of what came after the position nothing is needed.
     if (!this.#state(name).past || position > this.#state(name).position) yield* this.flush
@@ -251,6 +267,14 @@ const leftBehind = (): ViewFailure =>
     message: "an earlier commit of the views may have been stored or not: reopen the ledger",
     operation: "commit",
     reason: "stopped",
+    outcome: "none",
+  })
+
+const damaged = (): ViewFailure =>
+  new ViewFailure({
+    message: "the views are damaged: call rebuild(), or open them again",
+    operation: "read",
+    reason: "damaged",
     outcome: "none",
   })
 
