@@ -67,6 +67,12 @@ export const largestLog = (directory: string): string => {
   return join(directory, sizes.sort(([a], [b]) => b - a)[0]?.[1] ?? "")
 }
 
+/** What the files in a directory take, those of the directories in it left out. */
+export const bytesIn = (directory: string): number =>
+  readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, { name }) => sum + statSync(join(directory, name)).size, 0)
+
 /** All that who only reads must not change; only the time of the last look is not asked. */
 export const stamps = (directory: string): ReadonlyArray<string> =>
   [".", ...readdirSync(directory, { recursive: true, encoding: "utf8" })].map((path) => {
