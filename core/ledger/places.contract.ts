@@ -156,6 +156,8 @@ export interface Speaking {
   readonly told: () => Promise<string>
   /** The names in a directory; none where there is none. */
   readonly names: (directory: string) => ReadonlyArray<string>
+  /** Bytes that are free on the disk of a directory. */
+  readonly room: (directory: string) => number
 }
 
 /** What it has at hand besides: the functions of a door, as a rule the public one. */
@@ -251,7 +253,7 @@ export const programOf = <Args extends ReadonlyArray<unknown>, At extends Speaki
   ...args: Args
 ): ReadonlyArray<string> => {
   const script = `
-    import { existsSync, readdirSync, writeSync } from "node:fs"
+    import { existsSync, readdirSync, statfsSync, writeSync } from "node:fs"
     import * as door from ${JSON.stringify(pathToFileURL(door).href)}
     const tell = (value) => {
       // A pipe may take less than all.
@@ -263,7 +265,11 @@ export const programOf = <Args extends ReadonlyArray<unknown>, At extends Speaki
       resolve(String(line).trim())
     }))
     const names = (directory) => existsSync(directory) ? readdirSync(directory) : []
+    const room = (directory) => {
+      const { bavail, bsize } = statfsSync(directory)
+      return bavail * bsize
+    }
     const args = ${JSON.stringify(args)}
-    await (${main.toString()})({ ...door, tell, told, names }, ...args)`
+    await (${main.toString()})({ ...door, tell, told, names, room }, ...args)`
   return ["--input-type=module", "--eval", script]
 }

@@ -318,7 +318,8 @@ const expectOnce = async (directory: string, tried: Tried, fault: Fault): Promis
   const told: Array<Told> = []
   const tell = (value: unknown): void => void told.push(value as Told)
   const names = (path: string) => (existsSync(path) ? readdirSync(path) : [])
-  const stage: Stage = { openLedger, recover, tell, told: () => Promise.resolve("go"), names }
+  const speaking = { tell, told: () => Promise.resolve("go"), names, room: () => 0 }
+  const stage: Stage = { openLedger, recover, ...speaking }
   if (operation === "sweep") await expectAccounted(directory)
   const size = packsSize(directory)
   await perform(stage, directory, operation, "again")
