@@ -41,7 +41,7 @@ const suites = [
   {
     name: "resident",
     file: "core/ledger/resident.test.ts",
-    env: { STREAM_BYTES: "2000000000", RESIDENT_BYTES: "157286400" },
+    env: { STREAM_BYTES: "2000000000", RESIDENT_BYTES: "150000000" },
   },
   { name: "fuzz", file: "core/ledger/fuzz.test.ts", env: { FUZZ_RUNS: "100000" } },
 ]
