@@ -17,6 +17,7 @@ import type { Failure, LogFailure, Refusal } from "../errors.js"
 import { EventLog } from "../log/event-log.js"
 import * as LevelLog from "../log/level.js"
 import * as MemoryLog from "../log/memory.js"
+import { hasCode } from "../model/cause.js"
 import * as MemoryViews from "../view/memory.js"
 import type { LedgerApi } from "./api.js"
 import { firstRecord, newIdentity, readIdentity } from "./create.js"
@@ -45,6 +46,18 @@ export const opened = async (
   return ledger
 }
 
+/** Copies a directory that is in use; anew, where a file of it went meanwhile. */
+export const copyInUse = (from: string, to: string): void => {
+  for (let isDone = false; !isDone; )
+    try {
+      cpSync(from, to, { recursive: true })
+      isDone = true
+    } catch (cause) {
+      if (!hasCode(cause, "ENOENT")) throw cause
+      rmSync(to, { recursive: true, force: true })
+    }
+}
+
 /** A copy of a ledger that is open, as its files are at this moment: as if it had been killed. */
 export const killed = async (
   options: Omit<OpenOptions, "directory">,
@@ -54,7 +67,7 @@ export const killed = async (
   const copy = join(temporary(), "copy")
   const ledger = await openLedger({ ...options, directory })
   await write(ledger)
-  cpSync(directory, copy, { recursive: true })
+  copyInUse(directory, copy)
   rmSync(layoutOf(copy).owner)
   await ledger.close()
   return copy
