@@ -31,7 +31,7 @@ const suites = [
   {
     name: "zip-readers",
     file: "core/ledger/zip-readers.test.ts",
-    env: { SPARSE_BYTES: "4402341478", WHOLE_READERS: "4" },
+    env: { SPARSE_BYTES: "4402341478", WHOLE_READERS: "4", RANGE_RUNS: "200" },
   },
   {
     name: "same-bytes",
