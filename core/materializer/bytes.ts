@@ -7,6 +7,7 @@ import { Readable } from "node:stream"
 import { types } from "node:util"
 import { refuse } from "../model/input.js"
 import type { Metadata } from "../model/metadata.js"
+import { chunksOf } from "./chunks.js"
 import { chooseAnother, flaw, refusal, unlessThrown } from "./flaw.js"
 import { imageSize } from "./image.js"
 import type { FileInput, FileOutput, Materializer } from "./materializer.js"
@@ -36,19 +37,14 @@ const accepts = (value: unknown): boolean =>
   wholeBytes(value) !== undefined || isBlob(value) || isStream(value)
 
 /** Strings are refused too: by now nobody knows which encoding they came from. */
-async function* checked(stream: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
-  let index = 0
-  for await (const chunk of stream) {
-    if (!types.isUint8Array(chunk))
-      return refuse(
-        `value<chunk ${index}>`,
-        `is a ${chunk === null ? "null" : typeof chunk}, not a Uint8Array: ${
-          typeof chunk === "string" ? "read the stream without an encoding" : "stream bytes only"
-        }`,
-      )
-    index += 1
-    yield chunk
-  }
+const checked = (chunk: unknown, index: number): Uint8Array => {
+  if (types.isUint8Array(chunk)) return chunk
+  return refuse(
+    `value<chunk ${index}>`,
+    `is a ${chunk === null ? "null" : typeof chunk}, not a Uint8Array: ${
+      typeof chunk === "string" ? "read the stream without an encoding" : "stream bytes only"
+    }`,
+  )
 }
 
 /**
@@ -61,14 +57,14 @@ const isSpent = (stream: unknown): boolean =>
     (flag) => Reflect.get(Object(stream), flag) === true,
   )
 
-const chunksOf = (value: unknown): AsyncIterable<Uint8Array> | undefined => {
-  if (isBlob(value)) return checked(value.stream())
-  return isStream(value) ? checked(value) : undefined
+const streamed = (value: unknown): AsyncIterable<Uint8Array> | undefined => {
+  if (isBlob(value)) return chunksOf(value.stream(), checked)
+  return isStream(value) ? chunksOf(value, checked) : undefined
 }
 
 const sourceOf = unlessThrown(
   (value): Uint8Array | AsyncIterable<Uint8Array> | undefined =>
-    wholeBytes(value) ?? chunksOf(value),
+    wholeBytes(value) ?? streamed(value),
   undefined,
 )
 
