@@ -32,7 +32,7 @@ const suites = [
   {
     name: "zip-readers",
     file: "core/ledger/zip-readers.test.ts",
-    env: { SPARSE_BYTES: "4402341478", WHOLE_READERS: "4" },
+    env: { SPARSE_BYTES: "4402341478", WHOLE_READERS: "4", RANGE_RUNS: "200" },
   },
   {
     name: "same-bytes",
@@ -42,7 +42,7 @@ const suites = [
   {
     name: "resident",
     file: "core/ledger/resident.test.ts",
-    env: { STREAM_BYTES: "2000000000", RESIDENT_BYTES: "157286400" },
+    env: { STREAM_BYTES: "2000000000", RESIDENT_BYTES: "150000000" },
   },
   { name: "fuzz", file: "core/ledger/fuzz.test.ts", env: { FUZZ_RUNS: "100000" } },
   { name: "zip-fuzz", file: "core/zip/fuzz.test.ts", env: { FUZZ_RUNS: "200000" } },

@@ -69,6 +69,16 @@ describe("packs that are whole", () => {
   })
 })
 
+describe("a pack that was begun", () => {
+  it.each([0, 1, packHeaderBytes - 1])("and has %i bytes of its header is no damage", async (n) => {
+    write(1, ...frames)
+    writeFileSync(packPath(packs(), 2), packHeader().subarray(0, n))
+    const slices = await checkAll(1e9)
+    expect(slices.flatMap(({ findings }) => findings)).toEqual([])
+    expect(slices.map(({ bytes }) => bytes)).toEqual([statSync(packPath(packs(), 1)).size, n])
+  })
+})
+
 describe("damage in a pack", () => {
   const [first] = chunks as [Frame, ...ReadonlyArray<Frame>]
 

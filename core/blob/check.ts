@@ -83,6 +83,8 @@ const checkPack = async (
   bytesMax: number,
 ): Promise<Part> => {
   const { pack, size } = file
+  // Whoever made it was killed before its header was there: nothing is damaged, nothing is in it.
+  if (size < packHeaderBytes) return { end: size, frames: 0, findings: [] }
   const handle = await open(packPath(directory, pack), "r")
   try {
     const read = readAhead((offset, length) => readAt(handle, offset, length))
@@ -91,7 +93,7 @@ const checkPack = async (
     // Its owner may have cut off meanwhile what lies in a later pack now.
     const { size: left } = await handle.stat()
     const part = { ...checked, findings: checked.findings.filter(({ to }) => to <= left) }
-    if (from > 0 || size < packHeaderBytes) return part
+    if (from > 0) return part
     const isWhole = readPackFormat(await readAt(handle, 0, packHeaderBytes)) === packFormat
     const header = { pack, from: 0, to: packHeaderBytes, state: "damaged", digests: [] } as const
     return isWhole ? part : { ...part, findings: [header, ...part.findings] }

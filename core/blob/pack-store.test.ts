@@ -65,6 +65,17 @@ const expectDamage = Effect.fnUntraced(function* (blobs: BlobStoreShape, content
     expect(failure).toMatchObject({ digest })
     expect(failure.message).toContain(digest)
   }
+  const stat = yield* blobs.stat(digest)
+  const places = [
+    { digest, sent: "content", into: new Uint8Array(content.length) },
+    { digest, sent: "deflated", into: new Uint8Array(stat?.deflatedSize ?? 0) },
+  ] as const
+  for (const place of places) {
+    const failure = yield* Effect.flip(blobs.readInto([place]))
+    expect(failure).toMatchObject({ _tag: "BlobCorrupted", digest })
+  }
+  const [{ into }] = places
+  expect(into.findIndex((byte, at) => byte !== 0 && byte !== content[at])).toBe(-1)
 })
 
 /** Each part of a frame: magic, kind, form, zeros, sizes, digests, checksums, bytes. */

@@ -2,17 +2,19 @@
  * Reading the blobs of somebody else: what was put can be read, what is being put cannot yet.
  */
 import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import type { FileHandle } from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { beforeEach, describe, expect, it } from "vitest"
+import { beforeEach, describe, expect, it, vi } from "vitest"
+import { removalSliceBytesMax } from "../limits.js"
 import { digestOf } from "../model/digest.js"
 import { type BlobBytes, BlobStore } from "./blob-store.js"
 import { defaultChunking } from "./chunk.js"
 import { layer } from "./filesystem.js"
 import { encodeFrame } from "./frame.js"
 import { packPath } from "./pack-files.js"
-import { temporaryDirectory } from "./packs.contract.js"
+import { fileHandles, temporaryDirectory } from "./packs.contract.js"
 import { type BlobReading, openReading } from "./reading.js"
 import { expectBytes, noise } from "./samples.contract.js"
 
@@ -157,6 +159,52 @@ describe("blobs whose owner removes others", () => {
         const readers = Effect.repeat(expectLeft(reading), { times: 12 })
         yield* Effect.all([owner, readers, readers], { concurrency: "unbounded" })
         yield* expectLeft(reading)
+      }),
+    )
+  })
+
+  it("are found where they come to lie while a renewal looks for them", async () => {
+    const handles = await fileHandles(parent())
+    const { read: original } = handles
+    // Several slices: that with what is new is cut off before the pack is removed.
+    await write((blobs) => blobs.put(noise(2 * removalSliceBytesMax, 100)))
+    await read((reading) =>
+      Effect.gen(function* () {
+        yield* Effect.promise(() => put("new"))
+        const looking = vi.spyOn(handles, "read")
+        looking.mockImplementationOnce(async function (this: FileHandle, ...args) {
+          looking.mockRestore()
+          await remove(gone)
+          return await original.apply(this, args)
+        })
+        yield* reading.renew
+        expect(vi.isMockFunction(handles.read)).toBe(false)
+        yield* expectThere(reading, "new")
+        yield* expectLeft(reading)
+      }),
+    )
+  })
+
+  it("are found where they come to lie while they are opened", async () => {
+    const handles = await fileHandles(parent())
+    const { read: original } = handles
+    await write((owner) => owner.put(noise(2 * removalSliceBytesMax, 100)))
+    await write((owner) =>
+      Effect.gen(function* () {
+        // Its owner has not written to the index yet where this lies.
+        yield* owner.put(text("new"))
+        const looking = vi.spyOn(handles, "read")
+        looking.mockImplementationOnce(async function (this: FileHandle, ...args) {
+          looking.mockRestore()
+          await Effect.runPromise(owner.remove((gone ?? []).map(digest), { thorough: true }))
+          return await original.apply(this, args)
+        })
+        const expectAll = Effect.fnUntraced(function* (reading: BlobReading) {
+          expect(vi.isMockFunction(handles.read)).toBe(false)
+          yield* expectThere(reading, "new")
+          yield* expectLeft(reading)
+        })
+        yield* Effect.promise(() => read(expectAll))
       }),
     )
   })

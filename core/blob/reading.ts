@@ -21,7 +21,7 @@ import { ExchangedIndex } from "./index-exchanged.js"
 import { lately } from "./index-lately.js"
 import { type BlobIndex, openIndex } from "./index-level.js"
 import type { Mark } from "./index-row.js"
-import { listPacks } from "./pack-files.js"
+import { listPacks, type PackFile } from "./pack-files.js"
 import { openPackReader } from "./pack-reader.js"
 import { forgetMended, type PackSource } from "./pack-store.js"
 import { recover } from "./recover.js"
@@ -47,13 +47,22 @@ export interface BlobReading {
 // A pack may go between two looks at it, but not so many times in a row.
 const triesMax = 10
 
+const isSame = (one: ReadonlyArray<PackFile>, other: ReadonlyArray<PackFile>): boolean =>
+  JSON.stringify(one) === JSON.stringify(other)
+
+/** Whether anything that lay in packs before lies elsewhere by now, or is gone. */
+const isCut = (before: ReadonlyArray<PackFile>, now: ReadonlyArray<PackFile>): boolean => {
+  const sizes = new Map(now.map(({ pack, size }) => [pack, size]))
+  return before.some(({ pack, size }) => (sizes.get(pack) ?? 0) < size)
+}
+
 /** What there is at one moment. */
 interface Look {
   readonly index: BlobIndex
   readonly damage: PackDamage
   readonly findings: ReadonlyArray<Finding>
   /** The packs before it, to tell whether anything has changed since. */
-  readonly packs: string
+  readonly packs: ReadonlyArray<PackFile>
 }
 
 class Looker {
@@ -70,26 +79,30 @@ class Looker {
     return writing(this.#options.temporary, () => this.#look())
   }
 
-  /** The owner may remove packs after their index was copied: then a newer copy knows. */
+  /**
+   * The owner may remove packs after their index was copied, or move what lies behind it while that
+   * is looked for: then a newer copy knows.
+   */
   async #look(): Promise<Look> {
     let seen = ""
     for (let tries = 1; ; tries += 1) {
-      const listing = await this.listing()
-      const found = await this.#once(listing).catch(async (cause: unknown) => {
-        if (tries === triesMax || (await this.listing()) === listing) throw cause
+      const before = await this.listing()
+      const found = await this.#once(before).catch(async (cause: unknown) => {
+        if (tries === triesMax || isSame(await this.listing(), before)) throw cause
         return undefined
       })
       if (found === undefined) continue
       const isGone = ({ state }: Finding) => state === "missing" || state === "replaced"
       const lost = JSON.stringify(found.findings.filter(isGone))
-      if (lost === "[]" || lost === seen) return found
+      const isMoving = tries < triesMax && isCut(before, await this.listing())
+      if (!isMoving && (lost === "[]" || lost === seen)) return found
       seen = lost
       await found.index.close()
     }
   }
 
   /** An index that cannot be copied is made of the packs. Tells what it finds, on no record. */
-  async #once(packs: string): Promise<Look> {
+  async #once(packs: ReadonlyArray<PackFile>): Promise<Look> {
     const index = lately((await this.#copy()) ?? (await openIndex(this.#place())))
     try {
       const damage = new PackDamage(await readDamage(this.#options.directory))
@@ -102,8 +115,8 @@ class Looker {
     }
   }
 
-  async listing(): Promise<string> {
-    return JSON.stringify(await listPacks(this.packs))
+  listing(): Promise<ReadonlyArray<PackFile>> {
+    return listPacks(this.packs)
   }
 
   #place(): string {
@@ -143,7 +156,7 @@ class Reader {
   readonly source: PackSource
   readonly #looker: Looker
   readonly #index: ExchangedIndex
-  #listing: string
+  #listing: ReadonlyArray<PackFile>
   #looking: Promise<boolean> | undefined
 
   constructor(looker: Looker, { index, damage, packs }: Look) {
@@ -169,7 +182,7 @@ class Reader {
   }
 
   async #again(): Promise<boolean> {
-    if ((await this.#looker.listing()) === this.#listing) return false
+    if (isSame(await this.#looker.listing(), this.#listing)) return false
     const { index, damage, packs } = await this.#looker.look()
     const known = this.source.damage
     known.change(() => [])
@@ -184,10 +197,14 @@ class Reader {
   async renew(): Promise<void> {
     const { packs } = this.#looker
     const { damage } = this.source
-    const sizes = new Map((await listPacks(packs)).map(({ pack, size }) => [pack, size]))
+    // What was begun before may not see what was put since.
+    await this.#looking?.catch(() => undefined)
+    const before = await this.#looker.listing()
     const marks = [...(await this.#index.marks()).values()]
-    const isShorter = marks.some(
-      ({ pack, end }) => (sizes.get(pack) ?? 0) < end && !damage.isIn(pack),
+    const indexed = marks.map(({ pack, end: size }) => ({ pack, size }))
+    const isShorter = isCut(
+      indexed.filter(({ pack }) => !damage.isIn(pack)),
+      before,
     )
     if (isShorter && (await this.again())) return
     try {
@@ -196,6 +213,8 @@ class Reader {
       // A pack that was there a moment ago.
       if (!(await this.again())) throw cause
     }
+    // What was looked for may have been moved to where nobody looked any more.
+    if (isCut(before, await this.#looker.listing())) await this.again()
   }
 
   async close(): Promise<void> {

@@ -4,11 +4,19 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { strFromU8, unzipSync } from "fflate"
 import { describe, expect, it } from "vitest"
-import type { Archive } from "./api.js"
+import { BlobStore, type BlobStoreShape, type ByteRange } from "../blob/blob-store.js"
+import * as MemoryBlobs from "../blob/memory.js"
+import * as MemoryLog from "../log/memory.js"
+import { type Digest, digestOf } from "../model/digest.js"
+import * as MemoryViews from "../view/memory.js"
+import type { Archive, LedgerApi } from "./api.js"
+import { firstRecord, newIdentity } from "./create.js"
 import { type Files, folder } from "./folder.contract.js"
+import { Ledger, layerNoDeps } from "./ledger.js"
 import { MemoryPlace, opened, temporary } from "./places.contract.js"
 import type { PromiseLedger } from "./promise.js"
 
@@ -57,6 +65,92 @@ describe("an archive", () => {
     const etags = await Promise.all(["a@1", "a@2"].map(async (of) => (await ledger.zip(of)).etag))
     expect(new Set(etags).size).toBe(2)
   })
+})
+
+/** Runs with a ledger and the digests of all blobs that were read since they were last taken. */
+const watching = <E>(
+  run: (ledger: LedgerApi<"effect">, taken: () => ReadonlyArray<string>) => Effect.Effect<void, E>,
+): Promise<void> => {
+  const identity = newIdentity(0)
+  let read: Array<string> = []
+  const taken = () => {
+    const before = read
+    read = []
+    return before
+  }
+  const blobs = Layer.effect(
+    BlobStore,
+    Effect.map(BlobStore, (below) => {
+      const seen =
+        <A>(send: (digest: Digest, range?: ByteRange) => A) =>
+        (digest: Digest, range?: ByteRange): A => {
+          read.push(digest)
+          return send(digest, range)
+        }
+      const readInto: BlobStoreShape["readInto"] = (parts) => {
+        read.push(...parts.map(({ digest }) => digest))
+        return below.readInto(parts)
+      }
+      return { ...below, read: seen(below.read), readDeflated: seen(below.readDeflated), readInto }
+    }),
+  )
+  const stores = Layer.mergeAll(
+    MemoryLog.layerWith({ records: [firstRecord(identity, 0)] }),
+    MemoryViews.layerWith({ rows: new Map() }),
+    Layer.provide(blobs, MemoryBlobs.layer),
+  )
+  const place = { identity, directory: "memory", tip: undefined, writeSeal: () => Effect.void }
+  const options = { materializers: [folder] }
+  const program = Ledger.use((ledger) => run(ledger, taken))
+  return Effect.runPromise(
+    Effect.provide(program, Layer.provide(layerNoDeps(place, options), stores)),
+  )
+}
+
+describe("an archive that nobody has begun to read", () => {
+  const large: Files = Object.fromEntries(
+    Array.from({ length: 60 }, (_, n) => [`folder ${n % 7}/${n}`, `${n} `.repeat(n * 400 + 1)]),
+  )
+
+  it("has its exact size and its tag, and not a byte of content was read", () =>
+    watching(
+      Effect.fnUntraced(function* (ledger, taken) {
+        for (const content of [files, large]) {
+          const { name } = yield* ledger.save(content === files ? "few" : "many", content)
+          const digests = new Set(Object.values(content).map((text) => digestOf(Buffer.from(text))))
+          taken()
+          const { size, etag, stream } = yield* ledger.zip(name)
+          stream()
+          stream({ start: 0, end: 9 })
+          const before = taken()
+          // Manifests are what a large tree consists of: names, sizes and digests, no content.
+          expect(before.filter((digest) => digests.has(digest as Digest))).toEqual([])
+          expect(before.length).toBe(content === files ? 0 : 8)
+          expect([size > 0, etag.length > 60]).toEqual([true, true])
+
+          const pieces = yield* Stream.runCollect(stream())
+          expect(Buffer.concat(pieces)).toHaveLength(size)
+          expect(new Set(taken())).toEqual(digests)
+        }
+      }),
+    ))
+
+  it("reads of a range no more than lies in it", () =>
+    watching(
+      Effect.fnUntraced(function* (ledger, taken) {
+        yield* ledger.save("few", files)
+        const { stream, size } = yield* ledger.zip("few")
+        const whole = Buffer.concat(yield* Stream.runCollect(stream()))
+        taken()
+        for (const [path, text] of Object.entries(files)) {
+          const start = whole.indexOf(path) + path.length
+          yield* Stream.runDrain(stream({ start, end: start + 30 }))
+          expect(taken()).toEqual([digestOf(Buffer.from(text))])
+        }
+        yield* Stream.runDrain(stream({ start: size - 22, end: size }))
+        expect(taken()).toEqual([])
+      }),
+    ))
 })
 
 describe("a part of a version", () => {

@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { emptyBlobs } from "../blob/memory.js"
 import { type CoreRecorded, catalog } from "../event/catalog.js"
 import { makeCodec } from "../event/codec.js"
-import { differing, expectDense, replayed, viewsIn } from "./oracle.contract.js"
+import { differing, expectDense, expectRoot, replayed, viewsIn } from "./oracle.contract.js"
 import { bundle, leftIn, MemoryPlace, type Running, type Stage, start } from "./places.contract.js"
 import { openLedger, type PromiseLedger } from "./promise.js"
 
@@ -280,14 +280,20 @@ class Witness {
     expect(await differing(viewsIn(this.#directory), place.rows)).toEqual([])
   }
 
-  /** The rows that a replay from nothing makes of the whole log, and all content ever saved. */
+  /**
+   * The rows that a replay from nothing makes of the whole log, its root over all records, all
+   * content ever saved, and every byte that is stored.
+   */
   async lookAtAll(): Promise<number> {
     const left = await leftIn(this.#directory)
     expect(await differing(viewsIn(this.#directory), (await replayed(left)).rows)).toEqual([])
     const ledger = await openLedger({ directory: this.#directory, create: false })
     try {
+      expectRoot(ledger.trust, left.records)
       this.#unread = 0
       await this.#readContent(ledger)
+      const { whole, findings, resume } = await ledger.verify({ depth: "blobs" })
+      expect({ whole, findings, resume }).toEqual({ whole: true, findings: [], resume: undefined })
       return this.#versions.length
     } finally {
       await ledger.close()

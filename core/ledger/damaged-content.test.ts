@@ -6,6 +6,7 @@ import {
   appendFileSync,
   cpSync,
   existsSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -14,11 +15,14 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs"
+import { tmpdir } from "node:os"
 import { join, relative } from "node:path"
-import { describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { packHeader } from "../blob/pack.js"
-import { noise } from "../blob/samples.contract.js"
+import { noise, prose } from "../blob/samples.contract.js"
 import { digestOf } from "../model/digest.js"
+import type { Archive } from "./api.js"
+import { folder } from "./folder.contract.js"
 import { layoutOf } from "./layout.js"
 import { opened, temporary } from "./places.contract.js"
 import { openLedger, type PromiseLedger } from "./promise.js"
@@ -150,6 +154,156 @@ describe("a flipped bit in a pack", () => {
     const whole = await opened(directory)
     expect(whole.trust.damagedContent).toEqual([])
     await expectWhole(whole, names)
+  })
+})
+
+/** The large ones leave by themselves, all others joined with their neighbours. */
+const tree: Readonly<Record<string, Uint8Array>> = {
+  ...Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`a/${n}`, noise(900 + n, 50 + n)])),
+  "large/noise": noise(2_500_000, 21),
+  "large/text": prose(2_500_000, 22),
+  "small/noise": noise(3_000, 23),
+  "small/text": prose(9_000, 24),
+  ...Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`z/${n}`, noise(900 + n, 80 + n)])),
+}
+
+/** A file, and how far behind its name in the archive a bit of it is flipped. */
+const spots: ReadonlyArray<readonly [path: string, behind: number]> = [
+  ["small/noise", 1_500],
+  ["small/text", 1_000],
+  ["large/noise", 2_000_000],
+  ["large/text", 200_000],
+]
+
+interface Spoilt {
+  readonly ledger: PromiseLedger
+  readonly archive: Archive<"promise">
+  /** The whole archive as it was before the damage, and where in it the flipped bit lies. */
+  readonly sound: Buffer
+  readonly at: number
+  readonly path: string
+}
+
+/** What a read gives, and what it should have given. */
+type Reading = readonly [bytes: AsyncIterable<Uint8Array>, whole: Uint8Array]
+
+const ranged = ({ archive, sound }: Spoilt, start: number, end: number): Reading => [
+  archive.stream({ start, end }),
+  sound.subarray(start, end),
+]
+
+const opening = ({ ledger, path }: Spoilt, from = 0, to = 1): Reading => {
+  const content = tree[path] ?? Buffer.of()
+  const range = { start: Math.floor(from * content.length), end: Math.ceil(to * content.length) }
+  const isWhole = from === 0 && to === 1
+  return [
+    ledger.open("tree", path, isWhole ? {} : { range }),
+    content.subarray(range.start, range.end),
+  ]
+}
+
+const reads: Readonly<Record<string, (spoilt: Spoilt) => Reading>> = {
+  zip: ({ archive, sound }) => [archive.stream(), sound],
+  "a range of a zip": (spoilt) => ranged(spoilt, spoilt.at - 20, spoilt.at + 20),
+  "a range of a zip from far before": (spoilt) => ranged(spoilt, 100, spoilt.at + 1),
+  "one byte of a zip": (spoilt) => ranged(spoilt, spoilt.at, spoilt.at + 1),
+  open: (spoilt) => opening(spoilt),
+  "open with a range": (spoilt) => opening(spoilt, 0.1, 0.9),
+}
+
+const collect = async (bytes: AsyncIterable<Uint8Array>): Promise<Buffer> => {
+  const pieces: Array<Uint8Array> = []
+  for await (const piece of bytes) pieces.push(piece)
+  return Buffer.concat(pieces)
+}
+
+describe("a flipped bit in a file of many", () => {
+  let home = ""
+  let sound: Buffer = Buffer.of()
+  const source = () => join(home, "ledger")
+  beforeAll(async () => {
+    home = mkdtempSync(join(tmpdir(), "daybook-flipped-"))
+    const ledger = await openLedger({ directory: source(), materializers: [folder] })
+    await ledger.save("tree", tree)
+    await ledger.save("other", "other")
+    sound = await collect((await ledger.zip("tree")).stream())
+    await ledger.close()
+  })
+  afterAll(() => rmSync(home, { recursive: true, force: true }))
+
+  /** A copy of that ledger, opened, with the bit flipped. */
+  const spoil = async (path: string, behind: number): Promise<Spoilt> => {
+    const directory = join(temporary(), "ledger")
+    cpSync(source(), directory, { recursive: true })
+    const at = sound.indexOf(path) + behind
+    const pack = readFileSync(packOf(directory))
+    const place = pack.indexOf(sound.subarray(at, at + 40))
+    expect([place > 0, pack.lastIndexOf(sound.subarray(at, at + 40))]).toEqual([true, place])
+    pack[place] = (pack[place] ?? 0) ^ 16
+    writeFileSync(packOf(directory), pack)
+    const ledger = await opened({ directory, materializers: [folder] })
+    return { ledger, archive: await ledger.zip("tree"), sound, at, path }
+  }
+
+  /** What it is refused with. */
+  const lost = (path: string) => ({
+    _tag: "BlobCorrupted",
+    digest: digestOf(tree[path] ?? Buffer.of()),
+    artifact: "tree",
+    version: "1",
+    where: { pack: "00000001.pack" },
+  })
+
+  const expectRestWhole = async ({ ledger, archive, at, path }: Spoilt): Promise<void> => {
+    for (const [name, content] of Object.entries(tree))
+      if (name !== path)
+        expect((await collect(ledger.open("tree", name))).equals(content), name).toBe(true)
+    expect(await ledger.load("other")).toBe("other")
+    const begin = sound.indexOf(path)
+    const after = sound.indexOf("z/0")
+    for (const [start, end] of [
+      [0, begin],
+      [after, sound.length],
+    ] as const) {
+      expect(at < start || at >= end).toBe(true)
+      const bytes = await collect(archive.stream({ start, end }))
+      expect(bytes.equals(sound.subarray(start, end))).toBe(true)
+    }
+  }
+
+  describe.each(spots)("as %s", (path, behind) => {
+    it.each(Object.entries(reads))("fails %s behind what is right", async (_, read) => {
+      const spoilt = await spoil(path, behind)
+      const [bytes, whole] = read(spoilt)
+      const pieces: Array<Uint8Array> = []
+      const reading = (async () => {
+        for await (const piece of bytes) pieces.push(Uint8Array.from(piece))
+      })()
+      await expect(reading).rejects.toMatchObject(lost(path))
+      const before = Buffer.concat(pieces)
+      expect(before.length).toBeLessThan(whole.length)
+      expect(before.equals(whole.subarray(0, before.length))).toBe(true)
+      await expectRestWhole(spoilt)
+    })
+
+    it("fails a download, which leaves nothing", async () => {
+      const spoilt = await spoil(path, behind)
+      const into = temporary()
+      const download = spoilt.ledger.download("tree", join(into, "tree.zip"))
+      await expect(download).rejects.toMatchObject(lost(path))
+      expect(readdirSync(into)).toEqual([])
+      await expectRestWhole(spoilt)
+    })
+  })
+
+  it("lets what lies before it leave, chunk by chunk", async () => {
+    const { ledger } = await spoil("large/noise", 2_000_000)
+    let count = 0
+    const reading = (async () => {
+      for await (const { length } of ledger.open("tree", "large/noise")) count += length
+    })()
+    await expect(reading).rejects.toMatchObject(lost("large/noise"))
+    expect(count).toBeGreaterThan(0)
   })
 })
 

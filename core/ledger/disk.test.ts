@@ -271,9 +271,12 @@ const fillAndSweep = async (stage: Stage, directory: string): Promise<void> => {
   await ledger.close().catch(() => undefined)
   const again = await stage.openLedger(directory)
   const { count: gone } = await again.prune({ where: { name: "noise" }, keepLast: 5 })
+  const before = stage.room(directory)
   const { versions, bytes } = await again.sweep({ undoDays: 0 })
+  const given = stage.room(directory) - before
+  const isReserved = stage.names(directory).includes("reserve")
   const { version } = await again.save("noise", noise())
-  stage.tell({ gone, versions, bytes, version })
+  stage.tell({ gone, versions, bytes, before, given, isReserved, version })
   await again.close()
 }
 
@@ -288,6 +291,10 @@ describe("a disk that is full", () => {
     expect(count).toBeGreaterThan(20)
     expect(swept).toMatchObject({ gone: count - 5, versions: count - 5, version: `${count + 1}` })
     expect(swept?.bytes).toBeGreaterThan((count - 5) * 60_000)
+    // What is made of the room at once: the reserve again, and events that say what went.
+    expect(swept).toMatchObject({ isReserved: true })
+    expect(swept?.before).toBeLessThan(reserveBytes)
+    expect((swept?.given ?? 0) + reserveBytes).toBeGreaterThan(0.9 * (swept?.bytes ?? 0))
     const ledger = await opened(directory)
     expect(await ledger.load(`noise@${count}`)).toHaveLength(60_000)
     expect(await ledger.verify({ depth: "blobs" })).toMatchObject({ whole: true })

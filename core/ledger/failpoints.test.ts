@@ -16,7 +16,7 @@ import {
 } from "../errors.js"
 import * as MemoryViews from "../view/memory.js"
 import type { LedgerApi } from "./api.js"
-import { differing, expectTrue, inspect, replayed } from "./oracle.contract.js"
+import { differing, expectRoot, expectTrue, inspect, replayed } from "./oracle.contract.js"
 import { MemoryPlace } from "./places.contract.js"
 
 type Api = LedgerApi<"effect">
@@ -138,14 +138,23 @@ const outcomeOf = (exit: Exit.Exit<unknown, DaybookError>): Outcome => {
   return (failure as LogFailure).outcome
 }
 
+/** Opens a place, which must be whole, and answers with its events. */
+const lookAt = (place: MemoryPlace) =>
+  place.use((ledger) =>
+    Effect.map(inspect(ledger), (events) => {
+      expectRoot(ledger.trust, place.records)
+      return events
+    }),
+  )
+
 /** Opens what is left, which must be whole, and tries the operation again. */
 const look = async (place: MemoryPlace, run: Run | undefined) => {
   mend(place)
-  const events = await place.use(inspect)
+  const events = await lookAt(place)
   const views = MemoryViews.layerWith({ rows: place.rows })
   expect(await differing(views, (await replayed(place)).rows)).toEqual([])
   if (run !== undefined) await place.use(run)
-  const again = run === undefined ? events : await place.use(inspect)
+  const again = run === undefined ? events : await lookAt(place)
   const typesOf = (key: string, among = events) =>
     among.filter(({ idempotencyKey }) => idempotencyKey === key).map(({ type }) => type)
   return { swept: typesOf("swept"), later: typesOf("later"), again: typesOf("swept", again) }

@@ -5,6 +5,7 @@
  * One that was closed, and one that was killed, whose last events no seal covers.
  *
  * `FLIP_RUNS` bits and half as many files are drawn by `FLIP_SEED`, one half for each of the two.
+ * With 2,000 they are every file in every way.
  */
 import {
   cpSync,
@@ -33,7 +34,7 @@ import {
   type Trial,
 } from "./flips.contract.js"
 import { layoutOf } from "./layout.js"
-import { bundle, largestLog, start } from "./places.contract.js"
+import { bundle, copyInUse, largestLog, start } from "./places.contract.js"
 import { openLedger, type PromiseLedger } from "./promise.js"
 
 const runs = Number(process.env.FLIP_RUNS ?? 150)
@@ -104,7 +105,7 @@ beforeAll(async () => {
       for await (const { name } of ledger.artifacts()) artifacts.push(name)
       expect(ledger.position).toBeGreaterThan(60)
       known = { versions, artifacts, moments: [1, 17, 40, ledger.position] }
-      cpSync(closed.directory, killed.directory, { recursive: true })
+      copyInUse(closed.directory, killed.directory)
       rmSync(layoutOf(killed.directory).owner)
     }
     await ledger.close()
@@ -169,18 +170,26 @@ const flipOf = (path: string, size: number): Spoiling => {
 /** Write-ahead logs are a kind of their own: LevelDB passes over what it cannot read in them. */
 const kindOf = (path: string): string => (isLog(path) ? `${partOf(path)} ahead` : partOf(path))
 
-const flips = (subject: Subject): ReadonlyArray<Spoiling> => {
-  const sizeOf = (path: string) => statSync(join(subject.directory, path)).size
-  const filled = files(subject).filter((path) => sizeOf(path) > 0)
+const sizeIn = ({ directory }: Subject, path: string): number =>
+  statSync(join(directory, path)).size
+
+/** Files with something in them, by kind. */
+const groupsOf = (subject: Subject): ReadonlyArray<ReadonlyArray<string>> => {
+  const filled = files(subject).filter((path) => sizeIn(subject, path) > 0)
   const kinds = [...new Set(filled.map(kindOf))]
-  const groups = kinds.map((kind) => filled.filter((path) => kindOf(path) === kind))
-  const drawn: Array<Spoiling> = []
-  for (let turn = 0; drawn.length < runs / 2; turn += 1) {
-    const group = groups[turn % groups.length] ?? []
-    const path = group[below(group.length)]
-    if (path !== undefined) drawn.push(flipOf(path, sizeOf(path)))
-  }
-  return drawn
+  return kinds.map((kind) => filled.filter((path) => kindOf(path) === kind))
+}
+
+/** Kinds and the files of a kind take turns. */
+const flips = (subject: Subject): ReadonlyArray<Spoiling> => {
+  const groups = groupsOf(subject)
+  const starts = groups.map(({ length }) => below(length))
+  return Array.from({ length: runs / 2 }, (_, turn) => {
+    const [at, round] = [turn % groups.length, Math.floor(turn / groups.length)]
+    const group = groups[at] ?? []
+    const path = group[((starts[at] ?? 0) + round) % group.length] ?? ""
+    return flipOf(path, sizeIn(subject, path))
+  })
 }
 
 const spoilings: Readonly<Record<string, (path: string, older: string) => void>> = {
@@ -202,6 +211,26 @@ const spoilt = (subject: Subject): ReadonlyArray<Spoiling> => {
   const drawn: Array<Spoiling> = []
   while (drawn.length < runs / 4 && all.length > 0) drawn.push(...all.splice(below(all.length), 1))
   return drawn
+}
+
+/** So many runs meet everything that there is. */
+const meetsAll = runs >= 2_000
+
+const pathOf = ({ path }: Trial): string => path
+
+/** Of every file that has any a bit is flipped. */
+const expectEveryFile = (subject: Subject, drawn: ReadonlyArray<Spoiling>): void =>
+  expect(new Set(drawn.map(pathOf))).toEqual(new Set(groupsOf(subject).flat()))
+
+/** Every file is spoilt in every way; swapped for an older one where there was one. */
+const expectEveryWay = (subject: Subject, drawn: ReadonlyArray<Spoiling>): void => {
+  const there = files(subject)
+  const older = there.filter((path) => existsSync(join(olderIn(), path)))
+  expect(older.length).toBeGreaterThan(0)
+  for (const what of ["cut", "emptied", "zeroed", "deleted", "older"]) {
+    const met = drawn.filter((one) => one.what === what).map(pathOf)
+    expect({ what, met: met.sort() }).toEqual({ what, met: what === "older" ? older : there })
+  }
 }
 
 const tryBatch = async (
@@ -283,11 +312,15 @@ describe.each([closed, killed])(
     })
 
     it(`with any of ${runs / 2} bits turned answers right, or names the damage`, async () => {
-      expect(await tryAll(subject, flips(subject))).toEqual([])
+      const drawn = flips(subject)
+      if (meetsAll) expectEveryFile(subject, drawn)
+      expect(await tryAll(subject, drawn)).toEqual([])
     })
 
     it("with a file that is not what it was answers right, or names the damage", async () => {
-      expect(await tryAll(subject, spoilt(subject))).toEqual([])
+      const drawn = spoilt(subject)
+      if (meetsAll) expectEveryWay(subject, drawn)
+      expect(await tryAll(subject, drawn)).toEqual([])
     })
   },
 )

@@ -3,7 +3,8 @@
  * flipped, pieces cut, copied and inserted, sizes driven to extremes; and from bytes made to hurt.
  *
  * What is sealed by a checksum is refused or unchanged. What is not is refused, or whole by its own
- * rules. Nothing is thrown but what the reader says it throws, and no memory follows a claim.
+ * rules. Nothing is thrown but what the reader says it throws, no memory follows a claim, and every
+ * read ends.
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -19,12 +20,13 @@ import { chunksOf, readRecipe } from "../blob/recipe.js"
 import { InvalidInput, RecordCorrupted, ViewFailure, WrongLedger } from "../errors.js"
 import { catalog } from "../event/catalog.js"
 import { makeCodec } from "../event/codec.js"
-import { type Plain, pack, unpack } from "../model/msgpack.js"
+import { NotPlain, type Plain, pack, unpack, unpackAll } from "../model/msgpack.js"
 import { pathProblem } from "../model/path.js"
 import { decodeTree, encodeTree, parseManifest, summarizeTree } from "../model/tree.js"
 import { decodeCursor, encodeCursor, queryDigest } from "../query/page.js"
 import { decodeRecords } from "../query/records.js"
 import { decodeGone, decodeNow, decodeWas } from "../view/row.js"
+import { watchReads } from "./hang.contract.js"
 import { decodeIdentity } from "./identity.js"
 import { type Made, makeLedger } from "./samples.contract.js"
 import { decodeTip } from "./tip.js"
@@ -42,19 +44,36 @@ interface Sample {
 interface Format {
   readonly name: string
   readonly samples: () => ReadonlyArray<Sample>
-  /** Whether this is how its reader refuses. */
-  readonly refuses: (thrown: unknown) => boolean
+  /** Whether this is how its reader refuses these bytes. */
+  readonly refuses: (thrown: unknown, bytes: Uint8Array) => boolean
   /** What must hold of bytes that differ and are read all the same; none of a sealed format are. */
   readonly whole?: (value: never, bytes: Uint8Array) => void
 }
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("utf8")
 const never = (): boolean => false
-const anError = (thrown: unknown): boolean => thrown instanceof Error
+const classOf = (thrown: unknown): unknown => (thrown as Error | undefined)?.constructor
+/** What msgpackr throws of bytes that it cannot read. */
+const foreign: ReadonlyArray<unknown> = [Error, RangeError, TypeError]
+const byMsgpack = (thrown: unknown): boolean => foreign.includes(classOf(thrown))
+/** An error of the model's own; or that which these bytes have where they are only unpacked. */
+const byModel =
+  (unpacks: (bytes: Uint8Array) => unknown) =>
+  (thrown: unknown, bytes: Uint8Array): boolean => {
+    if (classOf(thrown) === Error) return true
+    try {
+      unpacks(bytes)
+      return false
+    } catch (own) {
+      return byMsgpack(own) && classOf(own) === classOf(thrown)
+    }
+  }
 const codec = makeCodec(catalog)
 const digest = queryDigest("things", { name: "a" })
 
 let real: Made
+const reads = watchReads()
+afterAll(reads.end)
 const home = mkdtempSync(join(tmpdir(), "daybook-fuzz-"))
 beforeAll(async () => {
   real = await makeLedger(join(home, "ledger"))
@@ -125,14 +144,14 @@ const formats: ReadonlyArray<Format> = [
   {
     name: "MessagePack",
     samples: () => real.records.map((bytes) => ({ bytes, read: unpack })),
-    refuses: anError,
+    refuses: byMsgpack,
     // What can be packed at all comes back as it is.
     whole: (value: Plain) => {
       let again: Uint8Array
       try {
         again = pack(value)
       } catch (thrown) {
-        expect(thrown).toBeInstanceOf(Error)
+        expect(thrown).toBeInstanceOf(NotPlain)
         return
       }
       expect(Buffer.compare(pack(unpack(again)), again)).toBe(0)
@@ -198,7 +217,7 @@ const formats: ReadonlyArray<Format> = [
           read: (manifest) => parseManifest(manifest, "in/"),
         })),
       ),
-    refuses: anError,
+    refuses: byModel(unpackAll),
     whole: wholeTree,
   },
   {
@@ -208,7 +227,7 @@ const formats: ReadonlyArray<Format> = [
         bytes: pack(encodeTree(tree)),
         read: (bytes) => decodeTree(unpack(bytes)),
       })),
-    refuses: anError,
+    refuses: byModel(unpack),
     whole: wholeTree,
   },
   {
@@ -284,14 +303,16 @@ const apply = (bytes: Uint8Array, other: Uint8Array, [kind, a, b, c]: Change): U
 }
 
 /** The value, or undefined where the reader refused as it should. No memory follows a claim. */
-const readBy = ({ refuses }: Format, { read }: Sample, bytes: Uint8Array): unknown => {
+const readBy = ({ name, refuses }: Format, { read }: Sample, bytes: Uint8Array): unknown => {
   const before = process.memoryUsage()
+  const end = reads.begin(`${name}, FUZZ_SEED=${seed}`)
   try {
     return read(bytes)
   } catch (thrown) {
-    if (!refuses(thrown)) throw thrown
+    if (!refuses(thrown, bytes)) throw thrown
     return undefined
   } finally {
+    end()
     const after = process.memoryUsage()
     const grown = after.heapUsed - before.heapUsed + after.arrayBuffers - before.arrayBuffers
     expect(grown).toBeLessThan(32 * 2 ** 20)
@@ -431,8 +452,13 @@ describe(`a pack of which one bit is flipped (FUZZ_RUNS=${runs} FUZZ_SEED=${seed
         return Promise.resolve(bytes.subarray(from, from + length))
       }
       const found: Array<number> = []
-      for await (const one of scanPack(readAhead(read), packHeaderBytes, bytes.length))
-        if (one.type === "frame") found.push(one.offset)
+      const end = reads.begin(`a pack, FUZZ_SEED=${seed}`)
+      try {
+        for await (const one of scanPack(readAhead(read), packHeaderBytes, bytes.length))
+          if (one.type === "frame") found.push(one.offset)
+      } finally {
+        end()
+      }
       const untouched = spans.filter(({ from, to }) => at < from || at >= to)
       expect(found).toEqual(untouched.map(({ from }) => from))
       expect(asked).toBeLessThan(bytes.length * 4)

@@ -112,6 +112,17 @@ const expectLoads = Effect.fnUntraced(function* (ledger: Api) {
     expect(digestOf((yield* ledger.load(`n${at}`)) as Uint8Array)).toBe(digestOf(content))
 })
 
+const sweepTwice = (ledger: Api) =>
+  Effect.all(
+    [1, 2].map(() => ledger.sweep({ undoDays: 0 })),
+    { concurrency: "unbounded" },
+  )
+
+const expectVerified = Effect.fnUntraced(function* (ledger: Api) {
+  const verified = yield* ledger.verify({ depth: "blobs" })
+  expect(verified).toMatchObject({ whole: true, findings: [] })
+})
+
 describe.each(["memory", "file system"] as const)("in %s, content of", (driver) => {
   it.each(Object.entries(calls))("%s that waits for its event is not removed", (_, call) =>
     use(
@@ -150,6 +161,51 @@ describe.each(["memory", "file system"] as const)("in %s, content of", (driver) 
         yield* ledger.defineTag("later")
         yield* expectLoads(ledger)
         expect(yield* blobs.remove(digests)).toMatchObject({ removed: 3, kept: [] })
+      }),
+    ),
+  )
+
+  it.each(Object.entries(calls))("%s that waits for its event is not swept by two", (_, call) =>
+    use(
+      driver,
+      Effect.fnUntraced(function* ({ ledger, blobs, hold }) {
+        yield* blobs.put(known)
+        const orphan = yield* blobs.put(noise(60_000, 4))
+        const { release, waiting } = yield* hold
+        const fiber = yield* Effect.forkChild(call(ledger), { startImmediately: true })
+        yield* waiting
+        const sweeps = yield* sweepTwice(ledger)
+        // Neither has anything to say in an event, so neither waits for those that are held up.
+        expect(sweeps.map(({ blobs }) => blobs).toSorted()).toEqual([0, 1])
+        expect(yield* blobs.stat(orphan.digest)).toBeUndefined()
+        yield* release
+        yield* Fiber.join(fiber)
+        yield* expectVerified(ledger)
+        yield* expectLoads(ledger)
+      }),
+    ),
+  )
+
+  it.each(Object.entries(calls))("%s is not swept with a version that had it before", (_, call) =>
+    use(
+      driver,
+      Effect.fnUntraced(function* ({ ledger, blobs, hold }) {
+        yield* ledger.save("old", known)
+        yield* ledger.save("old", noise(60_000, 4))
+        yield* ledger.delete({ artifact: "old" })
+        const { release, waiting } = yield* hold
+        const fiber = yield* Effect.forkChild(call(ledger), { startImmediately: true })
+        yield* waiting
+        const swept = yield* Effect.forkChild(sweepTwice(ledger), { startImmediately: true })
+        // Until they want to say what goes, which waits behind the save.
+        while ((yield* ledger.stats()).waiting === 0) yield* Effect.yieldNow
+        yield* release
+        yield* Fiber.join(fiber)
+        const answers = yield* Fiber.join(swept)
+        expect(answers.map(({ versions }) => versions).toSorted()).toEqual([0, 2])
+        expect(yield* blobs.stat(digestOf(noise(60_000, 4)))).toBeUndefined()
+        yield* expectVerified(ledger)
+        yield* expectLoads(ledger)
       }),
     ),
   )

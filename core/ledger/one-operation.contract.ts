@@ -4,6 +4,7 @@
  *
  * Its text is all that travels into its process. Does not know what becomes of it.
  */
+import type { Swept } from "./answers.js"
 import type { Stage } from "./places.contract.js"
 import type { PromiseLedger } from "./promise.js"
 
@@ -14,6 +15,8 @@ export interface Told {
   readonly damaged?: ReadonlyArray<unknown>
   readonly types?: ReadonlyArray<string>
   readonly names?: ReadonlyArray<string>
+  /** That a sweep has given back. */
+  readonly bytes?: number
   readonly error?: {
     readonly _tag?: string
     readonly kind?: string
@@ -83,8 +86,9 @@ export const perform = async (
   await stage.told()
   await attempt("act", async () => {
     ledger ??= await open()
-    await act?.(ledger)
-    return { position: ledger.position, damaged: ledger.trust.damaged }
+    const answer = await act?.(ledger)
+    const given = operation === "sweep" ? (answer as Swept) : undefined
+    return { position: ledger.position, damaged: ledger.trust.damaged, bytes: given?.bytes }
   })
   if (mode === "once") process.exit()
   if (operation === "make" && ledger === undefined)

@@ -1,6 +1,7 @@
 /**
  * What must hold of a ledger after whatever happened to it: a log without gaps whose requests are
- * whole, content that reads back, and views that a replay from nothing makes again row by row.
+ * whole and whose root is that of all its records, content that reads back from packs that are
+ * whole, and views that a replay from nothing makes again row by row.
  *
  * Knows nothing of what happened, nor of what anybody was told.
  */
@@ -13,15 +14,20 @@ import { emptyBlobs } from "../blob/memory.js"
 import type { DaybookError, Outcome, ViewFailure } from "../errors.js"
 import { type CoreRecorded, catalog } from "../event/catalog.js"
 import { makeCodec } from "../event/codec.js"
+import { toDigest } from "../model/digest.js"
+import { rootByDefinition } from "../proof/merkle.contract.js"
+import { leafHash } from "../proof/merkle.js"
 import * as LevelViews from "../view/level.js"
 import * as MemoryViews from "../view/memory.js"
 import type { ViewStore } from "../view/view-store.js"
+import type { VerifyFinding } from "./answers.js"
 import type { LedgerApi } from "./api.js"
 import { layoutOf } from "./layout.js"
 import { rowsOf } from "./ledger.contract.js"
 import { Ledger } from "./ledger.js"
 import { layer } from "./local.js"
 import { leftIn, MemoryPlace } from "./places.contract.js"
+import type { Trust } from "./trust.js"
 
 const codec = makeCodec(catalog)
 
@@ -94,6 +100,27 @@ const isMeant = (error: DaybookError, isSwept: boolean, lost: ReadonlyArray<stri
   (error._tag === "ContentGone" && isSwept) ||
   (error._tag === "BlobCorrupted" && lost.includes(error.digest))
 
+/** What opening says of its root is that of all records, the first one first. */
+export const expectRoot = ({ root }: Trust, records: ReadonlyArray<Uint8Array>): void =>
+  expect(root).toBe(toDigest(rootByDefinition(records.map(leafHash))))
+
+/**
+ * All that is stored is whole, and all that versions need is there, except for what is known to be
+ * lost, by digest.
+ */
+const expectVerified = Effect.fnUntraced(function* (
+  ledger: LedgerApi<"effect">,
+  lost: ReadonlyArray<string>,
+) {
+  const { whole, findings, omitted, resume } = yield* ledger.verify({ depth: "blobs" })
+  const isKnown = (finding: VerifyFinding): boolean =>
+    finding.kind === "version" && lost.includes(finding.digest)
+  expect(findings.filter((finding) => !isKnown(finding))).toEqual([])
+  const all = { whole: findings.length === 0, omitted: 0, resume: undefined }
+  expect({ whole, omitted, resume }).toEqual(all)
+  expect(ledger.trust.damagedContent).toEqual([])
+})
+
 /** The versions whose content was given up, by id. */
 export const sweptIn = (events: ReadonlyArray<CoreRecorded>): ReadonlySet<string> =>
   new Set(
@@ -127,6 +154,7 @@ export const inspect = Effect.fnUntraced(function* (
       () => Effect.void,
     )
   }
+  yield* expectVerified(ledger, lost)
   return events
 })
 
@@ -136,9 +164,12 @@ export const examine = async (
   lost: ReadonlyArray<string> = [],
 ): Promise<ReadonlyArray<CoreRecorded>> => {
   const opened = layer({ directory, create: false })
-  const look = Ledger.use((ledger) => inspect(ledger, lost))
-  const events = await Effect.runPromise(Effect.provide(look, opened))
+  const look = Ledger.use((ledger) =>
+    Effect.map(inspect(ledger, lost), (events) => ({ events, trust: ledger.trust })),
+  )
+  const { events, trust } = await Effect.runPromise(Effect.provide(look, opened))
   const left = await leftIn(directory)
+  expectRoot(trust, left.records)
   const ids = events.map(({ id }) => id)
   expect(left.records.map((body) => codec.decode(body).id)).toEqual(ids)
   expect(await differing(viewsIn(directory), (await replayed(left)).rows)).toEqual([])

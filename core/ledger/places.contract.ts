@@ -17,6 +17,7 @@ import type { Failure, LogFailure, Refusal } from "../errors.js"
 import { EventLog } from "../log/event-log.js"
 import * as LevelLog from "../log/level.js"
 import * as MemoryLog from "../log/memory.js"
+import { hasCode } from "../model/cause.js"
 import * as MemoryViews from "../view/memory.js"
 import type { LedgerApi } from "./api.js"
 import { firstRecord, newIdentity, readIdentity } from "./create.js"
@@ -45,6 +46,18 @@ export const opened = async (
   return ledger
 }
 
+/** Copies a directory that is in use; anew, where a file of it went meanwhile. */
+export const copyInUse = (from: string, to: string): void => {
+  for (let isDone = false; !isDone; )
+    try {
+      cpSync(from, to, { recursive: true })
+      isDone = true
+    } catch (cause) {
+      if (!hasCode(cause, "ENOENT")) throw cause
+      rmSync(to, { recursive: true, force: true })
+    }
+}
+
 /** A copy of a ledger that is open, as its files are at this moment: as if it had been killed. */
 export const killed = async (
   options: Omit<OpenOptions, "directory">,
@@ -54,7 +67,7 @@ export const killed = async (
   const copy = join(temporary(), "copy")
   const ledger = await openLedger({ ...options, directory })
   await write(ledger)
-  cpSync(directory, copy, { recursive: true })
+  copyInUse(directory, copy)
   rmSync(layoutOf(copy).owner)
   await ledger.close()
   return copy
@@ -66,6 +79,12 @@ export const largestLog = (directory: string): string => {
   const sizes = logs.map((name) => [statSync(join(directory, name)).size, name] as const)
   return join(directory, sizes.sort(([a], [b]) => b - a)[0]?.[1] ?? "")
 }
+
+/** What the files in a directory take, those of the directories in it left out. */
+export const bytesIn = (directory: string): number =>
+  readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, { name }) => sum + statSync(join(directory, name)).size, 0)
 
 /** All that who only reads must not change; only the time of the last look is not asked. */
 export const stamps = (directory: string): ReadonlyArray<string> =>
@@ -150,6 +169,8 @@ export interface Speaking {
   readonly told: () => Promise<string>
   /** The names in a directory; none where there is none. */
   readonly names: (directory: string) => ReadonlyArray<string>
+  /** Bytes that are free on the disk of a directory. */
+  readonly room: (directory: string) => number
 }
 
 /** What it has at hand besides: the functions of a door, as a rule the public one. */
@@ -245,7 +266,7 @@ export const programOf = <Args extends ReadonlyArray<unknown>, At extends Speaki
   ...args: Args
 ): ReadonlyArray<string> => {
   const script = `
-    import { existsSync, readdirSync, writeSync } from "node:fs"
+    import { existsSync, readdirSync, statfsSync, writeSync } from "node:fs"
     import * as door from ${JSON.stringify(pathToFileURL(door).href)}
     const tell = (value) => {
       // A pipe may take less than all.
@@ -257,7 +278,11 @@ export const programOf = <Args extends ReadonlyArray<unknown>, At extends Speaki
       resolve(String(line).trim())
     }))
     const names = (directory) => existsSync(directory) ? readdirSync(directory) : []
+    const room = (directory) => {
+      const { bavail, bsize } = statfsSync(directory)
+      return bavail * bsize
+    }
     const args = ${JSON.stringify(args)}
-    await (${main.toString()})({ ...door, tell, told, names }, ...args)`
+    await (${main.toString()})({ ...door, tell, told, names, room }, ...args)`
   return ["--input-type=module", "--eval", script]
 }

@@ -1,7 +1,8 @@
 /**
  * A removal, once for every system call that it makes: killed at exactly that call, and with that
  * call failing as a broken and as a full disk fail it. What stays is whole, what goes is whole or
- * gone, nothing counts as damaged, and one more removal completes what is left.
+ * gone, nothing counts as damaged, what is said to be given back is, and one more removal completes
+ * what is left.
  *
  * Tried is a part of the calls, drawn by `REMOVAL_SEED`: of 1 by `REMOVAL_SHARE`, all.
  */
@@ -13,7 +14,7 @@ import { noise, numbers } from "../blob/samples.contract.js"
 import { removalSliceBytesMax } from "../limits.js"
 import { type Digest, digestOf } from "../model/digest.js"
 import { type OpenBlobs, openBlobs } from "./blob-door.contract.js"
-import { bundle, programOf, type Speaking } from "./places.contract.js"
+import { bundle, bytesIn, programOf, type Speaking } from "./places.contract.js"
 import { expectSound, type Point, pointsIn, runTraced, type Trial } from "./spoilt.contract.js"
 import {
   type Fault,
@@ -35,6 +36,8 @@ const packBytesMax = 1_000_000
 const contents = Array.from({ length: 72 }, (_, at) => noise(16_000 + at, at))
 const going = contents.filter((_, at) => (at < 60 ? at % 5 === 2 : at === 66))
 const later = noise(5_000, 100)
+// A chunk and a recipe of next to nothing, and the header of a pack.
+const putBytesMax = 1_000
 const goners = going.map((content) => digestOf(content))
 const left = contents
   .filter((content) => !going.includes(content))
@@ -48,6 +51,7 @@ interface Stage extends Speaking {
 interface Told {
   readonly step: string
   readonly removed?: number
+  readonly bytes?: number
   readonly kept?: ReadonlyArray<Digest>
   readonly put?: Digest
   readonly findings?: ReadonlyArray<unknown>
@@ -114,6 +118,9 @@ const run = (
   return runTraced({ root, prepare: prepareOne, args, tracing })
 }
 
+/** What the packs below a directory take on the disk. */
+const packsSize = (directory: string): number => bytesIn(join(directory, "packs"))
+
 const expectWhole = async (blobs: OpenBlobs, digests: Iterable<Digest>): Promise<void> => {
   for (const digest of digests) expect(digestOf(await blobs.read(digest))).toBe(digest)
 }
@@ -147,13 +154,18 @@ const judge = async ({ root, told, code, trace }: Trial<Told>, { fault }: Point)
   const puts = put?.put === undefined ? [] : [put.put]
   if (removal?.error === undefined && removal !== undefined)
     expect(removal).toMatchObject({ removed: goners.length, kept: [] })
+  // What was said to be free is, but for what the put behind it took.
+  const size = packsSize(directory)
+  if (removal?.bytes !== undefined)
+    expect(size).toBeLessThanOrEqual(packsSize(filled) - removal.bytes + putBytesMax)
   await using(directory, async (blobs) => {
     const there = await blobs.list()
     expect(there).toEqual(expect.arrayContaining([...left, ...puts]))
     if (removal !== undefined && removal.error === undefined)
       expect(there.filter((digest) => goners.includes(digest))).toEqual([])
     await expectWhole(blobs, there)
-    await blobs.remove(goners)
+    const { bytes } = await blobs.remove(goners)
+    expect(bytes).toBe(size - packsSize(directory))
     await expectWhole(blobs, [...left, ...puts])
   })
   for (const name of readdirSync(join(directory, "packs"))) {

@@ -25,7 +25,7 @@ import { compositeCountMax, sealEventCount } from "../limits.js"
 import { layoutOf } from "./layout.js"
 import { perform, type Told } from "./one-operation.contract.js"
 import { examine, expectTrue, sweptIn } from "./oracle.contract.js"
-import { bundle, programOf, type Stage } from "./places.contract.js"
+import { bundle, bytesIn, programOf, type Stage } from "./places.contract.js"
 import { openLedger, recover } from "./promise.js"
 import {
   type Attempting,
@@ -179,6 +179,8 @@ const prepare = async (): Promise<void> => {
 const isKeyed = ({ operation, made }: Tried): boolean =>
   made.length > 0 && !["close", "make", "sweep"].includes(operation)
 
+const packsSize = (directory: string): number => bytesIn(layoutOf(directory).packs)
+
 const keyed = (events: ReadonlyArray<CoreRecorded>, key: string) =>
   events.filter(({ idempotencyKey }) => idempotencyKey === key)
 
@@ -300,13 +302,26 @@ const expectSwept = async (directory: string, { before, made }: Tried): Promise<
   await ledger.close()
 }
 
+/** Of what lies in the packs, nothing is counted free, or needed, that does not lie there. */
+const expectAccounted = async (directory: string): Promise<void> => {
+  const ledger = await openLedger(directory)
+  const { stored, undo, reclaimable } = await ledger.usage({ undoDays: 0 })
+  const { bytes } = await ledger.sweep({ undoDays: 0, dryRun: true })
+  await ledger.close()
+  expect(bytes).toBe(reclaimable)
+  expect(stored + undo + reclaimable).toBeLessThanOrEqual(packsSize(directory))
+}
+
 /** Tried again, an operation with a key makes what it has made already, or makes it now. */
 const expectOnce = async (directory: string, tried: Tried, fault: Fault): Promise<void> => {
   const { operation, made } = tried
   const told: Array<Told> = []
   const tell = (value: unknown): void => void told.push(value as Told)
   const names = (path: string) => (existsSync(path) ? readdirSync(path) : [])
-  const stage: Stage = { openLedger, recover, tell, told: () => Promise.resolve("go"), names }
+  const speaking = { tell, told: () => Promise.resolve("go"), names, room: () => 0 }
+  const stage: Stage = { openLedger, recover, ...speaking }
+  if (operation === "sweep") await expectAccounted(directory)
+  const size = packsSize(directory)
   await perform(stage, directory, operation, "again")
   expect(told.filter(({ error }) => error !== undefined)).toEqual([])
   const kept = told.find(({ step }) => step === "kept")
@@ -314,7 +329,10 @@ const expectOnce = async (directory: string, tried: Tried, fault: Fault): Promis
   if (operation === "backup")
     expect(await examine(`${directory}-backup`)).toEqual(await examine(directory))
   if (operation === "recover") await expectRecovered(directory, tried, fault)
-  if (operation === "sweep") await expectSwept(directory, tried)
+  if (operation !== "sweep") return
+  expect(told.find(({ step }) => step === "act")?.bytes).toBe(size - packsSize(directory))
+  await expectAccounted(directory)
+  await expectSwept(directory, tried)
 }
 
 const next = numbers(seed)

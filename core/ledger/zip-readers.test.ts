@@ -1,10 +1,11 @@
 /**
  * Archives as others read them: 70,000 entries of every kind, sizes and offsets beyond 4 GiB, a
  * sparse file that was saved. Names, kinds, modes, sizes and bytes are those that went in, whoever
- * of `unzip`, `7z`, `bsdtar` and Python's `zipfile` reads them.
+ * of `unzip`, `7z`, `bsdtar` and Python's `zipfile` reads them; and any ranges are those of the
+ * whole.
  *
  * `SPARSE_BYTES` is the size of that file, and as many of them as `WHOLE_READERS` says read to its
- * end what is beyond 4 GiB.
+ * end what is beyond 4 GiB; `RANGE_RUNS` divisions into ranges are drawn by `RANGE_SEED`.
  */
 import {
   closeSync,
@@ -17,6 +18,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  readSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -27,8 +29,9 @@ import { join } from "node:path"
 import { crc32 } from "node:zlib"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { BlobStore } from "../blob/blob-store.js"
+import * as fc from "fast-check"
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
+import { BlobStore, type ByteRange } from "../blob/blob-store.js"
 import * as MemoryBlobs from "../blob/memory.js"
 import { type CoreRecorded, catalog } from "../event/catalog.js"
 import { makeCodec } from "../event/codec.js"
@@ -50,6 +53,8 @@ import {
 
 const sparseBytes = Number(process.env.SPARSE_BYTES ?? 64 * 2 ** 20)
 const wholeReaderCount = Number(process.env.WHOLE_READERS ?? 1)
+const rangeRuns = Number(process.env.RANGE_RUNS ?? 3)
+const rangeSeed = Number(process.env.RANGE_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const why = readersObstacle()
 const without = why === undefined ? "" : ` (skipped: ${why})`
 // Half a minute is what `unzip` takes for four gibibytes where nothing else runs.
@@ -99,10 +104,37 @@ const holding = async (planted: ReadonlyArray<Planted>): Promise<MemoryPlace> =>
 }
 
 /** Writes the archive of such a ledger. */
-const archived = async (planted: ReadonlyArray<Planted>, name: string): Promise<string> => {
+const archived = async (place: MemoryPlace, name: string): Promise<string> => {
   const path = join(home, name)
-  await (await holding(planted)).use((ledger) => ledger.download("tree", path))
+  await place.use((ledger) => ledger.download("tree", path))
   return path
+}
+
+/** What lies at a place of an archive, of which so much is sent. */
+type Ranged = (start: number, end: number) => Promise<Uint8Array>
+
+const collect = async <E>(bytes: Stream.Stream<Uint8Array, E>): Promise<Buffer> =>
+  Buffer.concat(await Effect.runPromise(Stream.runCollect(bytes)))
+
+/** A stretch that is put together from ranges, and single bytes of it, are what lies there. */
+const expectRanges = async (
+  { from, bytes }: { readonly from: number; readonly bytes: Buffer },
+  ranged: Ranged,
+): Promise<void> => {
+  const draw = { numRuns: rangeRuns, seed: rangeSeed }
+  const cuts = fc.array(fc.nat({ max: bytes.length }), { maxLength: 12 })
+  const divided = fc.asyncProperty(cuts, async (inside) => {
+    const bounds = [0, ...inside.toSorted((a, b) => a - b), bytes.length]
+    const parts: Array<Uint8Array> = []
+    for (const [at, end] of bounds.slice(1).entries())
+      parts.push(await ranged(from + (bounds[at] ?? 0), from + end))
+    expect(Buffer.concat(parts).equals(bytes)).toBe(true)
+  })
+  await fc.assert(divided, draw)
+  const single = fc.asyncProperty(fc.nat({ max: bytes.length - 1 }), async (at) => {
+    expect([...(await ranged(from + at, from + at + 1))]).toEqual([bytes[at]])
+  })
+  await fc.assert(single, { ...draw, numRuns: 40 * rangeRuns })
 }
 
 const listed = ({ path, kind, text, executable }: Planted): Listed => {
@@ -173,11 +205,13 @@ const asFiles = (planted: ReadonlyArray<Planted>): ReadonlyArray<Planted> =>
 
 describe.skipIf(why !== undefined)(`the archive of a tree${without}`, () => {
   const expected = inOrder(many)
+  let place = new MemoryPlace(0)
   let large = ""
   let small = ""
   beforeAll(async () => {
-    large = await archived(many, "large.zip")
-    small = await archived(few, "small.zip")
+    place = await holding(many)
+    large = await archived(place, "large.zip")
+    small = await archived(await holding(few), "small.zip")
   })
 
   it.each(zipReaders)("is 70,000 names, kinds, modes, sizes for $name", ({ list }) => {
@@ -192,6 +226,27 @@ describe.skipIf(why !== undefined)(`the archive of a tree${without}`, () => {
     const printed = expected.filter(({ kind }) => reader.printsLinks || kind !== "symlink")
     const bytes = Buffer.from(printed.map(({ text }) => text).join(""))
     expect(await digestPrinted(reader.print(large))).toBe(digestOf(bytes))
+  })
+
+  it(`is put together from any ranges (RANGE_SEED=${rangeSeed})`, patience, async () => {
+    const bytes = readFileSync(large)
+    await place.use((ledger) =>
+      Effect.gen(function* () {
+        const { size, stream } = yield* ledger.zip("tree")
+        expect(size).toBe(bytes.length)
+        const ranged: Ranged = (start, end) => collect(stream({ start, end }))
+        const directory = bytes.indexOf("PK\u0001\u0002")
+        const stretches = [
+          [0, size],
+          [directory - 5_000, directory + 5_000],
+          [size - 5_000, size],
+        ] as const
+        for (const [from, to] of stretches)
+          yield* Effect.promise(() =>
+            expectRanges({ from, bytes: bytes.subarray(from, to) }, ranged),
+          )
+      }),
+    )
   })
 
   it.each(zipReaders)("becomes that tree on the disk by $name", async (reader) => {
@@ -230,9 +285,13 @@ const vast = {
 const pieceBytes = 2 ** 20
 const zeros = new Uint8Array(pieceBytes)
 
-/** The bytes of a sparse file; the zeros are the same array each time. */
-function* sparse(size: number, texts: ReadonlyMap<number, string>): Generator<Uint8Array, void> {
-  for (let start = 0; start < size; start += pieceBytes) {
+/** The bytes of a sparse file up to `size`; the zeros are the same array each time. */
+function* sparse(
+  size: number,
+  texts: ReadonlyMap<number, string>,
+  from = 0,
+): Generator<Uint8Array, void> {
+  for (let start = from; start < size; start += pieceBytes) {
     const end = Math.min(start + pieceBytes, size)
     const within = [...texts].filter(([at, text]) => at < end && at + text.length > start)
     const piece = within.length === 0 ? zeros : new Uint8Array(pieceBytes)
@@ -243,8 +302,8 @@ function* sparse(size: number, texts: ReadonlyMap<number, string>): Generator<Ui
   }
 }
 
-/** Writes an archive of a few bytes around a vast file, whose zeros take no room on the disk. */
-const vastArchive = async (path: string): Promise<void> => {
+/** An archive of a few bytes around a vast file. */
+const laidOut = () => {
   const small = Buffer.from("small\n")
   const [digest, vastDigest] = [digestOf(small), digestOf(Buffer.from("stands for the vast one"))]
   const file = (name: string, size: number, crc: number, of: typeof digest) => ({
@@ -253,15 +312,23 @@ const vastArchive = async (path: string): Promise<void> => {
   })
   const few = (name: string) => file(name, small.length, crc32(small), digest)
   const entries = [few("before"), file("vast", vast.size, vast.crc32, vastDigest), few("z/behind")]
+  const pieces = ({ start, end }: ByteRange) => sparse(end, vast.texts, start)
   const opener: ContentOpener<never> = {
-    read: () => Stream.fromIterable(sparse(vast.size, vast.texts)),
+    read: (_, range = { start: 0, end: vast.size }) => Stream.fromIterable(pieces(range)),
     readDeflated: () => Stream.empty,
     readInto: (parts) =>
       Effect.sync(() => {
-        for (const { into } of parts) into.set(small)
+        for (const { digest: of, into, range = { start: 0, end: small.length } } of parts)
+          if (of === digest) into.set(small.subarray(range.start, range.end))
+          else into.set(Buffer.concat([...pieces(range)]))
       }),
   }
-  const layout = zipLayout([{ modified: Date.UTC(2024, 1, 29), entries }])
+  return { layout: zipLayout([{ modified: Date.UTC(2024, 1, 29), entries }]), opener }
+}
+
+/** Writes it; the zeros take no room on the disk. */
+const vastArchive = async (path: string): Promise<void> => {
+  const { layout, opener } = laidOut()
   const descriptor = openSync(path, "wx")
   try {
     let at = 0
@@ -292,6 +359,19 @@ describe.skipIf(why !== undefined)(`an archive beyond 4 GiB${without}`, patience
       "-rw-r--r-- 6 z/behind",
     ])
     expect(await digestPrinted(print(archive, "z/behind"))).toBe(digestOf(Buffer.from("small\n")))
+  })
+
+  it(`is put together from any ranges there (RANGE_SEED=${rangeSeed})`, async () => {
+    const { layout, opener } = laidOut()
+    const ranged: Ranged = (start, end) => collect(zipStream(layout, opener, { start, end }))
+    const descriptor = openSync(archive, "r")
+    onTestFinished(() => closeSync(descriptor))
+    for (const from of [0, 2 ** 32 - 5_000, vast.size - 5_000, layout.size - 5_000]) {
+      const bytes = Buffer.alloc(Math.min(10_000, layout.size - from))
+      expect(readSync(descriptor, bytes, 0, bytes.length, from)).toBe(bytes.length)
+      expect(bytes.some((byte) => byte !== 0)).toBe(true)
+      await expectRanges({ from, bytes }, ranged)
+    }
   })
 
   it.each(patient)("is whole for $name, which reads all of it", async ({ test }) => {

@@ -7,6 +7,7 @@ import { Readable } from "node:stream"
 import { types } from "node:util"
 import { refuse } from "../model/input.js"
 import type { Metadata } from "../model/metadata.js"
+import { chunksOf } from "./chunks.js"
 import { chooseAnother, flaw, refusal, unlessThrown } from "./flaw.js"
 import { imageSize } from "./image.js"
 import type { FileInput, FileOutput, Materializer } from "./materializer.js"
@@ -36,20 +37,17 @@ const accepts = (value: unknown): boolean =>
   wholeBytes(value) !== undefined || isBlob(value) || isStream(value)
 
 /** Strings are refused too: by now nobody knows which encoding they came from. */
-async function* checked(stream: AsyncIterable<unknown>, at: string): AsyncGenerator<Uint8Array> {
-  let index = 0
-  for await (const chunk of stream) {
-    if (!types.isUint8Array(chunk))
-      return refuse(
-        `${at}<chunk ${index}>`,
-        `is a ${chunk === null ? "null" : typeof chunk}, not a Uint8Array: ${
-          typeof chunk === "string" ? "read the stream without an encoding" : "stream bytes only"
-        }`,
-      )
-    index += 1
-    yield chunk
+const checked =
+  (at: string) =>
+  (chunk: unknown, index: number): Uint8Array => {
+    if (types.isUint8Array(chunk)) return chunk
+    return refuse(
+      `${at}<chunk ${index}>`,
+      `is a ${chunk === null ? "null" : typeof chunk}, not a Uint8Array: ${
+        typeof chunk === "string" ? "read the stream without an encoding" : "stream bytes only"
+      }`,
+    )
   }
-}
 
 /**
  * Whether bytes of a stream are gone, or go to somebody else: what was read before would be missing
@@ -61,9 +59,9 @@ const isSpent = (stream: unknown): boolean =>
     (flag) => Reflect.get(Object(stream), flag) === true,
   )
 
-const chunksOf = (value: unknown, at: string): AsyncIterable<Uint8Array> | undefined => {
-  if (isBlob(value)) return checked(value.stream(), at)
-  return isStream(value) ? checked(value, at) : undefined
+const streamed = (value: unknown, at: string): AsyncIterable<Uint8Array> | undefined => {
+  if (isBlob(value)) return chunksOf(value.stream(), checked(at))
+  return isStream(value) ? chunksOf(value, checked(at)) : undefined
 }
 
 /**
@@ -74,7 +72,7 @@ export const bytesGiven = (
   value: unknown,
   at: string,
 ): Uint8Array | AsyncIterable<Uint8Array> | "spent" | undefined => {
-  const source = unlessThrown((given) => wholeBytes(given) ?? chunksOf(given, at), undefined)(value)
+  const source = unlessThrown((given) => wholeBytes(given) ?? streamed(given, at), undefined)(value)
   if (source === undefined || source instanceof Uint8Array) return source
   // A stream whose flags cannot be read is no stream to rely on.
   return unlessThrown(isSpent, true)(value) ? "spent" : source

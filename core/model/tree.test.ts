@@ -312,6 +312,8 @@ describe("bytes that are no manifest", () => {
   it("are refused as inline trees too", () => {
     expect(() => decodeTree([{ ...plain, name: "../a" }])).toThrow("component ..")
     expect(() => decodeTree([{ ...plain, size: -1 }])).toThrow("known form")
-    expect(() => decodeTree([{}])).toThrow("known form")
+    for (const entry of [{}, null, 5, []]) expect(() => decodeTree([entry])).toThrow("known form")
+    for (const other of [null, 5, {}, new Uint8Array(0)])
+      expect(() => decodeTree(other)).toThrow("not a list")
   })
 })

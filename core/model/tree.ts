@@ -138,7 +138,7 @@ const isSize = (size: Plain | undefined): size is number =>
   Number.isSafeInteger(size) && Number(size) >= 0
 
 const decodeEntry = (plain: Plain, path: string): TreeEntry => {
-  const { kind, size, sha256, exec, target } = plain as {
+  const { kind, size, sha256, exec, target } = (plain ?? {}) as {
     readonly [key: string]: Plain | undefined
   }
   const name = typeof kind === "number" ? kindNames[kind] : undefined
@@ -184,5 +184,8 @@ export const parseManifest = (bytes: Uint8Array, below: string): ReadonlyArray<T
 export const encodeTree = (tree: Tree): Plain =>
   tree.map((entry) => manifestEntry(entry.path, entry))
 
-export const decodeTree = (plain: Plain): Tree =>
-  (plain as ReadonlyArray<Plain>).map((entry) => decodeEntry(entry, String(nameOf(entry))))
+/** Throws when it is not that form. */
+export const decodeTree = (plain: Plain): Tree => {
+  if (!Array.isArray(plain)) throw new Error("the tree is not a list of entries")
+  return plain.map((entry: Plain) => decodeEntry(entry, String(nameOf(entry))))
+}

@@ -5,6 +5,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { sha256 } from "../model/digest.js"
+import { rootByDefinition } from "./merkle.contract.js"
 import {
   appendLeaf,
   appendRecords,
@@ -28,18 +29,9 @@ const edgeOf = (leaves: ReadonlyArray<Uint8Array>): Edge =>
 
 const node = (left: Uint8Array, right: Uint8Array) => sha256(Uint8Array.of(1), left, right)
 
-/** MTH of RFC 6962 section 2.1, word for word, over leaf hashes. */
-const definition = (leaves: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const [first] = leaves
-  if (first === undefined) return sha256()
-  if (leaves.length === 1) return first
-  const k = 2 ** (Math.ceil(Math.log2(leaves.length)) - 1)
-  return node(definition(leaves.slice(0, k)), definition(leaves.slice(k)))
-}
-
 const leaves = Array.from({ length: 301 }, (_, index) => leafHash(Buffer.from(`leaf ${index}`)))
 const first = (size: number) => leaves.slice(0, size)
-const roots = leaves.map((_, size) => definition(first(size)))
+const roots = leaves.map((_, size) => rootByDefinition(first(size)))
 const root = (size: number): Uint8Array => roots[size] ?? Buffer.of()
 const leaf = (index: number): Uint8Array => leaves[index] ?? Buffer.of()
 
@@ -163,7 +155,7 @@ describe("the edge", () => {
       let from = 0
       for (let bit = 256; bit >= 1; bit /= 2) {
         if (Math.floor(size / bit) % 2 === 0) continue
-        expected.push(hex(definition(leaves.slice(from, from + bit))))
+        expected.push(hex(rootByDefinition(leaves.slice(from, from + bit))))
         from += bit
       }
       expect(edgeOf(first(size)).hashes.map(hex)).toEqual(expected)
@@ -177,7 +169,7 @@ describe("the edge", () => {
     const right = appendLeaf(old, leaf(8))
     expect(old.hashes.map(hex)).toEqual(before)
     expect(hex(rootOf(left))).toBe(hex(root(8)))
-    expect(hex(rootOf(right))).toBe(hex(definition([...first(7), leaf(8)])))
+    expect(hex(rootOf(right))).toBe(hex(rootByDefinition([...first(7), leaf(8)])))
   })
 
   it("takes records in order, each as a leaf of its own", () => {
@@ -346,7 +338,7 @@ describe("a consistency proof", () => {
       fc.nat(),
       (size, added, at) => {
         const forged = first(size + added).with(at % size, leafHash(Buffer.from("forged")))
-        const to = { size: size + added, root: definition(forged) }
+        const to = { size: size + added, root: rootByDefinition(forged) }
         const proof = consistencyProof(forged, size)
         expect(verifyConsistency({ from: { size, root: root(size) }, to, proof })).toBe(false)
       },
