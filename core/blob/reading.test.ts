@@ -1,7 +1,15 @@
 /**
  * Reading the blobs of somebody else: what was put can be read, what is being put cannot yet.
  */
-import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import {
+  appendFileSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
 import type { FileHandle } from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -205,6 +213,31 @@ describe("blobs whose owner removes others", () => {
           yield* expectLeft(reading)
         })
         yield* Effect.promise(() => read(expectAll))
+      }),
+    )
+  })
+
+  it("leave no copy of their index where the disk fails at the end of a look", async () => {
+    const handles = await fileHandles(parent())
+    const { read: original } = handles
+    const packs = join(directory, "packs")
+    await write((owner) =>
+      Effect.promise(async () => {
+        // Its owner has not written to the index yet where this lies: the end of the pack is read.
+        await Effect.runPromise(owner.put(text("new")))
+        const before = readdirSync(temporary)
+        const looking = vi.spyOn(handles, "read")
+        looking.mockImplementationOnce(async function (this: FileHandle, ...args) {
+          looking.mockRestore()
+          renameSync(packs, `${packs}-aside`)
+          writeFileSync(packs, "no directory")
+          return await original.apply(this, args)
+        })
+        await expect(read(() => Effect.void)).rejects.toMatchObject({ _tag: "BlobFailure" })
+        rmSync(packs)
+        renameSync(`${packs}-aside`, packs)
+        expect(vi.isMockFunction(handles.read)).toBe(false)
+        expect(readdirSync(temporary)).toEqual(before)
       }),
     )
   })

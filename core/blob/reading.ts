@@ -94,7 +94,11 @@ class Looker {
       if (found === undefined) continue
       const isGone = ({ state }: Finding) => state === "missing" || state === "replaced"
       const lost = JSON.stringify(found.findings.filter(isGone))
-      const isMoving = tries < triesMax && isCut(before, await this.listing())
+      const now = await this.listing().catch(async (cause: unknown) => {
+        await found.index.close()
+        throw cause
+      })
+      const isMoving = tries < triesMax && isCut(before, now)
       if (!isMoving && (lost === "[]" || lost === seen)) return found
       seen = lost
       await found.index.close()
