@@ -9,9 +9,9 @@ import { randomUUID } from "node:crypto"
 import { chmod, mkdir, open, readdir, rename, rm, symlink, utimes } from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
-import { FileFailure, InvalidInput, TargetExists } from "../errors.js"
+import { type FileFailure, InvalidInput, TargetExists } from "../errors.js"
 import { checkoutFileCountMax } from "../limits.js"
-import { hasCode, storageReason } from "../model/cause.js"
+import { fileFailure, hasCode } from "../model/cause.js"
 import type { Tree, TreeEntry } from "../model/tree.js"
 import type { EntryState } from "./states.js"
 
@@ -22,13 +22,7 @@ export type SendFile<E> = (
 ) => Effect.Effect<void, E>
 
 const writeFailure = (path: string, cause: unknown): FileFailure =>
-  new FileFailure({
-    message: `${path} cannot be written: look at its folder and the disk`,
-    operation: "checkout",
-    reason: storageReason(cause),
-    outcome: "none",
-    cause,
-  })
+  fileFailure("checkout", `${path} cannot be written: look at its folder and the disk`, cause)
 
 const writing = <A>(path: string, act: () => Promise<A>): Effect.Effect<A, FileFailure> =>
   Effect.tryPromise({ try: act, catch: (cause) => writeFailure(path, cause) })

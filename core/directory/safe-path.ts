@@ -9,8 +9,8 @@
 import { constants, existsSync } from "node:fs"
 import { type FileHandle, lstat, open, opendir, readlink, realpath } from "node:fs/promises"
 import { join } from "node:path"
-import { ContentDrifted, FileFailure, InvalidInput } from "../errors.js"
-import { hasCode, storageReason } from "../model/cause.js"
+import { ContentDrifted, type FileFailure, InvalidInput } from "../errors.js"
+import { fileFailure, hasCode } from "../model/cause.js"
 import { shownBytes } from "../model/utf8.js"
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants
@@ -71,13 +71,7 @@ export const drifted = (path: string, found: string): ContentDrifted =>
 
 /** The error of a caller's file that cannot be read. */
 export const readFailure = (path: string, cause: unknown): FileFailure =>
-  new FileFailure({
-    message: `${path} cannot be read: look at its permissions and its disk`,
-    operation: "read",
-    reason: storageReason(cause),
-    outcome: "none",
-    cause,
-  })
+  fileFailure("read", `${path} cannot be read: look at its permissions and its disk`, cause)
 
 /** A file that is open, and what it was when it was opened. */
 export interface OpenFile {

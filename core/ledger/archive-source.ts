@@ -17,10 +17,10 @@ import { linkOf, openLink, type Roots } from "../directory/roots.js"
 import type { OpenFile } from "../directory/safe-path.js"
 import { attemptOn, type ScanFailure } from "../directory/scan.js"
 import { fileMode } from "../disk/files.js"
-import { type Failure, FileFailure, LimitExceeded, type Refusal } from "../errors.js"
+import { type Failure, type FileFailure, LimitExceeded, type Refusal } from "../errors.js"
 import { directoryBytesMax, zipHeldBytesMax } from "../limits.js"
 import { bytesGiven } from "../materializer/bytes.js"
-import { storageReason } from "../model/cause.js"
+import { fileFailure } from "../model/cause.js"
 import { refuse, text } from "../model/input.js"
 import type { ArchiveBytes } from "../zip/archive-bytes.js"
 import { sourceFailure } from "./intake.js"
@@ -101,13 +101,11 @@ const temporaryFile = Effect.fnUntraced(function* (tmp: string | undefined) {
 const unkept =
   (path: string) =>
   (cause: unknown): FileFailure =>
-    new FileFailure({
-      message: `${path} cannot be written, where the archive is kept meanwhile: look at the disk`,
-      operation: "import",
-      reason: storageReason(cause),
-      outcome: "none",
+    fileFailure(
+      "import",
+      `${path} cannot be written, where the archive is kept meanwhile: look at the disk`,
       cause,
-    })
+    )
 
 /** What has come of a stream: in memory, until there is too much of it. */
 class Spool {

@@ -123,6 +123,16 @@ export const readManifests = Effect.fnUntraced(function* <E>(
   return entries
 })
 
+/** The manifests that entries name: an empty directory has none. */
+export const manifestsIn = (entries: ReadonlyArray<TreeEntry>): ReadonlyArray<Digest> =>
+  entries.flatMap(({ kind, digest }) =>
+    kind === "directory" && digest !== emptyManifestDigest ? [digest] : [],
+  )
+
+/** The states that states name: those of the directories among them. */
+export const statesIn = (all: ReadonlyArray<EntryState>): ReadonlyArray<Digest> =>
+  all.flatMap(({ states }) => states ?? [])
+
 /** The states of the entries of one directory. */
 export const readStates = Effect.fnUntraced(function* <E>(
   blobs: Pick<Blobs<E>, "stat" | "readInto">,

@@ -6,8 +6,14 @@ import { type FileHandle, link, open, rename, stat, unlink } from "node:fs/promi
 import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { type Failure, FileFailure, InvalidInput, type Refusal, TargetExists } from "../errors.js"
-import { hasCode, storageReason } from "../model/cause.js"
+import {
+  type Failure,
+  type FileFailure,
+  InvalidInput,
+  type Refusal,
+  TargetExists,
+} from "../errors.js"
+import { fileFailure, hasCode } from "../model/cause.js"
 import type { ArchiveOf } from "./archive.js"
 import type { Bytes } from "./content.js"
 
@@ -30,13 +36,7 @@ export interface Downloaded {
 }
 
 const failure = (path: string) => (cause: unknown) =>
-  new FileFailure({
-    message: `${path} cannot be written: look at its folder and the disk`,
-    operation: "download",
-    reason: storageReason(cause),
-    outcome: "none",
-    cause,
-  })
+  fileFailure("download", `${path} cannot be written: look at its folder and the disk`, cause)
 
 const attempt = <A>(path: string, act: () => Promise<A>): Effect.Effect<A, FileFailure> =>
   Effect.tryPromise({ try: act, catch: failure(path) })

@@ -8,12 +8,20 @@ import type { BlobCorrupted, BlobFailure, ViewFailure } from "../errors.js"
 import { pageSizeMax } from "../limits.js"
 import type { Digest } from "../model/digest.js"
 import type { Id } from "../model/names.js"
-import { emptyManifestDigest, type TreeEntry } from "../model/tree.js"
+import type { TreeEntry } from "../model/tree.js"
 import { type ArtifactRow, artifacts, type Mark } from "../projection/artifacts.js"
 import { findArtifact, hiddenSince, type ResolvedVersion } from "../projection/resolve.js"
 import { type VersionRow, versions } from "../projection/versions.js"
 import type { Moment } from "../query/query.js"
-import { type Blobs, blobsOf, type ContentSource, readManifests, readStates } from "./content.js"
+import {
+  type Blobs,
+  blobsOf,
+  type ContentSource,
+  manifestsIn,
+  readManifests,
+  readStates,
+  statesIn,
+} from "./content.js"
 
 /**
  * `surviving`: its content stays. `undo`: it was deleted, and can still be restored. `due`: a sweep
@@ -90,12 +98,13 @@ export const namedBlobs = ({ content }: VersionRow): ReadonlyArray<Digest> => {
  */
 export const eachBlob = Effect.fnUntraced(function* <E>(
   blobs: Pick<Blobs<E>, "stat" | "readInto">,
-  { content, ...version }: VersionRow,
+  { content }: VersionRow,
   visit: (digest: Digest) => boolean,
 ): Effect.fn.Return<void, E | BlobCorrupted> {
   yield* eachStates(blobs, content.states as Digest | undefined, visit)
   if (content.entries !== undefined) {
-    for (const digest of namedBlobs({ ...version, content })) visit(digest)
+    const entries = content.entries as unknown as ReadonlyArray<TreeEntry>
+    for (const digest of storedFiles(content, entries)) visit(digest)
     return
   }
   const waiting = [content.digest as Digest]
@@ -103,8 +112,7 @@ export const eachBlob = Effect.fnUntraced(function* <E>(
     if (!visit(next)) continue
     const entries = yield* readManifests(blobs, [{ digest: next, below: "" }])
     for (const digest of storedFiles(content, entries)) visit(digest)
-    for (const { kind, digest } of entries)
-      if (kind === "directory" && digest !== emptyManifestDigest) waiting.push(digest)
+    waiting.push(...manifestsIn(entries))
   }
 })
 
@@ -117,8 +125,7 @@ const eachStates = Effect.fnUntraced(function* <E>(
   const waiting = root === undefined ? [] : [root]
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     if (!visit(next)) continue
-    for (const { states } of yield* readStates(blobs, next))
-      if (states !== undefined) waiting.push(states)
+    waiting.push(...statesIn(yield* readStates(blobs, next)))
   }
 })
 

@@ -11,8 +11,8 @@ import { BlobCorrupted, type BlobFailure, type Failure } from "../errors.js"
 import type { CoreEvents } from "../event/catalog.js"
 import type { LostContent } from "../event/loss.js"
 import type { Digest } from "../model/digest.js"
-import { emptyManifestDigest, type TreeEntry } from "../model/tree.js"
-import { readManifests, readStates } from "./content.js"
+import type { TreeEntry } from "../model/tree.js"
+import { manifestsIn, readManifests, readStates, statesIn } from "./content.js"
 
 type Saved = CoreEvents["version-saved"]
 
@@ -31,6 +31,12 @@ const lostReasons: ReadonlyArray<string> = ["damaged", "missing", "io"]
 /** Gone, as against out of reach for now. */
 const isLost = (error: BlobFailure | BlobCorrupted): boolean =>
   error instanceof BlobCorrupted || lostReasons.includes(error.reason)
+
+/** What a manifest names: entries, and further manifests. */
+interface Named {
+  readonly entries: ReadonlyArray<TreeEntry>
+  readonly manifests: ReadonlyArray<Digest>
+}
 
 export class Salvage {
   /** By digest: the versions that have it, by id. */
@@ -61,27 +67,11 @@ export class Salvage {
     const { digest, entries, states } = saved.content
     const content =
       entries === undefined
-        ? this.#manifests(digest, saved)
+        ? this.#manifests(digest, saved, this.#listed)
         : this.#files(entries as ReadonlyArray<TreeEntry>, saved)
-    return states === undefined ? content : Effect.andThen(this.#states(states, saved), content)
+    if (states === undefined) return content
+    return Effect.andThen(this.#manifests(states, saved, this.#seen), content)
   }
-
-  readonly #states = Effect.fnUntraced(function* (
-    this: Salvage,
-    root: Digest,
-    saved: Saved,
-  ): Effect.fn.Return<void, Failure> {
-    const waiting = [root]
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      if (!(yield* this.#copy(next, saved))) continue
-      const entries = yield* Effect.catchTag(
-        readStates(this.#to, next),
-        "BlobCorrupted",
-        ({ digest }) => Effect.sync(() => this.#lose(digest as Digest, saved)),
-      )
-      for (const { states } of entries ?? []) if (states !== undefined) waiting.push(states)
-    }
-  })
 
   readonly #files = Effect.fnUntraced(function* (
     this: Salvage,
@@ -93,23 +83,33 @@ export class Salvage {
     for (const { kind, digest } of entries) if (kind === "file") yield* this.#copy(digest, saved)
   })
 
+  /** What a manifest of content names. */
+  readonly #listed = (digest: Digest): Effect.Effect<Named, Failure> =>
+    Effect.map(readManifests(this.#to, [{ digest, below: "" }]), (entries) => ({
+      entries,
+      manifests: manifestsIn(entries),
+    }))
+
+  /** What a manifest of states names. */
+  readonly #seen = (digest: Digest): Effect.Effect<Named, Failure> =>
+    Effect.map(readStates(this.#to, digest), (all) => ({ entries: [], manifests: statesIn(all) }))
+
+  /** Copies a manifest, those below it, and the files that they name. */
   readonly #manifests = Effect.fnUntraced(function* (
     this: Salvage,
     root: Digest,
     saved: Saved,
+    read: (digest: Digest) => Effect.Effect<Named, Failure>,
   ): Effect.fn.Return<void, Failure> {
     const waiting = [root]
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       if (!(yield* this.#copy(next, saved))) continue
-      const entries = yield* Effect.catchTag(
-        readManifests(this.#to, [{ digest: next, below: "" }]),
-        "BlobCorrupted",
-        ({ digest }) => Effect.sync(() => this.#lose(digest as Digest, saved)),
+      const named = yield* Effect.catchTag(read(next), "BlobCorrupted", ({ digest }) =>
+        Effect.sync(() => this.#lose(digest as Digest, saved)),
       )
-      if (entries === undefined) continue
-      yield* this.#files(entries, saved)
-      for (const { kind, digest } of entries)
-        if (kind === "directory" && digest !== emptyManifestDigest) waiting.push(digest)
+      if (named === undefined) continue
+      yield* this.#files(named.entries, saved)
+      waiting.push(...named.manifests)
     }
   })
 

@@ -5,8 +5,8 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import { FileFailure } from "../errors.js"
-import { storageReason } from "../model/cause.js"
+import type { FileFailure } from "../errors.js"
+import { fileFailure } from "../model/cause.js"
 
 export class Temporary {
   readonly #directories: Array<string> = []
@@ -19,13 +19,11 @@ export class Temporary {
       return directory
     },
     catch: (cause) =>
-      new FileFailure({
-        message: `no directory can be made in ${tmpdir()}: make room there, or set TMPDIR`,
-        operation: "checkout",
-        reason: storageReason(cause),
-        outcome: "none",
+      fileFailure(
+        "checkout",
+        `no directory can be made in ${tmpdir()}: make room there, or set TMPDIR`,
         cause,
-      }),
+      ),
   })
 
   /** What cannot be removed is left to the system. */
