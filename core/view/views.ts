@@ -232,7 +232,6 @@ export class Views {
   }
 
   #get(name: string, key: string, position: number): Plain | undefined {
-    this.#refuse()
     const state = this.#state(name)
     const held = this.#heldAt(name, key, state.past ? position : latest)
     return held === undefined
