@@ -26,7 +26,7 @@ export interface Room {
 const ground = ["limits", "errors", "model"]
 const pure = ["event", "proof", "projection", "command"]
 const storage = ["log", "view", "blob", "directory"]
-const below = [...ground, "disk", ...pure, ...storage, "zip", "materializer", "query"]
+const below = [...ground, "disk", "thread", ...pure, ...storage, "zip", "materializer", "query"]
 
 const eventLog = "core/log/event-log.ts"
 const viewStore = "core/view/view-store.ts"
@@ -40,13 +40,14 @@ export const rooms: Readonly<Record<string, Room>> = {
   model: { level: 0, may: ["limits", "errors"] },
 
   disk: { level: 1, may: ground },
+  thread: { level: 1, may: ground },
 
   event: { level: 1, may: ground },
   proof: { level: 1, may: ground },
   log: { level: 1, may: [...ground, "disk"] },
   view: { level: 1, may: [...ground, "disk"] },
-  blob: { level: 1, may: [...ground, "disk"] },
-  directory: { level: 1, may: [...ground, "disk"] },
+  blob: { level: 1, may: [...ground, "disk", "thread"] },
+  directory: { level: 1, may: [...ground, "disk", "thread"] },
 
   projection: { level: 2, may: [...ground, "event"], types: [draft, registry] },
   zip: { level: 2, may: ground, types: [blobStore] },
@@ -140,6 +141,7 @@ export const untested: Readonly<Record<string, string>> = {
   "core/command/all.ts": "a list",
   "core/projection/all.ts": "a list",
   "core/query/all.ts": "a list",
+  "core/thread/worker.ts": "runs on threads, tested by threads.test.ts",
 }
 
 /** Words that say nothing about what a thing is. */

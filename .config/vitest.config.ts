@@ -26,5 +26,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    // Threads run the sources too.
+    execArgv: ["--import", new URL("sources.mjs", import.meta.url).href],
   },
 })

@@ -1,0 +1,10 @@
+// Lets threads of the test processes load sources as they are: Vitest does so for its own thread
+// alone.
+//
+// Does nothing on the main thread.
+import { isMainThread } from "node:worker_threads"
+
+if (!isMainThread) {
+  const { register } = await import("tsx/esm/api")
+  register()
+}
