@@ -9,10 +9,11 @@ export {
   BlobStore,
   type BlobStoreShape,
   type ByteRange,
-  type Chunking,
   type Removal,
   type RemoveOptions,
 } from "./blob/blob-store.js"
+export type { Chunking } from "./blob/chunk.js"
+export type { Prepared } from "./blob/prepared.js"
 export { command } from "./command/command.js"
 export type { DaybookError, ErrorKind, Failure, Outcome, Refusal } from "./errors.js"
 export {

@@ -18,6 +18,7 @@ import { type Digest, digestOf, isDigest } from "../model/digest.js"
 import { type BlobStat, BlobStore } from "./blob-store.js"
 import { keepLaws } from "./keeping.contract.js"
 import { type Law, partLaws, putAll, rangeLaws } from "./parts.contract.js"
+import { preparedLaws } from "./prepared.contract.js"
 import { collect, divided, expectBytes, inflated, mixed, noise, prose } from "./samples.contract.js"
 
 /**
@@ -465,5 +466,6 @@ export const blobStoreContract = (name: string, freshBlobs: FreshBlobs): void =>
     describe("reads", () => readLaws(law))
     describe("removals", () => removeLaws(law))
     describe("keeping", () => keepLaws(law))
+    describe("prepared contents", () => preparedLaws(law))
   })
 }

@@ -9,6 +9,8 @@ import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { BlobCorrupted, BlobFailure } from "../errors.js"
 import type { Digest } from "../model/digest.js"
+import type { Chunking } from "./chunk.js"
+import type { Prepared } from "./prepared.js"
 
 /** What is known of a blob without reading it. */
 export interface BlobStat {
@@ -118,6 +120,16 @@ export interface BlobStoreShape {
   readonly put: <E>(
     source: Uint8Array | Stream.Stream<Uint8Array, E>,
   ) => Effect.Effect<BlobStat, BlobFailure | E>
+  /** Puts of contents that were prepared with `chunking`, and are believed; in their order. */
+  readonly putPrepared: (
+    contents: ReadonlyArray<Prepared>,
+  ) => Effect.Effect<ReadonlyArray<BlobStat>, BlobFailure>
+  /** Puts of contents that are there, by their digests; undefined for one that is not. */
+  readonly putKnown: (
+    digests: ReadonlyArray<Digest>,
+  ) => Effect.Effect<ReadonlyArray<BlobStat | undefined>, BlobFailure>
+  /** What contents are cut with, those that are prepared elsewhere too. */
+  readonly chunking: Chunking
   /** Undefined when there is no such blob. */
   readonly stat: (
     digest: Digest,
@@ -181,16 +193,3 @@ export interface BlobStoreShape {
 export class BlobStore extends Context.Service<BlobStore, BlobStoreShape>()(
   "daybook/blob/blob-store/BlobStore",
 ) {}
-
-/** How content is cut into chunks: fixed for the life of a ledger, kept in its identity. */
-export interface Chunking {
-  readonly algorithm: "fastcdc"
-  /** Names the gear table: its 256 values are made from this text (see `chunk.ts`). */
-  readonly gear: string
-  /** Bits set in the mask before and after the average size is reached. */
-  readonly maskBits: readonly [before: number, after: number]
-  /** These three in bytes. */
-  readonly min: number
-  readonly average: number
-  readonly max: number
-}

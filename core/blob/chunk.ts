@@ -7,8 +7,20 @@
  */
 import { chunkBytesAverage, chunkBytesMax, chunkBytesMin } from "../limits.js"
 import { sha256 } from "../model/digest.js"
-import type { Chunking } from "./blob-store.js"
 import { frameChunkBytesMax } from "./frame.js"
+
+/** How content is cut into chunks: fixed for the life of a ledger, kept in its identity. */
+export interface Chunking {
+  readonly algorithm: "fastcdc"
+  /** Names the gear table: its 256 values are made from this text (see `gearTable`). */
+  readonly gear: string
+  /** Bits set in the mask before and after the average size is reached. */
+  readonly maskBits: readonly [before: number, after: number]
+  /** These three in bytes. */
+  readonly min: number
+  readonly average: number
+  readonly max: number
+}
 
 /** What a new ledger cuts with. An old one keeps what its identity says. */
 export const defaultChunking: Chunking = {

@@ -4,7 +4,6 @@
  */
 import { randomFillSync } from "node:crypto"
 import { constants, crc32, deflateRawSync, inflateRawSync } from "node:zlib"
-import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { rawBytes, storedBlocks, storedBlocksSize, storedForm } from "./deflate.js"
@@ -16,17 +15,16 @@ const text = (size: number): Uint8Array =>
     Array.from({ length: size / 8 }, (_, index) => `${index % 977} is ${index}\n`).join(""),
   ).subarray(0, size)
 
-const stored = (raw: Uint8Array) => Effect.runPromise(storedForm(raw))
 const finish = (...fragments: ReadonlyArray<Uint8Array>) =>
   inflateRawSync(Buffer.concat([...fragments, Buffer.of(3, 0)]))
 
 const same = (a: Uint8Array, b: Uint8Array) => expect(Buffer.compare(a, b)).toBe(0)
 
 describe("the stored form of a chunk", () => {
-  it("is a fragment of level 5 that ends on a byte, whichever thread makes it", async () => {
+  it("is a fragment of level 5 that ends on a byte, whichever thread makes it", () => {
     for (const size of [1_000, 16_385, 32_768, 32_769, 65_536, 262_144]) {
       const raw = text(size)
-      const { form, stored: fragment } = await stored(raw)
+      const { form, stored: fragment } = storedForm(raw)
       expect(form).toBe("deflate")
       const parameters = { level: 5, finishFlush: constants.Z_SYNC_FLUSH }
       same(fragment, deflateRawSync(raw, parameters))
@@ -35,27 +33,27 @@ describe("the stored form of a chunk", () => {
     }
   })
 
-  it("is the chunk itself, not a copy, where deflating saves less than 3 %", async () => {
+  it("is the chunk itself, not a copy, where deflating saves less than 3 %", () => {
     for (const size of [1, 20, 4_096, 32_768, 65_536, 262_144]) {
       const raw = noise(size)
-      const { form, stored: kept } = await stored(raw)
+      const { form, stored: kept } = storedForm(raw)
       expect(form).toBe("raw")
       expect(kept).toBe(raw)
     }
     const almost = Buffer.concat([noise(9_900), Buffer.alloc(100)])
-    expect((await stored(almost)).form).toBe("raw")
+    expect(storedForm(almost).form).toBe("raw")
     const enough = Buffer.concat([noise(9_400), Buffer.alloc(600)])
-    expect((await stored(enough)).form).toBe("deflate")
+    expect(storedForm(enough).form).toBe("deflate")
   })
 
-  it("deflates a large chunk of which a part shrinks, if it is where the samples are", async () => {
+  it("deflates a large chunk of which a part shrinks, if it is where the samples are", () => {
     const raw = Buffer.concat([noise(40_000), text(60_000)])
-    expect((await stored(raw)).form).toBe("deflate")
+    expect(storedForm(raw).form).toBe("deflate")
   })
 
-  it("concatenates with others, raw ones too, into the deflate stream of the whole", async () => {
+  it("concatenates with others, raw ones too, into the deflate stream of the whole", () => {
     const chunks = [text(70_000), noise(70_000), text(5), noise(65_535), text(300), noise(1)]
-    const forms = await Promise.all(chunks.map((chunk) => stored(chunk)))
+    const forms = chunks.map((chunk) => storedForm(chunk))
     const fragments = forms.map(({ form, stored: kept }) =>
       form === "raw" ? storedBlocks(kept) : kept,
     )

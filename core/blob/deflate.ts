@@ -5,9 +5,7 @@
  * that fragments concatenate; or the raw bytes, wrapped in stored blocks on the way out. Depends on
  * nothing but the chunk and the build of zlib. Knows neither digests nor packs.
  */
-import { promisify } from "node:util"
-import { constants, crc32, deflateRaw, deflateRawSync, inflateRawSync } from "node:zlib"
-import * as Effect from "effect/Effect"
+import { constants, crc32, deflateRawSync, inflateRawSync } from "node:zlib"
 import { isNoise } from "./noise.js"
 
 export type Form = "raw" | "deflate"
@@ -26,34 +24,15 @@ const parameters = {
   finishFlush: constants.Z_SYNC_FLUSH,
 }
 
-// Below this, a trip to zlib's threads costs more than a second core gains: measured at 64 KiB
-// 0.74 ms each for four at once against 0.94 ms one by one, at 32 KiB no gain.
-const syncBytesMax = 32_768
-
-const deflateAsync = promisify<Uint8Array, typeof parameters, Buffer>(deflateRaw)
-
 // 31/32: below 3 % of saving, reading raw bytes is worth more than the space.
 const choose = (raw: Uint8Array, deflated: Uint8Array): StoredForm =>
   deflated.length <= Math.floor((raw.length * 31) / 32)
     ? { form: "deflate", stored: deflated }
     : { form: "raw", stored: raw }
 
-/** The form in which a chunk is kept, where it is found at once: undefined for a larger chunk. */
-export const storedFormNow = (raw: Uint8Array): StoredForm | undefined => {
-  if (isNoise(raw)) return { form: "raw", stored: raw }
-  return raw.length <= syncBytesMax ? choose(raw, deflateRawSync(raw, parameters)) : undefined
-}
-
 /** The form in which a chunk is kept. Another build of zlib may give another. Raw is not copied. */
-export const storedForm = (raw: Uint8Array): Effect.Effect<StoredForm> =>
-  Effect.suspend(() => {
-    const now = storedFormNow(raw)
-    if (now !== undefined) return Effect.succeed(now)
-    return Effect.map(
-      Effect.promise(() => deflateAsync(raw, parameters)),
-      (deflated) => choose(raw, deflated),
-    )
-  })
+export const storedForm = (raw: Uint8Array): StoredForm =>
+  isNoise(raw) ? { form: "raw", stored: raw } : choose(raw, deflateRawSync(raw, parameters))
 
 /**
  * The chunk back from its stored form; undefined unless size and CRC-32 are those it had. A raw

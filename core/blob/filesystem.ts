@@ -24,12 +24,11 @@ import {
   BlobStore,
   type BlobStoreShape,
   type CheckedPart,
-  type Chunking,
   type ContentDamage,
   type Remove,
 } from "./blob-store.js"
 import { checkPacks } from "./check.js"
-import { fastcdc } from "./chunk.js"
+import { type Chunking, fastcdc } from "./chunk.js"
 import { type Finding, PackDamage, printDamage } from "./damage.js"
 import { readDamage } from "./damage-file.js"
 import { DamageRecord, located } from "./damage-record.js"
@@ -38,6 +37,7 @@ import { lately } from "./index-lately.js"
 import { type Anew, openIndex } from "./index-level.js"
 import type { Mark } from "./index-row.js"
 import { takeIn } from "./intake.js"
+import { takeKnown, takePrepared } from "./intake-prepared.js"
 import { keepingIn, Leases, withKeeping } from "./leases.js"
 import { beginDraft } from "./pack-draft.js"
 import { openPackReader } from "./pack-reader.js"
@@ -250,6 +250,9 @@ const make = Effect.fnUntraced(function* (options: FilesystemOptions) {
   const begin = withKeeping(store.leases, (keeping) => beginDraft(store, keeping))
   const shape: BlobStoreShape = {
     put: (source) => takeIn(cuts, begin, source),
+    putPrepared: (contents) => takePrepared(begin, contents),
+    putKnown: (digests) => takeKnown(begin, digests),
+    chunking: options.chunking,
     keeping: keepingIn(store.leases),
     ...readingOf(store),
     flush: Effect.tryPromise({

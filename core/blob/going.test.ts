@@ -31,7 +31,7 @@ const put = async (...frames: ReadonlyArray<Frame>): Promise<Digest> => {
   const draft = beginDraft(store)
   const recipe = recipeOf(frames)
   const fresh = frames.filter(({ digest }) => draft.chunk(digest) === undefined)
-  await Effect.runPromise(draft.commit(fresh, recipe))
+  await Effect.runPromise(draft.commit(fresh, [recipe]))
   draft.close()
   return recipe.stat.digest
 }

@@ -38,7 +38,7 @@ const recording = (known: ReadonlyMap<Digest, Frame> = new Map()) => {
     },
     commit: (frames, given) => {
       calls.push("commit")
-      recipe = given
+      recipe = given[0]
       return keep(frames)
     },
     close: () => void calls.push("close"),

@@ -12,8 +12,9 @@ import type { BlobFailure } from "../errors.js"
 import { type Digest, digestOf, hasher, toDigest } from "../model/digest.js"
 import type { BlobStat } from "./blob-store.js"
 import type { Cuts } from "./chunk.js"
-import { type StoredForm, storedForm, storedFormNow } from "./deflate.js"
+import { storedFormNow, storedFormOf } from "./deflating.js"
 import type { Frame } from "./frame.js"
+import { frameOf } from "./prepared.js"
 import { type Recipe, type RecipeDraft, recipeDraft } from "./recipe.js"
 
 /** What is known of a chunk that is stored already. */
@@ -32,10 +33,10 @@ export interface BlobDraft {
   readonly chunk: (digest: Digest) => KnownChunk | undefined
   /** Keeps chunks; nothing names them yet. Returns when their bytes may be forgotten. */
   readonly append: (chunks: ReadonlyArray<Frame>) => Effect.Effect<void, BlobFailure>
-  /** Keeps the last chunks and the recipe, if it is new; returns when the put may be answered. */
+  /** Keeps the last chunks and new recipes; returns when the put may be answered. */
   readonly commit: (
     chunks: ReadonlyArray<Frame>,
-    recipe: Recipe | undefined,
+    recipes: ReadonlyArray<Recipe>,
   ) => Effect.Effect<void, BlobFailure>
   readonly close: () => void
 }
@@ -58,22 +59,11 @@ const taken = (digest: Digest, size: number, known: KnownChunk, frame?: Frame): 
     recipe.add({ digest, size, storedSize: known.storedSize, storedDigest: known.storedDigest }),
 })
 
-const frameOf = (raw: Uint8Array, digest: Digest, { form, stored }: StoredForm): Frame => ({
-  kind: "chunk",
-  form,
-  size: raw.length,
-  storedSize: stored.length,
-  digest,
-  storedDigest: form === "raw" ? digest : digestOf(stored),
-  crc32: crc32(raw),
-  stored,
-})
-
 const takeChunk = (draft: BlobDraft, raw: Uint8Array, digest: Digest): Effect.Effect<Taken> => {
   const size = raw.length
   const known = draft.chunk(digest)
   if (known !== undefined) return Effect.succeed(taken(digest, size, known))
-  return Effect.map(storedForm(raw), (form) => {
+  return Effect.map(storedFormOf(raw), (form) => {
     const frame = frameOf(raw, digest, form)
     return taken(digest, size, frame, frame)
   })
@@ -107,7 +97,7 @@ class Intake {
       const known = this.#draft.blob(digest)
       const recipe = this.#recipe.finish(digest, this.#crc)
       return Effect.as(
-        this.#draft.commit(frames, known === undefined ? recipe : undefined),
+        this.#draft.commit(frames, known === undefined ? [recipe] : []),
         known ?? recipe.stat,
       )
     })
@@ -157,7 +147,7 @@ const takeSmall = (
   if (bytes.length === 0 || bytes.length > cuts.min) return undefined
   const digest = digestOf(bytes)
   const known = draft.blob(digest)
-  if (known !== undefined) return Effect.as(draft.commit([], undefined), known)
+  if (known !== undefined) return Effect.as(draft.commit([], []), known)
   const chunk = draft.chunk(digest)
   const form = chunk === undefined ? storedFormNow(bytes) : undefined
   if (chunk === undefined && form === undefined) return undefined
@@ -166,13 +156,13 @@ const takeSmall = (
   for (const { storedSize, storedDigest } of chunk === undefined ? frames : [chunk])
     recipe.add({ digest, size: bytes.length, storedSize, storedDigest })
   const finished = recipe.finish(digest, frames[0]?.crc32 ?? crc32(bytes))
-  return Effect.as(draft.commit(frames, finished), finished.stat)
+  return Effect.as(draft.commit(frames, [finished]), finished.stat)
 }
 
 const takeBytes = Effect.fnUntraced(function* (cuts: Cuts, draft: BlobDraft, bytes: Uint8Array) {
   const digest = bytes.length <= sliceBytes ? digestOf(bytes) : yield* hashSlices(bytes)
   const known = draft.blob(digest)
-  if (known !== undefined) return yield* Effect.as(draft.commit([], undefined), known)
+  if (known !== undefined) return yield* Effect.as(draft.commit([], []), known)
   const intake = new Intake(draft)
   for (const chunk of cuts.whole(bytes)) if (intake.add(chunk)) yield* intake.append
   return yield* intake.finish(digest)

@@ -25,6 +25,7 @@ import {
 import { defaultChunking, fastcdc } from "./chunk.js"
 import type { Frame } from "./frame.js"
 import { type BlobDraft, takeIn } from "./intake.js"
+import { takeKnown, takePrepared } from "./intake-prepared.js"
 import { type Keeping, keepingIn, Leases, withKeeping } from "./leases.js"
 import { chunksOf, type Recipe } from "./recipe.js"
 import { absent, corrupted } from "./rules.js"
@@ -105,15 +106,16 @@ const beginDraft = (
       return frame
     },
     append: (frames) => Effect.suspend(() => append(frames)),
-    commit: (frames, recipe) =>
+    commit: (frames, made) =>
       Effect.suspend(() =>
         Effect.map(append(frames), () => {
           const added = fresh()
           usage.bytes += bytesOf(added)
           for (const frame of added) chunks.set(frame.digest, frame)
-          if (recipe === undefined) return
-          keeping?.hold(recipe.stat.digest)
-          recipes.set(recipe.stat.digest, recipe)
+          for (const recipe of made) {
+            keeping?.hold(recipe.stat.digest)
+            recipes.set(recipe.stat.digest, recipe)
+          }
         }),
       ),
     close: () => undefined,
@@ -237,6 +239,9 @@ const make = (options: MemoryBlobOptions): BlobStoreShape => {
 
   return {
     put: (source) => guarded("put", takeIn(cuts, begin, source)),
+    putPrepared: (contents) => guarded("put", takePrepared(begin, contents)),
+    putKnown: (digests) => guarded("put", takeKnown(begin, digests)),
+    chunking: defaultChunking,
     keeping: keepingIn(leases),
     stat: (digest) => guardedSync("stat", () => recipes.get(digest)?.stat),
     read: send("content"),

@@ -33,7 +33,7 @@ const putFrames = async (...frames: ReadonlyArray<Frame>): Promise<Digest> => {
   await run(
     draft.commit(
       frames.filter(({ digest }) => draft.chunk(digest) === undefined),
-      recipe,
+      [recipe],
     ),
   )
   draft.close()
@@ -64,9 +64,9 @@ describe("what a draft knows", () => {
   it("is asked again when frames are handed in: another put may have been faster", async () => {
     const [slow, fast] = [beginDraft(store), beginDraft(store)]
     expect(slow.chunk(a.digest)).toBeUndefined()
-    await run(fast.commit([a], recipeOf([a])))
+    await run(fast.commit([a], [recipeOf([a])]))
     await run(slow.append([a]))
-    await run(slow.commit([b], recipeOf([a, b])))
+    await run(slow.commit([b], [recipeOf([a, b])]))
     const stored: Array<Digest> = []
     await store.index.each((row) => {
       if (typeof row !== "string" && row.kind === "chunk") stored.push(row.digest)
@@ -86,10 +86,10 @@ describe("what a draft knows", () => {
     expect(store.leases.has(`chunk${a.digest}`)).toBe(true)
     await appended
     const recipe = recipeOf([a, b])
-    const committed = run(two.commit([b], recipe))
+    const committed = run(two.commit([b], [recipe]))
     const three = beginDraft(store)
     expect(three.blob(recipe.stat.digest)).toEqual(recipe.stat)
-    await run(three.commit([], undefined))
+    await run(three.commit([], []))
     // The third put returned, so the second one's bytes are durable.
     expect(store.index.blob(recipe.stat.digest)).toMatchObject({ stat: recipe.stat })
     await committed
@@ -122,7 +122,7 @@ describe("a frame that two puts bring", () => {
   it("is written once, and both rely on it", async () => {
     const [one, two] = [beginDraft(store), beginDraft(store)]
     const recipe = recipeOf([a])
-    await Promise.all([run(one.commit([a], recipe)), run(two.commit([a], recipe))])
+    await Promise.all([run(one.commit([a], [recipe])), run(two.commit([a], [recipe]))])
     expect(await store.index.copies("chunk", a.digest)).toEqual([])
     expect(await store.index.copies("recipe", recipe.stat.digest)).toEqual([])
     expect(await load(recipe.stat.digest)).toEqual([a.digest])
@@ -131,7 +131,7 @@ describe("a frame that two puts bring", () => {
   it("twice in one put is written once", async () => {
     const draft = beginDraft(store)
     const recipe = recipeOf([a, a, b])
-    await run(draft.commit([a, a, b], recipe))
+    await run(draft.commit([a, a, b], [recipe]))
     expect(await store.index.copies("chunk", a.digest)).toEqual([])
     expect(await load(recipe.stat.digest)).toEqual([a.digest, a.digest, b.digest])
   })
@@ -145,7 +145,7 @@ describe("a removal beside a put", () => {
     await remove(digest)
     expect(store.index.chunk(b.digest)).toBeUndefined()
     const recipe = recipeOf([a, c])
-    await run(draft.commit([c], recipe))
+    await run(draft.commit([c], [recipe]))
     draft.close()
     expect(await load(recipe.stat.digest)).toEqual([a.digest, c.digest])
     await remove(recipe.stat.digest)
@@ -184,7 +184,7 @@ describe("an index that cannot be read", () => {
     const draft = beginDraft(store)
     expect(draft.chunk(a.digest)).toBeUndefined()
     expect(draft.blob(a.digest)).toBeUndefined()
-    const failure = await run(Effect.flip(draft.commit([b], recipeOf([b]))))
+    const failure = await run(Effect.flip(draft.commit([b], [recipeOf([b])])))
     expect(failure).toMatchObject({ _tag: "BlobFailure", outcome: "none" })
   })
 })

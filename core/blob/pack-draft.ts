@@ -72,17 +72,17 @@ class PackDraft implements BlobDraft {
     Effect.suspend(() => this.#write(this.#handChunks(chunks), false))
 
   // Not interrupted: what is handed in is written, and the leases must hold until then.
-  readonly commit: BlobDraft["commit"] = (chunks, recipe) =>
+  readonly commit: BlobDraft["commit"] = (chunks, recipes) =>
     Effect.uninterruptible(
       Effect.suspend(() => {
         const handed = this.#handChunks(chunks)
-        if (recipe !== undefined) {
+        for (const recipe of recipes) {
           this.#keep(recipe.stat.digest)
           const frame = recipeFrame(recipe)
           const { storedSize } = frame
           this.#hand(handed, frame, { ...rowOfRecipe(recipe), storedSize })
         }
-        if (handed.length === 0 && this.#waiting().length === 0) return Effect.void
+        if (handed.size === 0 && this.#waiting().length === 0) return Effect.void
         return this.#write(handed, true)
       }),
     )
@@ -106,19 +106,19 @@ class PackDraft implements BlobDraft {
     return claim
   }
 
-  #handChunks(chunks: ReadonlyArray<Frame>): Array<Handed> {
-    const handed: Array<Handed> = []
+  #handChunks(chunks: ReadonlyArray<Frame>): Map<string, Handed> {
+    const handed = new Map<string, Handed>()
     for (const frame of chunks) this.#hand(handed, frame, chunkRow(frame))
     return handed
   }
 
   /** Adds a frame to what is handed in, unless another put was faster. */
-  #hand(handed: Array<Handed>, frame: Frame, row: Unplaced): void {
-    const isHanded = handed.some(({ claim }) => nameOf(claim.row) === nameOf(row))
-    if (isHanded || this.#isKnown(row)) return
+  #hand(handed: Map<string, Handed>, frame: Frame, row: Unplaced): void {
+    const name = nameOf(row)
+    if (handed.has(name) || this.#isKnown(row)) return
     // Nothing names it yet, and the recipe that will may come much later.
-    if (row.kind === "chunk") this.#lease(nameOf(row))
-    handed.push({ claim: { row, state: "waiting" }, frame })
+    if (row.kind === "chunk") this.#lease(name)
+    handed.set(name, { claim: { row, state: "waiting" }, frame })
   }
 
   /** Asked again: another put may have stored a chunk while this one compressed it. */
@@ -176,7 +176,8 @@ class PackDraft implements BlobDraft {
    * Hands the frames in within the turn that looked at the claims: no other put can intervene.
    * While they are written, the next ones are made; only those before them are waited for.
    */
-  #write(handed: ReadonlyArray<Handed>, durable: boolean): Effect.Effect<void, BlobFailure> {
+  #write(all: ReadonlyMap<string, Handed>, durable: boolean): Effect.Effect<void, BlobFailure> {
+    const handed = [...all.values()]
     if (this.#unread !== undefined) return Effect.fail(blobFailure("put", this.#unread))
     const written = this.#store.writer.append(handed, [...this.#waiting()], durable)
     for (const { claim } of handed) this.#needs.push(claim)

@@ -13,6 +13,7 @@ import { packPath, writeAt } from "./pack-files.js"
 const gatherBytesMax = 4_194_304
 // Joined before they are written: handing many small pieces over costs more than copying them.
 const joinBytesMax = 262_144
+const pieceBytesMax = 16_384
 
 /** A pack that can be appended to. */
 export interface LastPack {
@@ -80,7 +81,8 @@ export class PackTail {
     const gathered = this.#gathered
     if (gathered.length === 0) return
     this.#gathered = []
-    const isJoined = this.#end - this.#written <= joinBytesMax
+    const bytes = this.#end - this.#written
+    const isJoined = bytes <= Math.max(joinBytesMax, pieceBytesMax * gathered.length)
     const pieces = isJoined ? [Buffer.concat(gathered)] : gathered
     await writeAt(this.#handle, this.#written, pieces)
     this.#written = this.#end

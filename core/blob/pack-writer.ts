@@ -15,7 +15,7 @@ import { frameHeaderBytes, framePieces } from "./frame.js"
 import type { BlobIndex } from "./index-level.js"
 import type { Mark, Row } from "./index-row.js"
 import { packHeaderBytes } from "./pack.js"
-import { type LastPack, openTail, PackTail } from "./pack-tail.js"
+import { type LastPack, openTail, type PackTail } from "./pack-tail.js"
 import { blobFailure, stopped } from "./rules.js"
 
 export interface PackWriter {
@@ -180,11 +180,15 @@ class Writer implements PackWriter {
 
   async #take(batch: ReadonlyArray<Entry>): Promise<void> {
     for (const entry of batch) {
+      // It can only come to fail while something is waited for.
+      let failure = failureOf(entry)
       for (const handed of entry.frames) {
         const length = frameHeaderBytes + handed.frame.stored.length
-        // Hardly ever is there anything to wait for, and a put has two small frames as a rule.
-        const tail = this.#hasRoom(length) ? this.#tail : undefined
-        if (this.#place(entry, handed, tail ?? (await this.#roomFor(length)))) await this.#write()
+        if (this.#tail === undefined || !this.#hasRoom(length))
+          failure = (await this.#makeRoom(length)) ?? failureOf(entry)
+        if (!this.#place(handed, failure)) continue
+        await this.#write()
+        failure = failureOf(entry)
       }
       // A content that goes on and on would have them grow: it is durable in parts.
       if (this.#placed.length >= placedCountMax) await this.#commit()
@@ -197,12 +201,11 @@ class Writer implements PackWriter {
     for (const entry of batch) entry.settle(failureOf(entry))
   }
 
-  /** Adds a frame to the pack; true when it is time to write. */
-  #place(entry: Entry, { claim, frame }: Handed, tail: PackTail | BlobFailure): boolean {
-    // Asked after making room: that may have failed the frames before this one.
-    const failure = failureOf(entry) ?? (tail instanceof PackTail ? undefined : tail)
+  /** Adds a frame to the pack, unless it has failed already; true when it is time to write. */
+  #place({ claim, frame }: Handed, failure: BlobFailure | undefined): boolean {
+    const tail = this.#tail
     if (failure !== undefined) this.#end(claim, failure)
-    if (failure !== undefined || !(tail instanceof PackTail)) return false
+    if (failure !== undefined || tail === undefined) return false
     this.#placed.push({ claim, row: { ...claim.row, pack: tail.pack, offset: tail.end } })
     return tail.add(framePieces(frame))
   }
@@ -213,12 +216,12 @@ class Writer implements PackWriter {
     return end + bytes <= this.#options.packBytesMax || end === packHeaderBytes
   }
 
-  /** The pack that takes the next frame, or why there is none. */
-  async #roomFor(bytes: number): Promise<PackTail | BlobFailure> {
+  /** Why there is no pack that takes the next frame; undefined when there is one. */
+  async #makeRoom(bytes: number): Promise<BlobFailure | undefined> {
     try {
       if (!this.#hasRoom(bytes)) await this.#seal()
       this.#tail ??= await this.#begin()
-      return this.#tail
+      return undefined
     } catch (cause) {
       return blobFailure("put", cause)
     }

@@ -13,6 +13,7 @@ import { writing } from "../disk/room.js"
 import { BlobFailure } from "../errors.js"
 import { storageReason } from "../model/cause.js"
 import type { BlobStoreShape } from "./blob-store.js"
+import { defaultChunking } from "./chunk.js"
 import { type Finding, PackDamage } from "./damage.js"
 import { readDamage } from "./damage-file.js"
 import { located } from "./damage-record.js"
@@ -256,6 +257,9 @@ export const openReading = Effect.fnUntraced(function* (
   const blobs: BlobStoreShape = {
     ...readingOf(reader.source),
     put: () => Effect.fail(refused("put")),
+    putPrepared: () => Effect.fail(refused("put")),
+    putKnown: () => Effect.fail(refused("put")),
+    chunking: defaultChunking,
     check: (resume, bytesMax) => checkNoticing(reader.source, looker.packs, resume, bytesMax),
     removing: (use) => use(() => Effect.fail(refused("remove"))),
     remove: () => Effect.fail(refused("remove")),

@@ -2,7 +2,7 @@
  * The identity of a ledger: `ledger.json`, written once when it is made and never again.
  */
 import * as Schema from "effect/Schema"
-import type { Chunking } from "../blob/blob-store.js"
+import type { Chunking } from "../blob/chunk.js"
 import { chunkingProblem } from "../blob/chunk.js"
 import { InvalidInput, WrongLedger } from "../errors.js"
 import type { Id } from "../model/names.js"
