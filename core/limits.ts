@@ -123,9 +123,10 @@ export const intakeCountMax = 4
 // Of contents that lie in memory as they are: the fewer fsyncs, the sooner many of them are in.
 export const heldIntakeCountMax = 64
 
-// Files of a directory that are taken in side by side while it is scanned, and bytes of them that
-// are in memory: so many share an fsync. Entries of it that go into its manifest in one go.
-export const scanFileCountMax = 256
+// Groups of files that are taken in side by side while a folder is scanned, and bytes of them that
+// are in memory: so many share an fsync. Entries of a directory that make a part of its manifest.
+export const scanGroupCountMax = 32
+export const scanGroupBytesMax = 262_144
 export const scanBytesMax = 16_777_216
 export const scanPageCount = 256
 // A file of so many bytes is read in one go, a larger one in parts of so many.
@@ -133,8 +134,9 @@ export const fileReadBytes = 1_048_576
 
 // Directories whose manifests are read side by side.
 export const manifestCountMax = 32
-// Entries of a registered folder that are looked at side by side.
-export const judgeCountMax = 64
+// Directories that are listed in one go, and entries that these had, where that is known.
+export const listingCountMax = 64
+export const listedCountMax = 4_096
 // Files that are written side by side when a version is checked out.
 export const checkoutFileCountMax = 8
 // Of a registered folder, the extensions that its metadata counts.

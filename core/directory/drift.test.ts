@@ -4,11 +4,11 @@
  */
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { findDrift } from "./drift.js"
 import { openFileCount, registeredIn, temporaryDirectory } from "./folders.contract.js"
 import type { LinkedEntry } from "./judge.js"
-import { NearDirectories } from "./near.js"
 import { openDirectory } from "./safe-path.js"
 
 const directory = temporaryDirectory()
@@ -23,9 +23,8 @@ const register = async (paths: ReadonlyArray<string>): Promise<ReadonlyArray<Lin
 const driftOf = async (entries: ReadonlyArray<LinkedEntry>, isWhole = true) => {
   const before = await openFileCount()
   const root = await openDirectory(directory())
-  const near = new NearDirectories(root)
-  const found = await findDrift(root, near, entries, "stat", isWhole)
-  await near.close()
+  const found = await Effect.runPromise(findDrift(root, entries, "stat", isWhole))
+  await root.release()
   expect(await openFileCount()).toBe(before)
   return found
 }

@@ -4,7 +4,8 @@
 import { crc32 } from "node:zlib"
 import { fileReadBytes } from "../limits.js"
 import { type Digest, digestOf, hasher, toDigest } from "../model/digest.js"
-import { drifted, type OpenFile } from "./safe-path.js"
+import { drifted, sentences } from "./found.js"
+import type { OpenFile } from "./safe-path.js"
 import { pieceBytes } from "./states.js"
 
 /** What is to be known of a file that was taken in. */
@@ -25,7 +26,7 @@ export const readExactly = async (
   const bytes = Buffer.allocUnsafeSlow(length)
   for (let at = 0; at < length; ) {
     const { bytesRead } = await handle.read(bytes, at, length - at, start + at)
-    if (bytesRead === 0) throw drifted(shown, "became shorter while it was read")
+    if (bytesRead === 0) throw drifted(shown, sentences.shorter)
     at += bytesRead
   }
   return bytes

@@ -2,7 +2,7 @@
  * Folders on the disk for the suites of this room. States no law of its own.
  */
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs"
-import { readdir, realpath } from "node:fs/promises"
+import { readdir, readlink, realpath } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { afterEach, beforeEach } from "vitest"
@@ -31,8 +31,15 @@ export const write = (directory: string, files: Readonly<Record<string, string>>
   }
 }
 
-/** Of this process; as many as before means that all were closed. */
-export const openFileCount = async (): Promise<number> => (await readdir("/proc/self/fd")).length
+const leadsTo = async (name: string): Promise<string> =>
+  await readlink(`/proc/self/fd/${name}`).catch(() => "")
+
+/** Of this process, in temporary directories; as many as before means that all were closed. */
+export const openFileCount = async (): Promise<number> => {
+  const paths = await Promise.all((await readdir("/proc/self/fd")).map(leadsTo))
+  const temporary = await realpath(tmpdir())
+  return paths.filter((path) => path.startsWith(temporary)).length
+}
 
 /** A file as it was registered, long after it changed. */
 export const registeredIn = async (

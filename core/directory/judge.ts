@@ -1,11 +1,12 @@
 /**
  * Judging: whether an entry that was left in place is still what was registered, and if not, what
  * of it has changed. By size and times first, and by its bytes where these leave a doubt.
+ *
+ * Plain functions: what was found is given to them.
  */
 import { digestOf } from "../model/digest.js"
 import type { TreeEntry } from "../model/tree.js"
-import { digestFile } from "./file.js"
-import type { Found, OpenDirectory } from "./safe-path.js"
+import type { Found } from "./found.js"
 import { isExecutable } from "./scanned.js"
 import type { EntryState } from "./states.js"
 
@@ -23,40 +24,32 @@ export interface LinkedEntry extends TreeEntry {
   readonly state: EntryState | undefined
 }
 
+/** What lies there now, and where it points if it is a symlink. */
+export interface Lying {
+  readonly found: Found
+  readonly target?: Uint8Array
+}
+
 const hasSameTimes = (found: Found, state: EntryState | undefined): boolean =>
   state !== undefined &&
   state.recent !== true &&
   state.mtime === found.mtime &&
   state.ctime === found.ctime
 
-const isSameFile = async (
-  directory: OpenDirectory,
-  name: string,
-  entry: LinkedEntry,
-): Promise<boolean> => {
-  const file = await directory.file(name)
-  try {
-    return (await digestFile(file, entry.path)).digest === entry.digest
-  } finally {
-    await file.handle.close()
-  }
-}
+/** What has changed of a file whose bytes are the same. */
+export const modeChange = (found: Found, { executable }: LinkedEntry): Change | undefined =>
+  isExecutable(found) === (executable === true) ? undefined : "mode"
 
-/** What of an entry has changed; undefined when nothing has. */
-export const judge = async (
-  directory: OpenDirectory,
-  name: string,
+/** What of an entry has changed; undefined when nothing has; "unread" where its bytes must say. */
+export const judge = (
+  { found, target = new Uint8Array(0) }: Lying,
   entry: LinkedEntry,
   check: "stat" | "hash",
-): Promise<Change | undefined> => {
-  const found = await directory.look(name)
-  if (found === undefined) return "missing"
+): Change | "unread" | undefined => {
   if (found.kind !== entry.kind) return "kind"
   if (found.kind === "directory") return undefined
   if (found.size !== entry.size) return "content"
+  if (found.kind === "symlink") return digestOf(target) === entry.digest ? undefined : "content"
   const isTrusted = check === "stat" && hasSameTimes(found, entry.state)
-  if (found.kind === "symlink")
-    return digestOf(await directory.link(name)) === entry.digest ? undefined : "content"
-  if (!isTrusted && !(await isSameFile(directory, name, entry))) return "content"
-  return isExecutable(found) === (entry.executable === true) ? undefined : "mode"
+  return isTrusted ? modeChange(found, entry) : "unread"
 }

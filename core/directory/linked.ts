@@ -6,14 +6,14 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { judgeCountMax } from "../limits.js"
 import { type Digest, fromDigest, sha256 } from "../model/digest.js"
+import { attemptOn, failureOf, type ScanFailure } from "./asked.js"
 import { type Drifted, findDrift } from "./drift.js"
 import { readExactly } from "./file.js"
-import { type Change, type Check, judge, type LinkedEntry } from "./judge.js"
+import { drifted } from "./found.js"
+import type { Change, Check, LinkedEntry } from "./judge.js"
 import { NearDirectories, splitPath } from "./near.js"
-import { drifted, type OpenDirectory, type OpenFile, openBelow } from "./safe-path.js"
-import { attemptOn, failureOf, type ScanFailure } from "./scan.js"
+import { type OpenDirectory, type OpenFile, openBelow } from "./safe-path.js"
 import { pieceBytes } from "./states.js"
 
 /** Half-open, in bytes. */
@@ -99,22 +99,20 @@ export class LinkedFiles {
   /** Fails with `ContentDrifted` for the first entry that is not what was registered. */
   judge(check: Check): Effect.Effect<void, ScanFailure> {
     if (check === "none") return Effect.void
-    return this.#with(async (near) => {
-      for (let from = 0; from < this.entries.length; from += judgeCountMax)
-        await Promise.all(
-          this.entries.slice(from, from + judgeCountMax).map((entry) =>
-            near.use(entry.path, async (directory, name) => {
-              const change = await judge(directory, name, entry, check)
-              if (change !== undefined) throw drifted(entry.path, sentences[change])
-            }),
-          ),
-        )
-    })
+    return Effect.flatMap(this.drift(check, false), ({ entries: [first] }) =>
+      first === undefined || first.change === "extra"
+        ? Effect.void
+        : Effect.fail(drifted(first.path, sentences[first.change])),
+    )
   }
 
-  /** What has become of all of it. `isWhole`: of a folder, not of a single file. */
+  /** What has become of all of it. `isWhole`: of a folder, where more may lie by now. */
   drift(check: "stat" | "hash", isWhole: boolean): Effect.Effect<Drifted, ScanFailure> {
-    return this.#with((near, root) => findDrift(root, near, this.entries, check, isWhole))
+    return Effect.acquireUseRelease(
+      attemptOn(this.#shown, () => this.#open()),
+      (root) => findDrift(root, this.entries, check, isWhole),
+      (root) => Effect.promise(() => root.release()),
+    )
   }
 
   /** The bytes of the file of a digest, or of a half-open range of them. */

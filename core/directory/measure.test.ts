@@ -3,6 +3,7 @@
  */
 import { symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { openFileCount, temporaryDirectory, write } from "./folders.contract.js"
 import { measure } from "./measure.js"
@@ -13,7 +14,7 @@ const directory = temporaryDirectory()
 const measured = async (wanted?: string) => {
   const before = await openFileCount()
   const opened = await openDirectory(directory())
-  const found = await measure(opened, wanted)
+  const found = await Effect.runPromise(measure(opened, wanted))
   await opened.release()
   expect(await openFileCount()).toBe(before)
   return found

@@ -2,43 +2,54 @@
  * Measuring a folder: how many files it has and how many bytes these are, before any of them is
  * read. What changes meanwhile makes no difference but to the numbers.
  */
-import { judgeCountMax } from "../limits.js"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import { listingCountMax } from "../limits.js"
 import { textOf } from "../model/utf8.js"
+import { listAll, type ScanFailure } from "./asked.js"
+import type { Listed } from "./list-work.js"
+import { Listing } from "./listing.js"
 import type { OpenDirectory } from "./safe-path.js"
+
+interface Total {
+  files: number
+  bytes: number
+}
 
 export interface Measured {
   readonly files: number
   readonly bytes: number
 }
 
-/** Of a folder and all below it, or of the one name in it that is wanted. */
-export const measure = async (directory: OpenDirectory, wanted?: string): Promise<Measured> => {
-  const total = { files: 0, bytes: 0 }
-  let names: Array<string> = []
-  const count = async () => {
-    const some = names
-    names = []
-    for (const found of await Promise.all(some.map((name) => directory.look(name)))) {
-      if (found?.kind !== "file") continue
-      total.files += 1
-      total.bytes += found.size
-    }
-  }
-  const inner: Array<string> = []
-  for await (const { name: bytes, kind } of directory.entries()) {
-    const name = textOf(bytes)
+/** Adds the files of a directory to a total; answers with the directories in it. */
+const count = (listing: Listing, path: string, total: Total): ReadonlyArray<Listed> => {
+  const inner: Array<Listed> = []
+  for (let at = 0; at < listing.count; at += 1) {
+    const { name, found } = listing.entry(at)
+    const text = textOf(name)
     // One that is not UTF-8 is refused when it is scanned.
-    if (name === undefined || (wanted !== undefined && name !== wanted)) continue
-    if (kind === "directory") inner.push(name)
-    else names.push(name)
-    if (names.length === judgeCountMax) await count()
+    if (text === undefined) continue
+    if (found.kind === "directory") inner.push({ path: join(path, text) })
+    if (found.kind !== "file") continue
+    total.files += 1
+    total.bytes += found.size
   }
-  await count()
-  for (const name of inner) {
-    const opened = await directory.directory(name)
-    const { files, bytes } = await measure(opened).finally(() => opened.release())
-    total.files += files
-    total.bytes += bytes
+  return inner
+}
+
+/** Of a folder and all below it, or of the one name in it that is wanted. */
+export const measure = Effect.fnUntraced(function* (
+  root: OpenDirectory,
+  wanted?: string,
+): Effect.fn.Return<Measured, ScanFailure> {
+  const total: Total = { files: 0, bytes: 0 }
+  let waiting: Array<Listed> = [{ path: "", ...(wanted === undefined ? {} : { only: wanted }) }]
+  while (waiting.length > 0) {
+    const some = waiting.slice(-listingCountMax)
+    waiting = waiting.slice(0, -listingCountMax)
+    // What is gone by now, or cannot be read, is said when it is scanned.
+    for (const [at, listing] of (yield* listAll(root, some)).entries())
+      if (listing instanceof Listing) waiting.push(...count(listing, some[at]?.path ?? "", total))
   }
   return total
-}
+})

@@ -8,7 +8,8 @@
 import { sep } from "node:path"
 import { InvalidInput } from "../errors.js"
 import type { Link } from "../model/artifact.js"
-import { type Found, type OpenDirectory, openBelow, openDirectory, resolved } from "./safe-path.js"
+import type { Found } from "./found.js"
+import { type OpenDirectory, openBelow, openDirectory, resolved } from "./safe-path.js"
 
 interface Root extends Pick<Found, "device" | "inode"> {
   readonly components: ReadonlyArray<string>

@@ -1,18 +1,21 @@
 /**
  * Scans: what is found, in which order, and that a failure ends everything and leaves nothing open.
  */
+import { execFileSync } from "node:child_process"
 import { appendFileSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { describe, expect, it } from "vitest"
+import { fileReadBytes } from "../limits.js"
 import { type Digest, digestOf } from "../model/digest.js"
 import type { RelativePath } from "../model/path.js"
 import { makeTree, parseManifest, summarizeTree, type TreeEntry } from "../model/tree.js"
+import { attemptOn, type Reading, readAll } from "./asked.js"
 import { digestFile } from "./file.js"
 import { openFileCount, temporaryDirectory, write } from "./folders.contract.js"
 import { openDirectory } from "./safe-path.js"
-import { attemptOn, type ScanSink, scan, scanFile } from "./scan.js"
+import { type ScanSink, scan, scanFile } from "./scan.js"
 import { parseStates } from "./states.js"
 
 const directory = temporaryDirectory()
@@ -23,16 +26,20 @@ interface Kept {
   readonly sink: ScanSink<"stop">
 }
 
-const keep = (file?: ScanSink<"stop">["file"]): Kept => {
+const keep = (take?: (reading: Reading) => ReturnType<ScanSink<"stop">["files"]>): Kept => {
   const files: Array<string> = []
   const manifests = new Map<Digest, Uint8Array>()
   const sink: ScanSink<"stop"> = {
+    files: (reading) => {
+      const { below, files: some } = reading
+      files.push(...some.map(({ name }) => join(below.path, name)))
+      return take?.(reading) ?? readAll(reading)
+    },
     file: (scanned) => {
       files.push(scanned.path)
-      return (
-        file?.(scanned) ?? (attemptOn("", () => digestFile(scanned, "")) as Effect.Effect<never>)
-      )
+      return attemptOn("", () => digestFile(scanned, "")) as Effect.Effect<never>
     },
+    taken: () => Effect.void,
     manifest: (parts) =>
       Effect.sync(() => {
         const bytes = Buffer.concat(parts)
@@ -110,6 +117,19 @@ describe("a scan", () => {
     ])
   })
 
+  it("is refused by what is no file, and by what is gone", async () => {
+    execFileSync("mkfifo", [join(directory(), "pipe")])
+    await expect(scanned(keep())).rejects.toMatchObject({
+      _tag: "InvalidInput",
+      message: expect.stringContaining("pipe is neither a file, a directory nor a symlink"),
+    })
+    const opened = await openDirectory(directory())
+    await expect(Effect.runPromise(scanFile(opened, "gone", keep().sink))).rejects.toMatchObject({
+      _tag: "ContentDrifted",
+      path: join(directory(), "gone"),
+    })
+  })
+
   it("of one file looks at no other", async () => {
     write(directory(), { wanted: "w", other: "o", "d/wanted": "x" })
     const kept = keep()
@@ -121,14 +141,14 @@ describe("a scan", () => {
   it("ends at the first failure, and leaves nothing open", async () => {
     write(directory(), many(2_000))
     const before = await openFileCount()
-    let seen = 0
+    let groupCount = 0
     const slow = keep(() => {
-      seen += 1
-      return seen === 200 ? Effect.fail("stop") : Effect.never
+      groupCount += 1
+      return groupCount === 10 ? Effect.fail("stop") : Effect.never
     })
     const opened = await openDirectory(directory())
     await expect(Effect.runPromise(scan(opened, slow.sink))).rejects.toThrow("stop")
-    expect(slow.files.length).toBeLessThan(300)
+    expect(slow.files.length).toBeLessThan(1_300)
     expect(await openFileCount()).toBe(before)
   })
 
@@ -145,13 +165,28 @@ describe("a scan", () => {
 
   it("fails where a file changes while it is taken in", async () => {
     write(directory(), { "a.log": "line\n", b: "b" })
-    const kept = keep((file) => {
-      if (file.path === "a.log") appendFileSync(join(directory(), "a.log"), "more\n")
-      return attemptOn("", () => digestFile(file, "")) as Effect.Effect<never>
+    const kept = keep((reading) => {
+      appendFileSync(join(directory(), "a.log"), "more\n")
+      return readAll(reading)
     })
     await expect(scanned(kept)).rejects.toMatchObject({
       _tag: "ContentDrifted",
       message: expect.stringContaining("a.log changed while it was read"),
+    })
+    const { sink } = keep()
+    const grown = join(directory(), "large.log")
+    writeFileSync(grown, Buffer.alloc(fileReadBytes + 1))
+    const growing: typeof sink = {
+      ...sink,
+      file: (file) => {
+        appendFileSync(grown, "more")
+        return sink.file(file)
+      },
+    }
+    const rescanned = Effect.runPromise(scan(await openDirectory(directory()), growing))
+    await expect(rescanned).rejects.toMatchObject({
+      _tag: "ContentDrifted",
+      message: expect.stringContaining("large.log changed while it was read"),
     })
   })
 

@@ -6,17 +6,16 @@
  * manifest stays. Whatever changes meanwhile fails the scan. Does not know what becomes of files
  * and manifests: whoever scans takes them.
  */
+import { join } from "node:path"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import type { ContentDrifted, FileFailure, InvalidInput, LimitExceeded } from "../errors.js"
-import { isDaybookError } from "../errors.js"
 import {
   fileReadBytes,
   scanBytesMax,
-  scanFileCountMax,
+  scanGroupCountMax,
   scanPageCount,
   treeInlineCountMax,
 } from "../limits.js"
@@ -24,28 +23,24 @@ import { type Digest, digestOf } from "../model/digest.js"
 import type { RelativePath } from "../model/path.js"
 import { compareUtf8, emptyManifestDigest } from "../model/tree.js"
 import { shownBytes, textOf } from "../model/utf8.js"
+import { attemptOn, listAll, type Reading, type ScanFailure } from "./asked.js"
+import { type Entry, entriesOf, type Group, groupsOf } from "./entries.js"
 import type { TakenFile } from "./file.js"
-import { entryPath, refusedName } from "./names.js"
-import {
-  drifted,
-  type Found,
-  type FoundKind,
-  isUnchanged,
-  type OpenDirectory,
-  type OpenFile,
-  readFailure,
-} from "./safe-path.js"
+import { drifted, type Found, isUnchanged, sentences } from "./found.js"
+import type { Listed } from "./list-work.js"
+import { Listing } from "./listing.js"
+import { refusedName } from "./names.js"
+import type { Below } from "./open-now.js"
+import { type OpenDirectory, type OpenFile, openBelow } from "./safe-path.js"
 import {
   type Entered,
   entered,
-  isExecutable,
+  enteredFile,
+  enteredLink,
   type Page,
   type Scanned,
-  stateOf,
   toPage,
 } from "./scanned.js"
-
-export type ScanFailure = InvalidInput | LimitExceeded | ContentDrifted | FileFailure
 
 /** A file that is being taken in. It must not be read beyond its size. */
 export interface ScannedFile extends OpenFile {
@@ -54,185 +49,169 @@ export interface ScannedFile extends OpenFile {
 
 /** Who takes what a scan finds. */
 export interface ScanSink<E> {
+  /** Small files of one directory, in their order. */
+  readonly files: (reading: Reading) => Effect.Effect<ReadonlyArray<TakenFile>, E | ScanFailure>
+  /** A file of more than `fileReadBytes`, to be read part by part. */
   readonly file: (file: ScannedFile) => Effect.Effect<TakenFile, E>
   /** Bytes of a manifest, in parts. */
   readonly manifest: (parts: ReadonlyArray<Uint8Array>) => Effect.Effect<Digest, E>
   /** What may not be met, and why. */
   readonly refuses: (found: Pick<Found, "device" | "inode">) => string | undefined
+  /** A file was taken in. */
+  readonly taken: (path: RelativePath, size: number) => Effect.Effect<void, E>
 }
 
-interface Name {
-  readonly name: string
-  readonly path: RelativePath
-  readonly kind: FoundKind
-}
+type Taking<E> = Fiber.Fiber<ReadonlyArray<Entered>, E | ScanFailure>
 
-/** An error of ours as it is; of any other says which file it was. */
-export const failureOf = (shown: string, cause: unknown): ScanFailure =>
-  isDaybookError(cause) ? (cause as ScanFailure) : readFailure(shown, cause)
-
-/** Fails with errors of ours as they are; of others says which file it was. */
-export const attemptOn = <A>(shown: string, act: () => Promise<A>): Effect.Effect<A, ScanFailure> =>
-  Effect.tryPromise({ try: act, catch: (cause) => failureOf(shown, cause) })
-
-const namesIn = async (
-  directory: OpenDirectory,
-  below: string,
-  wanted: string | undefined,
-): Promise<Array<Name>> => {
-  const names: Array<Name> = []
-  for await (const { name, kind } of directory.entries()) {
-    if (wanted !== undefined && textOf(name) !== wanted) continue
-    const path = entryPath(below, name)
-    names.push({ name: path.slice(below.length), path, kind })
-  }
-  return names.sort((a, b) => compareUtf8(a.name, b.name))
-}
-
-/** One scan: what it shares among its directories. */
-class Scan<E> {
-  readonly #sink: ScanSink<E>
-  readonly #scope: Scope.Scope
-  readonly #slots: Semaphore.Semaphore
+/** What the directories of a scan share. */
+interface Shared<E> {
+  readonly root: OpenDirectory
+  readonly sink: ScanSink<E>
+  readonly scope: Scope.Scope
+  /** One permit for each group of files. */
+  readonly slots: Semaphore.Semaphore
   /** One permit for each byte. */
-  readonly #room: Semaphore.Semaphore
-  readonly #failed: Deferred.Deferred<never, E | ScanFailure>
+  readonly room: Semaphore.Semaphore
+  readonly failed: Deferred.Deferred<never, E | ScanFailure>
+}
 
-  constructor(
-    sink: ScanSink<E>,
-    scope: Scope.Scope,
-    slots: Semaphore.Semaphore,
-    room: Semaphore.Semaphore,
-    failed: Deferred.Deferred<never, E | ScanFailure>,
-  ) {
-    this.#sink = sink
-    this.#scope = scope
-    this.#slots = slots
-    this.#room = room
-    this.#failed = failed
+class Scan<E> {
+  readonly #shared: Shared<E>
+
+  constructor(shared: Shared<E>) {
+    this.#shared = shared
   }
 
   /**
-   * Walks through a directory, which it releases, and all below it. The fiber that it answers with
-   * ends when everything there is taken in. `wanted`: the one name that is looked at.
+   * Walks through a directory and all below it. The fiber that it answers with ends when everything
+   * there is taken in.
    */
-  walk(opening: Effect.Effect<OpenDirectory, ScanFailure>, below: string, wanted?: string) {
-    return Effect.acquireUseRelease(
-      opening,
-      (directory) => this.#walk(directory, below, wanted),
-      (directory) => Effect.promise(() => directory.release()),
-    )
-  }
-
-  readonly #walk = Effect.fnUntraced(function* (
+  readonly walk = Effect.fnUntraced(function* (
     this: Scan<E>,
-    directory: OpenDirectory,
-    below: string,
-    wanted: string | undefined,
+    listed: Listed,
   ): Effect.fn.Return<Fiber.Fiber<Scanned, E | ScanFailure>, E | ScanFailure> {
-    const refusal = this.#sink.refuses(directory.found)
-    if (refusal !== undefined) return yield* refusedName(directory.shown, refusal)
-    const names = yield* attemptOn(directory.shown, () => namesIn(directory, below, wanted))
+    const [listing] = yield* listAll(this.#shared.root, [listed])
+    if (!(listing instanceof Listing))
+      return yield* listing ?? drifted(this.#shown(listed.path), sentences.gone)
+    const refusal = this.#shared.sink.refuses(listing.found)
+    if (refusal !== undefined) return yield* refusedName(this.#shown(listed.path), refusal)
+    const below = { path: listed.path, ...listing.found }
     const pages: Array<Fiber.Fiber<Page, E | ScanFailure>> = []
-    for (let from = 0; from < names.length; from += scanPageCount) {
-      const entries: Array<Effect.Effect<Entered, E | ScanFailure>> = []
-      for (const name of names.slice(from, from + scanPageCount))
-        entries.push(yield* this.#begin(directory, name))
-      pages.push(yield* this.#fork(Effect.map(Effect.all(entries), toPage)))
+    for (let from = 0; from < listing.count; from += scanPageCount) {
+      const entries = yield* entriesOf(this.#shared.root.shown, listing, below.path, from)
+      const takings = yield* this.#begin(below, entries)
+      pages.push(yield* this.#fork(Effect.map(Effect.forEach(takings, Fiber.join), pageOf)))
     }
     return yield* this.#fork(this.#finish(pages))
   })
 
-  /** A failure ends the scan, though nobody waits yet for this part of it. */
-  #fork<A>(effect: Effect.Effect<A, E | ScanFailure>) {
-    const telling = Effect.tapCause(effect, (cause) => Deferred.failCause(this.#failed, cause))
-    // At once: what it holds is let go of by it alone.
-    return Effect.forkIn(telling, this.#scope, { startImmediately: true })
+  #shown(path: string): string {
+    return join(this.#shared.root.shown, path)
   }
 
-  /** Begins with an entry; the effect that it answers with waits for what comes of it. */
+  /** A failure ends the scan, though nobody waits yet for this part of it. */
+  #fork<A>(effect: Effect.Effect<A, E | ScanFailure>) {
+    const telling = Effect.tapCause(effect, (cause) =>
+      Deferred.failCause(this.#shared.failed, cause),
+    )
+    // At once: what it holds is let go of by it alone.
+    return Effect.forkIn(telling, this.#shared.scope, { startImmediately: true })
+  }
+
+  /** Begins with entries of a directory: its files first, which go on while it is walked on. */
   readonly #begin = Effect.fnUntraced(function* (
     this: Scan<E>,
-    directory: OpenDirectory,
-    { name, path, kind }: Name,
-  ): Effect.fn.Return<Effect.Effect<Entered, E | ScanFailure>, E | ScanFailure> {
-    if (kind === "file") {
-      yield* this.#slots.take(1)
-      directory.share()
-      const taking = Effect.ensuring(
-        this.#takeFile(directory, name, path),
-        Effect.andThen(
-          Effect.promise(() => directory.release()),
-          this.#slots.release(1),
-        ),
-      )
-      return Fiber.join(yield* this.#fork(taking))
+    below: Below,
+    entries: ReadonlyArray<Entry>,
+  ): Effect.fn.Return<ReadonlyArray<Taking<E>>, E | ScanFailure> {
+    const takings: Array<Taking<E>> = []
+    const files = entries.filter(({ found }) => found.kind === "file")
+    for (const group of groupsOf(files.filter(({ found }) => found.size <= fileReadBytes)))
+      takings.push(yield* this.#side(group.bytes, this.#readGroup(below, group)))
+    for (const file of files.filter(({ found }) => found.size > fileReadBytes))
+      takings.push(yield* this.#side(fileReadBytes, this.#readLarge(below, file)))
+    const links = entries.filter(({ found }) => found.kind === "symlink")
+    takings.push(yield* this.#fork(Effect.forEach(links, (link) => this.#takeLink(link))))
+    for (const { text, path, found } of entries.filter(({ found }) => found.kind === "directory")) {
+      const { device, inode } = found
+      const walked = yield* this.walk({ path, device, inode })
+      const done = Effect.map(Fiber.join(walked), (all) => [entered(text, path, found, all)])
+      takings.push(yield* this.#fork(done))
     }
-    const found = yield* attemptOn(directory.shownOf(name), () => directory.look(name))
-    if (found === undefined) return yield* drifted(directory.shownOf(name), "is gone by now")
-    if (found.kind === "symlink")
-      return Effect.succeed(yield* this.#takeLink(directory, { name, path, kind }, found))
-    // What the system says of an entry may be unknown until it is looked at.
-    if (found.kind === "file" && kind === "special")
-      return yield* this.#begin(directory, { name, path, kind: "file" })
-    if (found.kind !== "directory")
-      return yield* refusedName(path, "is neither a file, a directory nor a symlink")
-    const opening = attemptOn(directory.shownOf(name), () => directory.directory(name))
-    const walked = yield* this.walk(opening, `${path}/`)
-    return Effect.map(Fiber.join(walked), (scanned) => entered(name, path, found, scanned))
+    return takings
   })
 
-  #takeFile(
-    directory: OpenDirectory,
-    name: string,
-    path: RelativePath,
-  ): Effect.Effect<Entered, E | ScanFailure> {
-    const shown = directory.shownOf(name)
+  /** Beside the walk, when there is room for so many bytes. */
+  readonly #side = Effect.fnUntraced(function* (
+    this: Scan<E>,
+    bytes: number,
+    taking: Effect.Effect<ReadonlyArray<Entered>, E | ScanFailure>,
+  ) {
+    yield* this.#shared.slots.take(1)
+    const inRoom = this.#shared.room.withPermits(bytes)(taking)
+    return yield* this.#fork(Effect.ensuring(inRoom, this.#shared.slots.release(1)))
+  })
+
+  readonly #readGroup = Effect.fnUntraced(function* (
+    this: Scan<E>,
+    below: Below,
+    { files }: Group,
+  ): Effect.fn.Return<ReadonlyArray<Entered>, E | ScanFailure> {
+    const { root, sink } = this.#shared
+    const now = Date.now()
+    const named = files.map(({ text: name, found }) => ({ name, found }))
+    const taken = yield* sink.files({ root, below, files: named })
+    const entries: Array<Entered> = []
+    for (const [at, file] of files.entries()) {
+      const one = taken[at]
+      if (one !== undefined) entries.push(enteredFile(file, one, now))
+      yield* sink.taken(file.path, file.found.size)
+    }
+    return entries
+  })
+
+  #readLarge(below: Below, file: Entry): Effect.Effect<ReadonlyArray<Entered>, E | ScanFailure> {
+    const shown = this.#shown(file.path)
+    const open = async () => {
+      const components = below.path === "" ? [] : below.path.split("/")
+      const directory = await openBelow(this.#shared.root, components)
+      return await directory.file(file.text).finally(() => directory.release())
+    }
     return Effect.acquireUseRelease(
-      attemptOn(shown, () => directory.file(name)),
-      (file) => this.#readFile(name, { ...file, path }, shown),
+      attemptOn(shown, open),
+      (opened) => this.#readOpen({ ...opened, path: file.path }, file.found, shown),
       ({ handle }) => Effect.promise(() => handle.close()),
     )
   }
 
-  readonly #readFile = Effect.fnUntraced(function* (
+  readonly #readOpen = Effect.fnUntraced(function* (
     this: Scan<E>,
-    name: string,
     file: ScannedFile,
+    listed: Found,
     shown: string,
-  ): Effect.fn.Return<Entered, E | ScanFailure> {
-    const { path, found } = file
+  ): Effect.fn.Return<ReadonlyArray<Entered>, E | ScanFailure> {
+    if (!isUnchanged(listed, file.found)) return yield* drifted(shown, sentences.changed)
     const now = Date.now()
-    // A larger one is read in parts.
-    const bytes = Math.min(found.size, fileReadBytes)
-    const { digest, ...rest } = yield* this.#room.withPermits(bytes)(this.#sink.file(file))
+    const { sink } = this.#shared
+    const taken = yield* sink.file(file)
     const after = yield* attemptOn(shown, () => file.handle.stat({ bigint: true }))
-    if (after.mtimeNs !== found.mtime || after.ctimeNs !== found.ctime)
-      return yield* drifted(shown, "changed while it was read")
-    const executable = isExecutable(found) ? { executable: true as const } : {}
-    const entry = { digest, kind: "file" as const, size: found.size, ...executable }
-    const state = { ...stateOf(name, found, now), ...rest }
-    return { entry, state, count: 1, directories: 0, entries: [{ ...entry, path }], held: [] }
+    if (after.mtimeNs !== listed.mtime || after.ctimeNs !== listed.ctime)
+      return yield* drifted(shown, sentences.changed)
+    yield* sink.taken(file.path, file.found.size)
+    return [enteredFile(file, taken, now)]
   })
 
   readonly #takeLink = Effect.fnUntraced(function* (
     this: Scan<E>,
-    directory: OpenDirectory,
-    { name, path }: Name,
-    found: Found,
+    { path, found, target: bytes = new Uint8Array(0) }: Entry,
   ): Effect.fn.Return<Entered, ScanFailure> {
-    const shown = directory.shownOf(name)
-    const bytes = yield* attemptOn(shown, () => directory.link(name))
-    const after = yield* attemptOn(shown, () => directory.look(name))
-    if (after === undefined || !isUnchanged(found, after))
-      return yield* drifted(shown, "changed while it was read")
     const target = textOf(bytes)
     if (target === undefined)
-      return yield* refusedName(shown, `points to ${shownBytes(bytes)}, which is not UTF-8`)
-    const kind = "symlink" as const
-    const entry = { digest: digestOf(bytes), kind, size: bytes.length, target }
-    const state = stateOf(name, found, Date.now())
-    return { entry, state, count: 1, directories: 0, entries: [{ ...entry, path }], held: [] }
+      return yield* refusedName(
+        this.#shown(path),
+        `points to ${shownBytes(bytes)}, which is not UTF-8`,
+      )
+    return enteredLink(path, found, bytes, target)
   })
 
   readonly #finish = Effect.fnUntraced(function* (
@@ -248,7 +227,7 @@ class Scan<E> {
     if (pages.length === 0)
       return { ...totals, digest: emptyManifestDigest, states: undefined, entries: [], held: [] }
     const manifest = pages.map((page) => page.manifest)
-    const states = yield* this.#sink.manifest(pages.map((page) => page.states))
+    const states = yield* this.#shared.sink.manifest(pages.map((page) => page.states))
     const held = pages.flatMap((page) => page.held)
     // A tree of few entries lies in its event, and needs no manifests.
     if (count <= treeInlineCountMax) {
@@ -256,28 +235,29 @@ class Scan<E> {
       const entries = pages.flatMap((page) => page.entries ?? [])
       return { ...totals, digest: digestOf(bytes), states, entries, held: [...held, bytes] }
     }
-    for (const bytes of held) yield* this.#sink.manifest([bytes])
-    const digest = yield* this.#sink.manifest(manifest)
+    for (const bytes of held) yield* this.#shared.sink.manifest([bytes])
+    const digest = yield* this.#shared.sink.manifest(manifest)
     return { ...totals, digest, states, entries: undefined, held: [] }
   })
 }
 
+/** All entries of a page, in the order of their names. */
+const pageOf = (takings: ReadonlyArray<ReadonlyArray<Entered>>): Page =>
+  toPage(takings.flat().sort((a, b) => compareUtf8(a.state.name, b.state.name)))
+
 const scanning = <E>(
   root: OpenDirectory,
-  wanted: string | undefined,
+  listed: Listed,
   sink: ScanSink<E>,
 ): Effect.Effect<Scanned, E | ScanFailure> =>
   Effect.scoped(
     Effect.gen(function* () {
+      yield* Effect.addFinalizer(() => Effect.promise(() => root.release()))
       const scope = yield* Effect.scope
-      const slots = yield* Semaphore.make(scanFileCountMax)
+      const slots = yield* Semaphore.make(scanGroupCountMax)
       const failed = yield* Deferred.make<never, E | ScanFailure>()
       const room = yield* Semaphore.make(scanBytesMax)
-      const walked = new Scan(sink, scope, slots, room, failed).walk(
-        Effect.succeed(root),
-        "",
-        wanted,
-      )
+      const walked = new Scan({ root, sink, scope, slots, room, failed }).walk(listed)
       const walking = Effect.flatMap(walked, Fiber.join)
       return yield* Effect.raceFirst(Deferred.await(failed), walking)
     }),
@@ -287,11 +267,11 @@ const scanning = <E>(
 export const scan = <E>(
   root: OpenDirectory,
   sink: ScanSink<E>,
-): Effect.Effect<Scanned, E | ScanFailure> => scanning(root, undefined, sink)
+): Effect.Effect<Scanned, E | ScanFailure> => scanning(root, { path: "" }, sink)
 
 /** Scans one file of a directory, which it releases, as if nothing else were in it. */
 export const scanFile = <E>(
   root: OpenDirectory,
   name: string,
   sink: ScanSink<E>,
-): Effect.Effect<Scanned, E | ScanFailure> => scanning(root, name, sink)
+): Effect.Effect<Scanned, E | ScanFailure> => scanning(root, { path: "", only: name }, sink)

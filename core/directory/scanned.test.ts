@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import { digestOf } from "../model/digest.js"
 import type { RelativePath } from "../model/path.js"
 import { emptyManifestDigest, parseManifest } from "../model/tree.js"
-import type { Found } from "./safe-path.js"
+import type { Found } from "./found.js"
 import { type Entered, entered, isExecutable, stateOf, toPage } from "./scanned.js"
 import { parseStates } from "./states.js"
 

@@ -3,10 +3,11 @@
  * nothing.
  */
 import { treeInlineCountMax } from "../limits.js"
-import type { Digest } from "../model/digest.js"
+import { type Digest, digestOf } from "../model/digest.js"
 import type { RelativePath } from "../model/path.js"
 import { manifestBytes, type Tree, type TreeEntry } from "../model/tree.js"
-import type { Found } from "./safe-path.js"
+import type { TakenFile } from "./file.js"
+import type { Found } from "./found.js"
 import { type EntryState, encodeStates } from "./states.js"
 
 /** A directory with all that is in it. */
@@ -44,6 +45,32 @@ const nanosecondsOf = (milliseconds: number): bigint => BigInt(milliseconds) * 1
 export const stateOf = (name: string, { mode, mtime, ctime }: Found, now: number): EntryState => {
   const isRecent = mtime + recentNanoseconds > nanosecondsOf(now)
   return { name, mode, mtime, ctime, ...(isRecent ? { recent: true as const } : {}) }
+}
+
+const nameOf = (path: RelativePath): string => path.slice(path.lastIndexOf("/") + 1)
+
+/** A file as its directory lists it. `now`: when it was read. */
+export const enteredFile = (
+  { path, found }: { readonly path: RelativePath; readonly found: Found },
+  { digest, ...rest }: TakenFile,
+  now: number,
+): Entered => {
+  const executable = isExecutable(found) ? { executable: true as const } : {}
+  const entry = { digest, kind: "file" as const, size: found.size, ...executable }
+  const state = { ...stateOf(nameOf(path), found, now), ...rest }
+  return { entry, state, count: 1, directories: 0, entries: [{ ...entry, path }], held: [] }
+}
+
+/** A symlink as its directory lists it: what it points to is its content. */
+export const enteredLink = (
+  path: RelativePath,
+  found: Found,
+  bytes: Uint8Array,
+  target: string,
+): Entered => {
+  const entry = { digest: digestOf(bytes), kind: "symlink" as const, size: bytes.length, target }
+  const state = stateOf(nameOf(path), found, Date.now())
+  return { entry, state, count: 1, directories: 0, entries: [{ ...entry, path }], held: [] }
 }
 
 /** Some entries of a directory in their order, as bytes. */

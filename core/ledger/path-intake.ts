@@ -8,18 +8,13 @@ import { extname, isAbsolute } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { BlobStoreShape } from "../blob/blob-store.js"
-import { digestFile, partsOf, readExactly, type TakenFile } from "../directory/file.js"
+import { attemptOn, readAll, type ScanFailure } from "../directory/asked.js"
+import { digestFile, partsOf } from "../directory/file.js"
+import { drifted, type Found } from "../directory/found.js"
 import { type Measured, measure } from "../directory/measure.js"
 import { findRoots, type Linked, linkOf, openLink, type Roots } from "../directory/roots.js"
-import { drifted, type Found, openDirectory } from "../directory/safe-path.js"
-import {
-  attemptOn,
-  type ScanFailure,
-  type ScannedFile,
-  type ScanSink,
-  scan,
-  scanFile,
-} from "../directory/scan.js"
+import { openDirectory } from "../directory/safe-path.js"
+import { type ScannedFile, type ScanSink, scan, scanFile } from "../directory/scan.js"
 import type { Scanned } from "../directory/scanned.js"
 import type { Failure, Refusal } from "../errors.js"
 import {
@@ -35,6 +30,7 @@ import { checkCount, directoryPath, members, refuse, text } from "../model/input
 import { encodeMetadata, type PlainMetadata, storageSize } from "../model/metadata.js"
 import { makeTree } from "../model/tree.js"
 import type { SaveOptions } from "./call-options.js"
+import { CopiedFiles, takenOf } from "./copied-files.js"
 import { calling } from "./foreign.js"
 import type { Stored, TakenIn } from "./intake.js"
 
@@ -81,19 +77,10 @@ const identityOf = async (directory: string): Promise<PathBounds["own"]> => {
   return opened?.found
 }
 
-const putFile = (
-  blobs: BlobStoreShape,
-  file: ScannedFile,
-): Effect.Effect<TakenFile, Failure | Refusal> => {
-  const { path } = file
-  const { size } = file.found
-  if (size <= fileReadBytes)
-    return Effect.flatMap(
-      attemptOn(path, () => readExactly(file, path, 0, size)),
-      (bytes) => blobs.put<never>(bytes),
-    )
-  const parts = Stream.fromAsyncIterable(partsOf(file, path), (cause) => cause as ScanFailure)
-  return blobs.put<ScanFailure>(parts)
+const putParts = (blobs: BlobStoreShape, file: ScannedFile) => {
+  const parts = partsOf(file, file.path)
+  const source = Stream.fromAsyncIterable(parts, (cause) => cause as ScanFailure)
+  return blobs.put<ScanFailure>(source)
 }
 
 const putManifest = (blobs: BlobStoreShape, parts: ReadonlyArray<Uint8Array>) => {
@@ -151,22 +138,23 @@ const sinkOf = ({
   onProgress,
 }: Taking): ScanSink<Failure | Refusal> => {
   let done = 0
-  const file = (scanned: ScannedFile): Effect.Effect<TakenFile, Failure | Refusal> =>
-    mode === "copy"
-      ? Effect.map(putFile(blobs, scanned), ({ digest, crc32 }) => ({ digest, crc32 }))
-      : attemptOn(scanned.path, () => digestFile(scanned, scanned.path))
+  const taken = (path: string, size: number) =>
+    calling(() => {
+      counted.see(path)
+      done += size
+      if (total === undefined) return
+      // A folder may have grown since it was measured.
+      const files = { done: counted.files, total: Math.max(counted.files, total.files) }
+      onProgress?.({ done, total: Math.max(done, total.bytes), files })
+    })
+  const copied = new CopiedFiles(blobs)
   return {
-    file: (scanned) =>
-      Effect.tap(file(scanned), () =>
-        calling(() => {
-          counted.see(scanned.path)
-          done += scanned.found.size
-          if (total === undefined) return
-          // A folder may have grown since it was measured.
-          const files = { done: counted.files, total: Math.max(counted.files, total.files) }
-          onProgress?.({ done, total: Math.max(done, total.bytes), files })
-        }),
-      ),
+    files: mode === "copy" ? (reading) => copied.take(reading) : readAll,
+    file: (file) =>
+      mode === "copy"
+        ? Effect.map(putParts(blobs, file), takenOf)
+        : attemptOn(file.path, () => digestFile(file, file.path)),
+    taken,
     manifest: (parts) => putManifest(blobs, parts),
     refuses: ({ device, inode }) =>
       own?.device === device && own.inode === inode
@@ -187,10 +175,8 @@ const contentOf = ({ digest, size, count, entries }: Scanned, link: Link | undef
 }
 
 /** How much there is, where somebody wants to know: it takes a look at every file. */
-const measured = (given: string, { directory, name }: Linked, onProgress: Progress) =>
-  onProgress === undefined
-    ? Effect.succeed(undefined)
-    : attemptOn(given, () => measure(directory, name))
+const measured = ({ directory, name }: Linked, onProgress: Progress) =>
+  onProgress === undefined ? Effect.succeed(undefined) : measure(directory, name)
 
 /** A folder is scanned whole; a single file is a folder of one. */
 const scanned = ({ directory, name }: Linked, sink: ScanSink<Failure | Refusal>) =>
@@ -226,7 +212,7 @@ export const takePathIn = (
       const store = (blobs: BlobStoreShape, onProgress?: Progress) => {
         const counted = new Counted()
         const take = (linked: Linked) =>
-          Effect.flatMap(measured(given, linked, onProgress), (total) =>
+          Effect.flatMap(measured(linked, onProgress), (total) =>
             scanned(linked, sinkOf({ total, blobs, mode, own: bounds.own, counted, onProgress })),
           )
         return Effect.acquireUseRelease(
@@ -234,12 +220,6 @@ export const takePathIn = (
           take,
           ({ directory }) => Effect.promise(() => directory.release()),
         ).pipe(
-          Effect.flatMap((all) =>
-            // Of a single file, nothing is there only where it is gone.
-            link.file === true && all.count === 0
-              ? Effect.fail(drifted(given, "is gone by now"))
-              : Effect.succeed(all),
-          ),
           Effect.map((all): Stored => {
             const states: { readonly states?: Digest } =
               all.states === undefined ? {} : { states: all.states }

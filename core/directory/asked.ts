@@ -1,0 +1,85 @@
+/**
+ * Asking threads for what is in directories, and for files.
+ *
+ * Whoever asks keeps the root open until the answer is there, so nothing of this is interrupted.
+ */
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import type { ContentDrifted, FileFailure, InvalidInput, LimitExceeded } from "../errors.js"
+import { isDaybookError } from "../errors.js"
+import { threads } from "../thread/threads.js"
+import type { Work } from "../thread/work.js"
+import type { TakenFile } from "./file.js"
+import { drifted, readFailure, sentences } from "./found.js"
+import { type Listed, listWork } from "./list-work.js"
+import { Listing } from "./listing.js"
+import type { Problem } from "./open-now.js"
+import { type ReadJob, type ReadResults, readWork } from "./read-work.js"
+import type { OpenDirectory } from "./safe-path.js"
+
+export type ScanFailure = InvalidInput | LimitExceeded | ContentDrifted | FileFailure
+
+/** An error of ours as it is; of any other says which file it was. */
+export const failureOf = (shown: string, cause: unknown): ScanFailure =>
+  isDaybookError(cause) ? (cause as ScanFailure) : readFailure(shown, cause)
+
+/** Fails with errors of ours as they are; of others says which file it was. */
+export const attemptOn = <A>(shown: string, act: () => Promise<A>): Effect.Effect<A, ScanFailure> =>
+  Effect.tryPromise({ try: act, catch: (cause) => failureOf(shown, cause) })
+
+/** The error of what a thread said of an entry. */
+export const failureAt = (shown: string, problem: Problem): ScanFailure => {
+  if ("sentence" in problem) return drifted(shown, sentences[problem.sentence])
+  const { message, ...rest } = problem
+  return readFailure(shown, Object.assign(new Error(message), rest))
+}
+
+/** A listing of each directory, or why there is none. */
+export const listAll = (
+  root: OpenDirectory,
+  directories: ReadonlyArray<Listed>,
+): Effect.Effect<ReadonlyArray<Listing | ScanFailure>, ScanFailure> => {
+  // Others go on only with what is listed, and it takes little time.
+  const how = { isUrgent: true }
+  const ask = () => threads.ask(listWork, { root: root.place, directories }, how)
+  return Effect.map(Effect.uninterruptible(attemptOn(root.shown, ask)), (listings) =>
+    listings.map((listing, at) =>
+      "problem" in listing
+        ? failureAt(join(root.shown, directories[at]?.path ?? ""), listing.problem)
+        : new Listing(listing),
+    ),
+  )
+}
+
+/** Files to read, and the directory that they lie below. */
+export interface Reading extends Omit<ReadJob, "root"> {
+  readonly root: OpenDirectory
+}
+
+/** What some work makes of files. `more`: what it takes beside them. */
+export const askOn = <A, M extends object>(
+  work: Work<ReadJob & M, A>,
+  { root, below, files }: Reading,
+  more: M,
+): Effect.Effect<A, ScanFailure> => {
+  const ask = () => threads.ask(work, { ...more, root: root.place, below, files })
+  return Effect.uninterruptible(attemptOn(join(root.shown, below.path), ask))
+}
+
+/** All that was made of files. Fails for the first one that something was wrong with. */
+export const sound = <A extends object>(
+  { root, below, files }: Reading,
+  results: ReadResults<A>,
+): Effect.Effect<ReadonlyArray<A>, ScanFailure> => {
+  const whole: Array<A> = []
+  for (const [at, result] of results.entries()) {
+    const shown = join(root.shown, below.path, files[at]?.name ?? "")
+    if ("problem" in result) return Effect.fail(failureAt(shown, result.problem))
+    whole.push(result)
+  }
+  return Effect.succeed(whole)
+}
+
+/** What files are. Fails for the first one that cannot be read, or is not what was listed. */
+export const readAll = (reading: Reading): Effect.Effect<ReadonlyArray<TakenFile>, ScanFailure> =>
+  Effect.flatMap(askOn(readWork, reading, {}), (results) => sound(reading, results))

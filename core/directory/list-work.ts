@@ -1,0 +1,76 @@
+/**
+ * Work for a thread: some directories below a root, each with all that is in it and what the system
+ * says of every entry. A directory may be large, so a listing is packed, and read entry by entry.
+ *
+ * Opens no file.
+ */
+import type { Done, Work } from "../thread/work.js"
+import { type Found, isUnchanged } from "./found.js"
+import { buffersOf, type ListedEntry, type PackedListing, packListing } from "./listing.js"
+import { type Below, type DirectoryNow, type Problem, problemOf, Way } from "./open-now.js"
+import type { Place } from "./safe-path.js"
+
+/** A directory to list: all that is in it, or the entry of one name. */
+export interface Listed extends Below {
+  readonly only?: string
+}
+
+export interface ListJob {
+  readonly root: Place
+  readonly directories: ReadonlyArray<Listed>
+}
+
+/** One for each directory that was asked for, in their order. */
+export type Listings = ReadonlyArray<PackedListing | { readonly problem: Problem }>
+
+const nothing: Found = {
+  kind: "special",
+  device: 0n,
+  inode: 0n,
+  size: 0,
+  mode: 0,
+  mtime: 0n,
+  ctime: 0n,
+}
+
+const lookAt = (directory: DirectoryNow, name: Buffer): ListedEntry => {
+  try {
+    const found = directory.look(name)
+    if (found.kind !== "symlink") return { name, found }
+    const target = directory.link(name)
+    return isUnchanged(found, directory.look(name))
+      ? { name, found, target }
+      : { name, found, problem: { sentence: "changed" } }
+  } catch (cause) {
+    return { name, found: nothing, problem: problemOf(cause) }
+  }
+}
+
+const list = (directory: DirectoryNow, only: string | undefined): PackedListing => {
+  const all = only === undefined ? directory.names() : [Buffer.from(only)]
+  const names = [...all].sort(Buffer.compare)
+  const entries = names.map((name) => lookAt(directory, name))
+  const { device, inode } = directory.place
+  return packListing({ device, inode }, entries)
+}
+
+export const answer = ({ root, directories }: ListJob): Done<Listings> => {
+  const way = new Way(root)
+  const transfer: Array<ArrayBuffer> = []
+  try {
+    const value = directories.map((below) => {
+      try {
+        const listing = list(way.to(below), below.only)
+        transfer.push(...buffersOf(listing))
+        return listing
+      } catch (cause) {
+        return { problem: problemOf(cause) }
+      }
+    })
+    return { value, transfer }
+  } finally {
+    way.close()
+  }
+}
+
+export const listWork: Work<ListJob, Listings> = { module: import.meta.url, answer }

@@ -1,0 +1,113 @@
+/**
+ * Listings: what is in a directory, in the order of the bytes of the names, with what the system
+ * says of every entry. Packed, since a directory may be large and a listing travels between
+ * threads; each entry is read when it is asked for.
+ *
+ * Looks at nothing itself.
+ */
+import type { Found, FoundKind } from "./found.js"
+import type { Problem } from "./open-now.js"
+
+/** An entry as it is found. */
+export interface ListedEntry {
+  readonly name: Uint8Array
+  readonly found: Found
+  /** Where a symlink points. */
+  readonly target?: Uint8Array
+  /** It changed, or went, while it was looked at. */
+  readonly problem?: Problem
+}
+
+export interface PackedListing {
+  /** The directory itself. */
+  readonly found: Pick<Found, "device" | "inode">
+  /** The names, one after the other. */
+  readonly names: Uint8Array
+  /** Where each of them ends. */
+  readonly ends: Uint32Array
+  /** What was found of each: `valueCount` numbers. */
+  readonly values: BigInt64Array
+  readonly targets: ReadonlyMap<number, Uint8Array>
+  readonly problems: ReadonlyMap<number, Problem>
+}
+
+const valueCount = 6
+const kinds: ReadonlyArray<FoundKind> = ["file", "directory", "symlink", "special"]
+// Above the bits of permissions.
+const kindUnit = 0x1_0000
+
+/** In the order of the names. */
+export const packListing = (
+  found: PackedListing["found"],
+  entries: ReadonlyArray<ListedEntry>,
+): PackedListing => {
+  const ends = new Uint32Array(entries.length)
+  const values = new BigInt64Array(entries.length * valueCount)
+  const targets = new Map<number, Uint8Array>()
+  const problems = new Map<number, Problem>()
+  const names = Buffer.allocUnsafeSlow(entries.reduce((sum, { name }) => sum + name.length, 0))
+  let end = 0
+  for (const [at, { name, found: one, target, problem }] of entries.entries()) {
+    names.set(name, end)
+    end += name.length
+    ends[at] = end
+    const kind = BigInt(kinds.indexOf(one.kind) * kindUnit + one.mode)
+    values.set(
+      [one.device, one.inode, BigInt(one.size), kind, one.mtime, one.ctime],
+      at * valueCount,
+    )
+    if (target !== undefined) targets.set(at, target)
+    if (problem !== undefined) problems.set(at, problem)
+  }
+  return { found, names, ends, values, targets, problems }
+}
+
+/** What a listing is handed over with. */
+export const buffersOf = ({ names, ends, values }: PackedListing): ReadonlyArray<ArrayBuffer> =>
+  [names, ends, values].map(({ buffer }) => buffer as ArrayBuffer)
+
+/** A listing to read from. */
+export class Listing {
+  readonly found: PackedListing["found"]
+  readonly #packed: PackedListing
+
+  constructor(packed: PackedListing) {
+    this.found = packed.found
+    this.#packed = packed
+  }
+
+  get count(): number {
+    return this.#packed.ends.length
+  }
+
+  name(at: number): Uint8Array {
+    const { names, ends } = this.#packed
+    return names.subarray(at === 0 ? 0 : ends[at - 1], ends[at])
+  }
+
+  entry(at: number): ListedEntry {
+    const { targets, problems } = this.#packed
+    const target = targets.get(at)
+    const problem = problems.get(at)
+    return {
+      name: this.name(at),
+      found: this.#found(at),
+      ...(target === undefined ? {} : { target }),
+      ...(problem === undefined ? {} : { problem }),
+    }
+  }
+
+  #found(at: number): Found {
+    const value = (index: number): bigint => this.#packed.values[at * valueCount + index] ?? 0n
+    const said = Number(value(3))
+    return {
+      kind: kinds[Math.floor(said / kindUnit)] ?? "special",
+      device: value(0),
+      inode: value(1),
+      size: Number(value(2)),
+      mode: said % kindUnit,
+      mtime: value(4),
+      ctime: value(5),
+    }
+  }
+}
