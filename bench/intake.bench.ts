@@ -15,7 +15,7 @@ import { open } from "./ledgers.js"
 import type { Comparison, Contender } from "./measure.js"
 import { settle } from "./programs.js"
 import { keepers } from "./repositories.js"
-import { copyTree, filesIn, tree, writeNoise } from "./trees.js"
+import { copyTree, filesIn, writeNoise } from "./trees.js"
 
 /** How many files cacache is given at a time: as fast as it gets. */
 const putCount = 16
@@ -63,12 +63,12 @@ const intoCache = async (directory: string, paths: ReadonlyArray<string>, cache:
 const intakeTree = async (directory: string): Promise<Comparison> => {
   const source = await copyTree(directory)
   const paths = await filesIn(source)
-  const save = (ledger: Ledger) => ledger.save("tree", null, { materializer: tree(source, paths) })
+  const copy = (ledger: Ledger) => ledger.register(source, { name: "tree", mode: "copy" })
   const programs = keepers()
   const kept = { directory: source, path: ".", label: "tree" }
   const baseline = `cacache, ${putCount} at a time`
   const works: ReadonlyArray<Work> = [
-    { name: "daybook", ...intoLedger(save) },
+    { name: "daybook", ...intoLedger(copy) },
     { name: baseline, act: (place) => intoCache(source, paths, place) },
     ...programs.map(({ name, begin, keep }) => {
       return { name, begin, act: (place: string) => keep(place, kept) }

@@ -14,7 +14,7 @@ import { ZipFile } from "yazl"
 import { open } from "./ledgers.js"
 import type { Comparison, Contender } from "./measure.js"
 import { drained, run } from "./programs.js"
-import { copyTree, filesIn, tree, writeNoise } from "./trees.js"
+import { copyTree, filesIn, writeNoise } from "./trees.js"
 
 const sent = async (ledger: Ledger, name: string): Promise<number> => {
   const archive = await ledger.zip(name)
@@ -51,7 +51,7 @@ const zipTree = async (directory: string): Promise<Comparison> => {
   const path = await copyTree(directory)
   const paths = await filesIn(path)
   const ledger = await open(join(directory, "tree ledger"))
-  await ledger.save("tree", null, { materializer: tree(path, paths) })
+  await ledger.register(path, { name: "tree", mode: "copy" })
   const baseline = "zip -6"
   const ways: Readonly<Record<string, () => Promise<number>>> = {
     daybook: () => sent(ledger, "tree"),
@@ -91,7 +91,7 @@ const zipNoise = async (directory: string): Promise<Comparison> => {
 const rangeStart = async (directory: string): Promise<Comparison> => {
   const path = await copyTree(directory)
   const ledger = await open(join(directory, "range ledger"))
-  await ledger.save("tree", null, { materializer: tree(path, await filesIn(path)) })
+  await ledger.register(path, { name: "tree", mode: "copy" })
   const archive = await ledger.zip("tree")
   const first = async (index: number) => {
     const start = (index * 7_919_317) % archive.size
