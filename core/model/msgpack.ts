@@ -5,6 +5,7 @@
  * Date as an empty map, half a surrogate pair as U+FFFD), and members in any order.
  */
 import { Packr } from "msgpackr"
+import { checkForm } from "./msgpack-form.js"
 import { isPlainMap, NotPlain, type Plain, packBehind, packedLength } from "./packing.js"
 
 export { isPlainMap, NotPlain, type Plain, packBehind, packedLength }
@@ -35,11 +36,15 @@ const copyOf = (value: Plain): Plain => {
 export const checkPlain = (value: unknown): void => void packedLength(value)
 
 /** Throws on bytes that are not one whole MessagePack value. */
-export const unpack = (bytes: Uint8Array): Plain => packr.unpack(bytes)
+export const unpack = (bytes: Uint8Array): Plain => {
+  checkForm(bytes, 1)
+  return packr.unpack(bytes)
+}
 
 /** Reads values that follow one another without any frame, as manifests have them. */
 export const unpackAll = (bytes: Uint8Array): ReadonlyArray<Plain> => {
   const values: Array<Plain> = []
+  checkForm(bytes)
   if (bytes.length > 0) packr.unpackMultiple(bytes, (value: Plain) => void values.push(value))
   return values
 }
