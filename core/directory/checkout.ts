@@ -66,7 +66,7 @@ const writeFile = <E>(
   )
 
 /** Every directory that a tree needs, those above before those below. */
-const directoriesOf = (tree: Tree): ReadonlyArray<string> => {
+export const directoriesOf = (tree: Tree): ReadonlyArray<string> => {
   const paths = new Set<string>()
   for (const { path, kind } of tree) {
     for (let cut = path.indexOf("/"); cut >= 0; cut = path.indexOf("/", cut + 1))

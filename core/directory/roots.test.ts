@@ -102,6 +102,23 @@ describe("a path", () => {
   })
 })
 
+describe("a place that is stored", () => {
+  it("is not believed where it climbs out of its root, or begins nowhere", async () => {
+    sample()
+    const roots = await findRoots({ data: at("data") })
+    const climbing = ["../data-secrets", "runs/../../data-secrets", "..", "runs\u0000/one"]
+    for (const path of climbing) {
+      await expect(openLink(roots, { root: "data", path })).rejects.toMatchObject(refused)
+      expect(() => pathOf(roots, { root: "data", path }), path).toThrow("tampered with")
+    }
+    for (const path of ["data", "./data", `${at("data")}/../data-secrets`, ""]) {
+      await expect(openLink(undefined, { path })).rejects.toMatchObject(refused)
+      expect(() => pathOf(undefined, { path }), path).toThrow("tampered with")
+    }
+    expect(pathOf(roots, { root: "data", path: "/runs//one" })).toBe(at("data", "runs", "one"))
+  })
+})
+
 describe("a root", () => {
   it("must be a directory that is there", async () => {
     sample()

@@ -5,7 +5,7 @@
  * the root and the path from there. Without roots a path is kept as it is, from the top. Opens
  * nothing but directories.
  */
-import { sep } from "node:path"
+import { isAbsolute, sep } from "node:path"
 import { InvalidInput } from "../errors.js"
 import type { Link } from "../model/artifact.js"
 import type { Found } from "./found.js"
@@ -98,9 +98,23 @@ export interface Linked {
   readonly name: string | undefined
 }
 
+/**
+ * The names on the way of a link, which `linkOf` made without dots. What is stored is not believed:
+ * one that climbs would lead out of its root.
+ */
+const stepsOf = ({ root, path }: Link): ReadonlyArray<string> => {
+  const steps = componentsOf(path).filter((component) => component !== ".")
+  const isWhole = root !== undefined || isAbsolute(path)
+  if (isWhole && !steps.includes("..") && !path.includes("\0")) return steps
+  throw new InvalidInput({
+    message: `the place ${path} is not one that register keeps: the ledger was tampered with`,
+    path: "reference",
+  })
+}
+
 /** Opens what a link leads to, without following a symlink. Whoever asks releases the directory. */
 export const openLink = async (roots: Roots, link: Link): Promise<Linked> => {
-  const components = [...componentsOf(link.path)].filter((component) => component !== ".")
+  const components = [...stepsOf(link)]
   const name = link.file === true ? components.pop() : undefined
   if (link.root === undefined) {
     if (roots !== undefined) throw notRooted(link)
@@ -118,8 +132,9 @@ export const openLink = async (roots: Roots, link: Link): Promise<Linked> => {
 
 /** The path of a link in the file system. */
 export const pathOf = (roots: Roots, link: Link): string => {
+  const steps = stepsOf(link)
   if (link.root === undefined) return link.path
   const root = roots?.get(link.root)
   if (root === undefined) throw notRooted(link)
-  return link.path === "." ? root.path : [root.path, ...link.path.split("/")].join(sep)
+  return [root.path, ...steps].join(sep)
 }

@@ -5,6 +5,7 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { digestOf } from "../model/digest.js"
 import { pack } from "../model/msgpack.js"
+import { compareUtf8 } from "../model/tree.js"
 import { type EntryState, encodeStates, parseStates } from "./states.js"
 
 const digest = digestOf(Buffer.from("states"))
@@ -25,10 +26,16 @@ const states: fc.Arbitrary<EntryState> = fc
   )
   .map((state) => state as EntryState)
 
+/** In the order of their directory. */
+const folders = fc
+  .uniqueArray(states, { maxLength: 8, selector: ({ name }) => name })
+  .map((all) => all.filter(({ name }) => !name.includes("/")))
+  .map((all) => all.toSorted((a, b) => compareUtf8(a.name, b.name)))
+
 describe("states", () => {
   it("come back as they were, also in parts that are joined", () =>
     fc.assert(
-      fc.property(fc.array(states, { maxLength: 8 }), fc.nat(8), (all, cut) => {
+      fc.property(folders, fc.nat(8), (all, cut) => {
         const parts = [all.slice(0, cut), all.slice(cut)].map(encodeStates)
         const read = parseStates(Buffer.concat(parts))
         expect(read.map(({ pieces, ...rest }) => [rest, pieces && [...pieces]])).toEqual(
@@ -49,9 +56,17 @@ describe("states", () => {
       pack({ name: 1, mode: 0, mtime: 1n, ctime: 1n }),
       pack({ name: "a", mode: -1, mtime: 1n, ctime: 1n }),
       pack([1, 2]),
+      pack(null),
       Buffer.from([0xc1]),
     ])
       expect(() => parseStates(wrong)).toThrow()
     expect(parseStates(new Uint8Array(0))).toEqual([])
+  })
+
+  it("are refused where a name comes twice, out of order, or is none", () => {
+    const named = (name: string) => ({ name, mode: 0, mtime: 1n, ctime: 1n })
+    for (const names of [["a", "a"], ["b", "a"], ["\u{1f600}", "\uffee"], [""], ["a/b"], ["../a"]])
+      expect(() => parseStates(encodeStates(names.map(named)))).toThrow("no name, or out of order")
+    expect(parseStates(encodeStates(["a", "b"].map(named)))).toHaveLength(2)
   })
 })

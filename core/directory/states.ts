@@ -8,6 +8,7 @@
  */
 import { type Digest, fromDigest, sha256, toDigest } from "../model/digest.js"
 import { type Plain, pack, unpackAll } from "../model/msgpack.js"
+import { compareUtf8 } from "../model/tree.js"
 
 /** Bytes of the pieces that a file is checked by; part of the format. */
 export const pieceBytes = 262_144
@@ -69,7 +70,7 @@ const nanoseconds = (value: Plain | undefined): bigint | undefined => {
 }
 
 const decodeState = (plain: Plain): EntryState => {
-  const { name, mode, recent, crc32, pieces, states, ...times } = plain as PlainState
+  const { name, mode, recent, crc32, pieces, states, ...times } = (plain ?? {}) as PlainState
   const mtime = nanoseconds(times.mtime)
   const ctime = nanoseconds(times.ctime)
   if (typeof name !== "string" || !isCount(mode) || mtime === undefined || ctime === undefined)
@@ -86,6 +87,14 @@ const decodeState = (plain: Plain): EntryState => {
   }
 }
 
-/** Throws when the bytes are no states. */
-export const parseStates = (bytes: Uint8Array): ReadonlyArray<EntryState> =>
-  unpackAll(bytes).map(decodeState)
+/** Throws when the bytes are no states, or out of order; so no name comes twice. */
+export const parseStates = (bytes: Uint8Array): ReadonlyArray<EntryState> => {
+  let before = ""
+  return unpackAll(bytes).map((plain) => {
+    const state = decodeState(plain)
+    if (state.name.includes("/") || compareUtf8(before, state.name) >= 0)
+      throw new Error(`the entry ${state.name} of the states is no name, or out of order`)
+    before = state.name
+    return state
+  })
+}

@@ -29,7 +29,7 @@ const writeTo = Effect.fnUntraced(function* (
   check: Check,
 ): Effect.fn.Return<CheckedOut, Refusal | Failure> {
   const { tree, blobs } = yield* openContent(engine, version, check)
-  const states = yield* readStatesBelow(blobsOf(engine, version), version.content.states)
+  const states = yield* readStatesBelow(blobsOf(engine, version), version.content, tree)
   const send: SendFile<Refusal | Failure> = ({ digest }, write) =>
     Stream.runForEach(blobs.read(digest), write)
   yield* checkOut(directory, tree, states, send)

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { BlobPart, BlobStat, ByteRange } from "../blob/blob-store.js"
+import { directoriesOf } from "../directory/checkout.js"
 import { type EntryState, parseStates } from "../directory/states.js"
 import {
   BlobCorrupted,
@@ -15,12 +16,13 @@ import {
   InvalidInput,
   type Refusal,
 } from "../errors.js"
-import { candidateCountMax, nameBytesMax } from "../limits.js"
+import { candidateCountMax, nameBytesMax, treeEntryCountMax } from "../limits.js"
 import type { FileInput } from "../materializer/materializer.js"
-import type { ArtifactVersion } from "../model/artifact.js"
+import type { ArtifactVersion, Content } from "../model/artifact.js"
 import type { Digest } from "../model/digest.js"
 import { readable, refuse } from "../model/input.js"
 import {
+  checkedTree,
   compareUtf8,
   emptyManifestDigest,
   parseManifest,
@@ -106,10 +108,18 @@ const manifestDamaged = (digest: Digest, cause: unknown): BlobCorrupted => {
   return new BlobCorrupted({ message: `${found}: restore it from a backup`, digest })
 }
 
-/** The entries of manifests, one manifest behind the other. */
+/**
+ * Manifests may be shared, so a few of them that were made to hurt could lead to more entries than
+ * fit any memory.
+ */
+const tooMany = (digest: Digest): BlobCorrupted =>
+  manifestDamaged(digest, "it leads to more entries than its version has")
+
+/** The entries of manifests, one manifest behind the other; fails beyond so many. */
 export const readManifests = Effect.fnUntraced(function* <E>(
   blobs: Pick<Blobs<E>, "stat" | "readInto">,
   wanted: ReadonlyArray<ManifestAt>,
+  countMax: number = treeEntryCountMax,
 ): Effect.fn.Return<ReadonlyArray<TreeEntry>, E | BlobCorrupted> {
   const entries: Array<TreeEntry> = []
   for (const [index, bytes] of (yield* readStored(blobs, wanted)).entries()) {
@@ -119,6 +129,7 @@ export const readManifests = Effect.fnUntraced(function* <E>(
     } catch (cause) {
       return yield* manifestDamaged(digest, cause)
     }
+    if (entries.length > countMax) return yield* tooMany(digest)
   }
   return entries
 })
@@ -146,17 +157,40 @@ export const readStates = Effect.fnUntraced(function* <E>(
   }
 })
 
-/** What was seen of every entry below a directory beside its content, by path. */
+/** Fails where a tree has become larger than its version says it is. */
+export const checkCounted = (
+  { digest, count }: Pick<Content, "digest" | "count">,
+  found: number,
+): Effect.Effect<void, BlobCorrupted> => {
+  if (found <= Math.min(count, treeEntryCountMax)) return Effect.void
+  return Effect.fail(tooMany(digest))
+}
+
+/** The entries that lie in the version itself: one tree, as intake makes it. */
+export const readInline = (
+  { digest }: Pick<Content, "digest">,
+  entries: Tree,
+): Effect.Effect<Tree, BlobCorrupted> =>
+  Effect.try({
+    try: () => checkedTree(entries),
+    catch: (cause) => manifestDamaged(digest, cause),
+  })
+
+/** What was seen of the entries of a tree beside their content, and of its directories, by path. */
 export const readStatesBelow = Effect.fnUntraced(function* <E>(
   blobs: Pick<Blobs<E>, "stat" | "readInto">,
-  root: Digest | undefined,
+  { states: root }: Pick<Content, "states">,
+  tree: Tree,
 ): Effect.fn.Return<ReadonlyMap<string, EntryState>, E | BlobCorrupted> {
   const found = new Map<string, EntryState>()
   const waiting = root === undefined ? [] : [{ digest: root, below: "" }]
+  const paths = new Set<string>([...tree.map(({ path }) => path), ...directoriesOf(tree)])
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const { below } = next
     for (const state of yield* readStates(blobs, next.digest)) {
       const path = below + state.name
+      // Each of them once: states alone could be followed without end.
+      if (!paths.has(path)) continue
       found.set(path, state)
       if (state.states !== undefined) waiting.push({ digest: state.states, below: `${path}/` })
     }
@@ -166,12 +200,15 @@ export const readStatesBelow = Effect.fnUntraced(function* <E>(
 
 const readTree = Effect.fnUntraced(function* <E>(
   blobs: Blobs<E>,
-  root: Digest,
+  content: Pick<Content, "digest" | "count">,
 ): Effect.fn.Return<Tree, E | BlobCorrupted> {
   const tree: Array<TreeEntry> = []
-  for (let level: ReadonlyArray<ManifestAt> = [{ digest: root, below: "" }]; level.length > 0; ) {
+  const root = { digest: content.digest, below: "" }
+  const countMax = Math.min(content.count, treeEntryCountMax)
+  for (let level: ReadonlyArray<ManifestAt> = [root]; level.length > 0; ) {
     const next: Array<ManifestAt> = []
-    for (const entry of yield* readManifests(blobs, level)) {
+    // There is something in every directory that has a manifest.
+    for (const entry of yield* readManifests(blobs, level, countMax - tree.length)) {
       // An empty directory has no manifest of its own to read: it is an entry of the tree.
       if (entry.kind === "directory" && entry.digest !== emptyManifestDigest)
         next.push({ digest: entry.digest, below: `${entry.path}/` })
@@ -188,7 +225,7 @@ export const treeOf = <E>(
   blobs: Blobs<E>,
   { content }: Pick<ArtifactVersion, "content">,
 ): Effect.Effect<Tree, E | BlobCorrupted> =>
-  content.entries === undefined ? readTree(blobs, content.digest) : Effect.succeed(content.entries)
+  content.entries === undefined ? readTree(blobs, content) : readInline(content, content.entries)
 
 /** The tree of a version, and how its files are read. */
 export interface Opened {

@@ -79,7 +79,7 @@ describe("a tree with its states", () => {
   it("is refused where its manifests do not list the same", async () => {
     await expect(read((root) => root.slice(1))).rejects.toMatchObject(damaged)
     await expect(
-      read((root) => root.map((one) => ({ ...one, name: `${one.name}x` }))),
+      read((root) => root.map((one) => ({ ...one, name: `x${one.name}` }))),
     ).rejects.toMatchObject(damaged)
     await expect(read((root) => root.map(({ name }) => state(name)))).rejects.toMatchObject(damaged)
   })

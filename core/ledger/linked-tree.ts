@@ -10,7 +10,14 @@ import { manifestCountMax } from "../limits.js"
 import type { Content } from "../model/artifact.js"
 import type { Digest } from "../model/digest.js"
 import { compareUtf8, emptyManifestDigest, type TreeEntry } from "../model/tree.js"
-import { type Blobs, readManifests, readStates, readStatesBelow } from "./content.js"
+import {
+  type Blobs,
+  checkCounted,
+  readInline,
+  readManifests,
+  readStates,
+  readStatesBelow,
+} from "./content.js"
 
 type Reading<E> = Pick<Blobs<E>, "stat" | "readInto">
 
@@ -55,11 +62,13 @@ const readDirectory = Effect.fnUntraced(function* <E>(
 /** Every entry of a folder that was left in place, sorted by path. */
 export const readLinkedTree = Effect.fnUntraced(function* <E>(
   blobs: Reading<E>,
-  { digest, entries, states }: Content,
+  content: Content,
 ): Effect.fn.Return<ReadonlyArray<LinkedEntry>, E | BlobCorrupted> {
+  const { digest, entries, states } = content
   if (entries !== undefined) {
-    const seen = yield* readStatesBelow(blobs, states)
-    return entries.map((entry) => ({ ...entry, state: seen.get(entry.path) }))
+    const inline = yield* readInline(content, entries)
+    const seen = yield* readStatesBelow(blobs, content, inline)
+    return inline.map((entry) => ({ ...entry, state: seen.get(entry.path) }))
   }
   if (states === undefined) return yield* apart(digest)
   const tree: Array<LinkedEntry> = []
@@ -75,6 +84,7 @@ export const readLinkedTree = Effect.fnUntraced(function* <E>(
         tree.push({ ...entry, state })
       else if (state.states === undefined) return yield* apart(entry.digest)
       else waiting.push({ digest: entry.digest, states: state.states, below: `${entry.path}/` })
+    yield* checkCounted(content, tree.length + waiting.length)
   }
   return tree.sort((a, b) => compareUtf8(a.path, b.path))
 })

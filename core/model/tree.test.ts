@@ -6,8 +6,9 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { type Digest, digestOf } from "./digest.js"
 import { pack, unpack } from "./msgpack.js"
-import { isRelativePath, relativePath } from "./path.js"
+import { isRelativePath, type RelativePath, relativePath } from "./path.js"
 import {
+  checkedTree,
   compareUtf8,
   decodeTree,
   emptyManifestDigest,
@@ -237,6 +238,17 @@ describe("a tree refuses", () => {
   })
 })
 
+describe("a tree that came from elsewhere", () => {
+  it("is put in order, and refused where it is no tree or leaves its folder", () => {
+    expect(checkedTree([file("b"), file("a")])).toEqual([file("a"), file("b")])
+    const bad = (path: string) => ({ ...file("a"), path: path as RelativePath })
+    for (const path of ["../a", "/a", "a/../../b", "", "a\u0000"])
+      expect(() => checkedTree([bad(path)]), path).toThrow("the path")
+    expect(() => checkedTree([symlink("a", "/etc"), file("a/b")])).toThrow("below the symlink a")
+    expect(() => checkedTree([file("a"), file("a")])).toThrow("a twice")
+  })
+})
+
 describe("bytes that are no manifest", () => {
   const raw = (...entries: ReadonlyArray<Parameters<typeof pack>[0]>) =>
     Buffer.concat(entries.map(pack))
@@ -258,6 +270,12 @@ describe("bytes that are no manifest", () => {
       raw({ ...plain, name: "" }),
       raw({ ...plain, name: "\\" }),
       raw({ ...plain, name: 7 }),
+      raw({ ...plain, target: "b" }),
+      raw({ ...plain, kind: 1, target: "b" }),
+      raw({ ...plain, kind: 2 }),
+      raw({ ...plain, kind: 2, target: "" }),
+      raw({ ...plain, kind: 2, target: "a\u0000" }),
+      raw({ ...plain, kind: 2, target: 7 }),
       raw({ kind: 0, size: 1, sha256: Buffer.alloc(32) }),
       raw(null),
       raw("a"),

@@ -62,6 +62,15 @@ export const makeTree = (entries: ReadonlyArray<TreeEntry>): Tree => {
   return sorted
 }
 
+/** As `makeTree`, of entries that came from elsewhere; refuses what can be no path too. */
+export const checkedTree = (entries: ReadonlyArray<TreeEntry>): Tree => {
+  for (const { path } of entries) {
+    const problem = pathProblem(path)
+    if (problem !== undefined) throw new Error(`the path ${path} ${problem}`)
+  }
+  return makeTree(entries)
+}
+
 interface Node {
   readonly name: string
   readonly entry?: TreeEntry
@@ -137,6 +146,12 @@ const kindNames = ["file", "directory", "symlink"] as const
 const isSize = (size: Plain | undefined): size is number =>
   Number.isSafeInteger(size) && Number(size) >= 0
 
+/** A symlink points somewhere, and nothing else does. */
+const isTarget = (kind: EntryKind, target: Plain | undefined): target is string | undefined =>
+  kind === "symlink"
+    ? typeof target === "string" && target !== "" && !target.includes("\0")
+    : target === undefined
+
 const decodeEntry = (plain: Plain, path: string): TreeEntry => {
   const { kind, size, sha256, exec, target } = (plain ?? {}) as {
     readonly [key: string]: Plain | undefined
@@ -144,19 +159,21 @@ const decodeEntry = (plain: Plain, path: string): TreeEntry => {
   const name = typeof kind === "number" ? kindNames[kind] : undefined
   if (name === undefined || !isSize(size) || !(sha256 instanceof Uint8Array))
     throw new Error(`the manifest entry ${path} is not of a known form`)
+  if (!isTarget(name, target))
+    throw new Error(`the manifest entry ${path} is a ${name} that points nowhere, or should not`)
   const problem = pathProblem(path)
   if (problem !== undefined) throw new Error(`the manifest entry ${path} ${problem}`)
   const digest = toDigest(sha256)
   // Members in the order of rows, so that nothing has to be sorted when one is packed.
   const entry = { digest, kind: name, path: path as RelativePath, size }
-  if (exec !== true && typeof target !== "string") return entry
+  if (exec !== true && target === undefined) return entry
   return {
     digest,
     ...(exec === true ? { executable: true as const } : {}),
     kind: name,
     path: entry.path,
     size,
-    ...(typeof target === "string" ? { target } : {}),
+    ...(target === undefined ? {} : { target }),
   }
 }
 
