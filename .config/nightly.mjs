@@ -45,6 +45,8 @@ const suites = [
     env: { STREAM_BYTES: "2000000000", RESIDENT_BYTES: "150000000" },
   },
   { name: "fuzz", file: "core/ledger/fuzz.test.ts", env: { FUZZ_RUNS: "100000" } },
+  { name: "folder-fuzz", file: "core/ledger/folder-fuzz.test.ts", env: { FUZZ_RUNS: "100000" } },
+  { name: "name-fuzz", file: "core/ledger/name-fuzz.test.ts", env: { FUZZ_RUNS: "50000" } },
   { name: "zip-fuzz", file: "core/zip/fuzz.test.ts", env: { FUZZ_RUNS: "200000" } },
 ]
 

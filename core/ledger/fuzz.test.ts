@@ -9,7 +9,6 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { isDeepStrictEqual } from "node:util"
 import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -17,38 +16,40 @@ import { frameHeaderBytes, readFrameHeader } from "../blob/frame.js"
 import * as IndexRow from "../blob/index-row.js"
 import { packHeaderBytes, readAhead, readPackFormat, scanPack } from "../blob/pack.js"
 import { chunksOf, readRecipe } from "../blob/recipe.js"
+import { type EntryState, encodeStates, parseStates } from "../directory/states.js"
 import { InvalidInput, RecordCorrupted, ViewFailure, WrongLedger } from "../errors.js"
 import { catalog } from "../event/catalog.js"
 import { makeCodec } from "../event/codec.js"
+import { digestOf } from "../model/digest.js"
 import { NotPlain, type Plain, pack, unpack, unpackAll } from "../model/msgpack.js"
 import { pathProblem } from "../model/path.js"
-import { decodeTree, encodeTree, parseManifest, summarizeTree } from "../model/tree.js"
+import {
+  compareUtf8,
+  decodeTree,
+  encodeTree,
+  manifestBytes,
+  parseManifest,
+  summarizeTree,
+  type TreeEntry,
+} from "../model/tree.js"
 import { decodeCursor, encodeCursor, queryDigest } from "../query/page.js"
 import { decodeRecords } from "../query/records.js"
 import { decodeGone, decodeNow, decodeWas } from "../view/row.js"
+import {
+  apply,
+  type Change,
+  changeKindMax,
+  checkRead,
+  type Format,
+  hostile,
+  runs,
+  type Sample,
+  seed,
+} from "./fuzz.contract.js"
 import { watchReads } from "./hang.contract.js"
 import { decodeIdentity } from "./identity.js"
 import { type Made, makeLedger } from "./samples.contract.js"
 import { decodeTip } from "./tip.js"
-
-const runs = Number(process.env.FUZZ_RUNS ?? 1_000)
-const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
-
-/** Bytes as a ledger made them, and what reads them. */
-interface Sample {
-  readonly bytes: Uint8Array
-  /** Throws, or answers undefined, where it refuses. */
-  readonly read: (bytes: Uint8Array) => unknown
-}
-
-interface Format {
-  readonly name: string
-  readonly samples: () => ReadonlyArray<Sample>
-  /** Whether this is how its reader refuses these bytes. */
-  readonly refuses: (thrown: unknown, bytes: Uint8Array) => boolean
-  /** What must hold of bytes that differ and are read all the same; none of a sealed format are. */
-  readonly whole?: (value: never, bytes: Uint8Array) => void
-}
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("utf8")
 const never = (): boolean => false
@@ -68,6 +69,7 @@ const byModel =
       return byMsgpack(own) && classOf(own) === classOf(thrown)
     }
   }
+type Listed = Omit<TreeEntry, "path">
 const codec = makeCodec(catalog)
 const digest = queryDigest("things", { name: "a" })
 
@@ -92,6 +94,34 @@ const trees = () =>
     const { entries } = (data as { readonly content: { readonly entries?: never } }).content
     return entries === undefined ? [] : [entries]
   })
+
+const entry = (content: string, more: Partial<Listed> = {}): Listed => ({
+  kind: "file",
+  size: content.length,
+  digest: digestOf(Buffer.from(content)),
+  ...more,
+})
+
+/** A directory with every kind of entry, and names that objects have by themselves. */
+const listed: ReadonlyArray<readonly [string, Listed]> = [
+  ["__proto__", entry("a")],
+  ["été", entry("b")],
+  ["link", entry("../away", { kind: "symlink", target: "../away" })],
+  ["run.sh", entry("c", { executable: true })],
+  ["void", entry("", { kind: "directory" })],
+]
+
+const stated = (name: string, more: Partial<EntryState> = {}): EntryState => {
+  const time = 1_700_000_000_000_000_000n
+  return { name, mode: 0o644, mtime: time, ctime: time, ...more }
+}
+
+const seen: ReadonlyArray<EntryState> = [
+  stated("__proto__", { crc32: 7, recent: true }),
+  stated("d", { states: digestOf(Uint8Array.of(1)) }),
+  stated("large", { crc32: 0xffffffff, pieces: new Uint8Array(96) }),
+  stated("é"),
+]
 
 const indexRows = (): ReadonlyArray<Sample> =>
   real.frames.map((frame, pack) => {
@@ -221,6 +251,32 @@ const formats: ReadonlyArray<Format> = [
     whole: wholeTree,
   },
   {
+    name: "manifests of folders",
+    samples: () =>
+      [listed, listed.slice(2)].map((entries) => ({
+        bytes: manifestBytes(entries),
+        read: (manifest) => parseManifest(manifest, "in/"),
+      })),
+    refuses: byModel(unpackAll),
+    whole: (entries: ReturnType<typeof parseManifest>) => {
+      wholeTree(entries)
+      const names = entries.map((one) => [one.path.slice("in/".length), one] as const)
+      expect(parseManifest(manifestBytes(names), "in/")).toEqual(entries)
+    },
+  },
+  {
+    name: "states of folders",
+    samples: () =>
+      [seen, seen.slice(1)].map((states) => ({ bytes: encodeStates(states), read: parseStates })),
+    refuses: byModel(unpackAll),
+    whole: (states: ReadonlyArray<EntryState>) => {
+      const names = states.map(({ name }) => name)
+      expect(names).toEqual([...new Set(names)].sort(compareUtf8))
+      const again = encodeStates(states)
+      expect(Buffer.compare(encodeStates(parseStates(again)), again)).toBe(0)
+    },
+  },
+  {
     name: "trees inside events",
     samples: () =>
       trees().map((tree) => ({
@@ -278,100 +334,14 @@ const formats: ReadonlyArray<Format> = [
   },
 ]
 
-/** One change, by numbers, so that it can be made smaller. */
-type Change = readonly [kind: number, at: number, length: number, which: number]
-const change: fc.Arbitrary<Change> = fc.tuple(fc.nat({ max: 6 }), fc.nat(), fc.nat(), fc.nat())
-/** Beginnings of what claims to be long, of extensions, of nothing. */
-const tokens = ["ddffffffff", "df80000000", "dbffffffff", "c6ffffffff", "c8ffff70", "c1", "d47240"]
+const change: fc.Arbitrary<Change> = fc.tuple(
+  fc.nat({ max: changeKindMax }),
+  fc.nat(),
+  fc.nat(),
+  fc.nat(),
+)
 
-const apply = (bytes: Uint8Array, other: Uint8Array, [kind, a, b, c]: Change): Uint8Array => {
-  const at = a % (bytes.length + 1)
-  const to = Math.min(bytes.length, at + (b % 40))
-  const [before, after] = [bytes.subarray(0, at), bytes.subarray(at)]
-  const token = Buffer.from(tokens[c % tokens.length] ?? "", "hex")
-  if (kind === 0) {
-    const flipped = Uint8Array.from(bytes)
-    if (at < bytes.length) flipped[at] = (flipped[at] ?? 0) ^ (1 << (b % 8))
-    return flipped
-  }
-  if (kind === 1) return before
-  if (kind === 2) return Buffer.concat([before, bytes.subarray(to)])
-  if (kind === 3) return Buffer.concat([bytes.subarray(0, to), after])
-  if (kind === 4) return Buffer.concat([before, other.subarray(c % (other.length + 1))])
-  if (kind === 5) return Buffer.concat([before, token, after])
-  return Buffer.concat([before, token, bytes.subarray(Math.min(bytes.length, at + token.length))])
-}
-
-/** The value, or undefined where the reader refused as it should. No memory follows a claim. */
-const readBy = ({ name, refuses }: Format, { read }: Sample, bytes: Uint8Array): unknown => {
-  const before = process.memoryUsage()
-  const end = reads.begin(`${name}, FUZZ_SEED=${seed}`)
-  try {
-    return read(bytes)
-  } catch (thrown) {
-    if (!refuses(thrown, bytes)) throw thrown
-    return undefined
-  } finally {
-    end()
-    const after = process.memoryUsage()
-    const grown = after.heapUsed - before.heapUsed + after.arrayBuffers - before.arrayBuffers
-    expect(grown).toBeLessThan(32 * 2 ** 20)
-  }
-}
-
-/** `other` may have been put in its place as a whole. */
-const check = (
-  format: Format,
-  sample: Sample,
-  bytes: Uint8Array,
-  other: Uint8Array = sample.bytes,
-): void => {
-  const value = readBy(format, sample, bytes)
-  if (value === undefined || isDeepStrictEqual(value, sample.read(sample.bytes))) return
-  if (isDeepStrictEqual(value, readBy(format, sample, other))) return
-  if (format.whole === undefined) expect(value).toBeUndefined()
-  else format.whole(value as never, bytes)
-}
-
-const repeated = (times: number, ...bytes: ReadonlyArray<number>): Buffer =>
-  Buffer.concat(Array.from({ length: times }, () => Buffer.from(bytes)))
-
-const named = (key: string, ...value: ReadonlyArray<number>): Buffer =>
-  Buffer.concat([Buffer.of(0xa0 | key.length), Buffer.from(key), Buffer.from(value)])
-
-/** MessagePack, and some JSON, made to hurt. */
-const hostile: ReadonlyArray<readonly [string, Uint8Array]> = [
-  ["nothing", Buffer.of()],
-  ["lists, 20,000 deep", Buffer.concat([repeated(20_000, 0x91), Buffer.of(0xc0)])],
-  ["maps, 20,000 deep", Buffer.concat([repeated(20_000, 0x81, 0xa1, 0x61), Buffer.of(0xc0)])],
-  ["a list that claims 2^25 members", Buffer.from("dd01ffffff", "hex")],
-  ["a list that claims 2^31 members", Buffer.from("dd80000000", "hex")],
-  ["lists in lists that claim 2^25 members", repeated(500, 0xdd, 0x01, 0xff, 0xff, 0xff)],
-  ["lists in lists that claim 2^16 members", repeated(500, 0xdc, 0xff, 0xff)],
-  ["a map that claims 2^32 members", Buffer.from("dfffffffff", "hex")],
-  ["a text that claims 2^32 bytes", Buffer.from("dbffffffff61", "hex")],
-  ["bytes that claim 2^30", Buffer.from("c640000000", "hex")],
-  ["an extension that claims 2^32 bytes", Buffer.from("c9ffffffff70", "hex")],
-  ["an extension of type 0x70", Buffer.from("c7047000000000", "hex")],
-  [
-    "every extension of one byte",
-    Buffer.concat([
-      Buffer.from("dc0100", "hex"),
-      ...Array.from({ length: 256 }, (_, type) => Buffer.of(0xd4, type, 0x40)),
-    ]),
-  ],
-  ["a record of names", Buffer.concat([Buffer.from("d4724091", "hex"), named("a", 1)])],
-  ["one key twice", Buffer.concat([Buffer.of(0x82), named("a", 1), named("a", 2)])],
-  ["__proto__", Buffer.concat([Buffer.of(0x81), named("__proto__", 0x81), named("polluted", 1)])],
-  ["constructor", Buffer.concat([Buffer.of(0x81), named("constructor", 0x81), named("name", 1)])],
-  ["half of a surrogate pair", Buffer.from("a3eda080", "hex")],
-  ["a code that is not used", Buffer.of(0xc1)],
-  ["JSON, 20,000 deep", Buffer.from(`${"[".repeat(20_000)}${"]".repeat(20_000)}`)],
-  ["JSON of a format that is no number", Buffer.from('{"format":1e999}')],
-  ["JSON of a prototype", Buffer.from('{"__proto__":{"format":1,"polluted":1}}')],
-]
-
-/** Changes that once were read as something else: the format, the sample and the changes. */
+/** The format, the sample and the changes; kept, since they once were read as something else. */
 const found: ReadonlyArray<readonly [string, number, ReadonlyArray<Change>]> = [
   // Bytes that are no UTF-8 were read as the mark that stands for them.
   [
@@ -409,7 +379,8 @@ describe(`what is read (FUZZ_RUNS=${runs} FUZZ_SEED=${seed})`, () => {
         const sample = samples[index]
         if (sample === undefined) throw new Error("there is no such sample")
         const second = samples[other]?.bytes ?? sample.bytes
-        check(
+        checkRead(
+          reads,
           format,
           sample,
           all.reduce((bytes, made) => apply(bytes, second, made), sample.bytes),
@@ -428,7 +399,7 @@ describe(`what is read (FUZZ_RUNS=${runs} FUZZ_SEED=${seed})`, () => {
     it("is refused or sound when it is made to hurt", () => {
       const [sample] = format.samples()
       if (sample === undefined) throw new Error("there is no sample")
-      for (const [, bytes] of hostile) check(format, sample, bytes)
+      for (const [, bytes] of hostile) checkRead(reads, format, sample, bytes)
       expect({}).not.toHaveProperty("polluted")
     })
   })
