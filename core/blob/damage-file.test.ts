@@ -1,7 +1,7 @@
 /**
  * The record of damage: it comes back as it was written, or is known not to add up.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { digestOf } from "../model/digest.js"
@@ -27,6 +27,14 @@ describe("the record", () => {
     await writeDamage(directory(), [])
     await writeDamage(directory(), [])
     expect(existsSync(join(directory(), "damaged"))).toBe(false)
+  })
+
+  it("is not written through a symlink that lies where it is made", async () => {
+    const [outside, path] = [join(directory(), "outside"), join(directory(), "damaged.tmp")]
+    writeFileSync(outside, "precious")
+    symlinkSync(outside, path)
+    await expect(writeDamage(directory(), findings)).rejects.toMatchObject({ code: "ELOOP" })
+    expect(readFileSync(outside, "utf8")).toBe("precious")
   })
 
   it("is not believed when any character of it is another", () => {

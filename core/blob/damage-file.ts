@@ -6,7 +6,7 @@
  */
 import { open, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
-import { fileMode, readIfThere, syncDirectory } from "../disk/files.js"
+import { fileMode, readIfThere, syncDirectory, writtenOver } from "../disk/files.js"
 import { digestOf, isDigest } from "../model/digest.js"
 import type { Finding } from "./damage.js"
 
@@ -57,7 +57,7 @@ export const writeDamage = async (
   if (findings.length === 0) {
     await rm(path, { force: true })
   } else {
-    const handle = await open(`${path}.tmp`, "w", fileMode)
+    const handle = await open(`${path}.tmp`, writtenOver.flag, fileMode)
     try {
       await handle.writeFile(encodeDamage(findings))
       await handle.sync()

@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs"
+import { writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
@@ -10,6 +19,7 @@ import {
   syncDirectory,
   syncFile,
   writeNew,
+  writtenOver,
 } from "./files.js"
 import { noteSyncs } from "./syncs.contract.js"
 
@@ -40,6 +50,19 @@ describe("small files", () => {
     expect(statSync(path).mode & 0o777).toBe(0o600)
     await expect(writeNew(path, "second")).rejects.toMatchObject({ code: "EEXIST" })
     expect(readFileSync(path, "utf8")).toBe("first")
+  })
+
+  it("are written over, and not what a symlink in their place leads to", async () => {
+    const [path, outside] = [join(directory, "one"), join(directory, "outside")]
+    for (const text of ["first", "more"]) await writeFile(path, text, writtenOver)
+    expect([readFileSync(path, "utf8"), statSync(path).mode & 0o777]).toEqual(["more", 0o600])
+    for (const target of [path, outside]) {
+      symlinkSync(target, join(directory, "link"))
+      const writing = writeFile(join(directory, "link"), "evil", writtenOver)
+      await expect(writing).rejects.toMatchObject({ code: "ELOOP" })
+      rmSync(join(directory, "link"))
+    }
+    expect([readFileSync(path, "utf8"), readdirSync(directory)]).toEqual(["more", ["one"]])
   })
 
   it("are replaced as a whole, with nothing left beside", async () => {

@@ -4,6 +4,7 @@
  * Knows nothing of what lies in them.
  */
 import { randomUUID } from "node:crypto"
+import { constants } from "node:fs"
 import { access, type FileHandle, mkdir, open, readFile, rename, unlink } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { hasCode } from "../model/cause.js"
@@ -11,6 +12,11 @@ import { hasCode } from "../model/cause.js"
 /** Directories and files are for their owner alone. */
 export const directoryMode = 0o700
 export const fileMode = 0o600
+
+const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants
+
+/** For a file that is written over without a look: not for what a symlink there leads to. */
+export const writtenOver = { mode: fileMode, flag: O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW }
 
 /**
  * A directory, made where there is none. Not by the recursive `mkdir` of Node, which says ENOENT

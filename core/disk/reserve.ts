@@ -5,7 +5,7 @@
  * Does not know what that work is.
  */
 import { unlink, writeFile } from "node:fs/promises"
-import { fileMode, isThere } from "./files.js"
+import { isThere, writtenOver } from "./files.js"
 
 export class Reserve {
   readonly #path: string
@@ -28,7 +28,7 @@ export class Reserve {
   async keep(): Promise<void> {
     if (await isThere(this.#path).catch(() => true)) return
     try {
-      await writeFile(this.#path, Buffer.alloc(this.#bytes), { mode: fileMode })
+      await writeFile(this.#path, Buffer.alloc(this.#bytes), writtenOver)
     } catch {
       await this.giveUp()
     }

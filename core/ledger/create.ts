@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { defaultChunking } from "../blob/chunk.js"
-import { directoryMode, fileMode, readIfThere, syncDirectory, writeNew } from "../disk/files.js"
+import { directoryMode, readIfThere, syncDirectory, writeNew, writtenOver } from "../disk/files.js"
 import { LedgerLocked, LogFailure, WrongLedger } from "../errors.js"
 import { catalog, fact } from "../event/catalog.js"
 import { makeCodec } from "../event/codec.js"
@@ -159,7 +159,7 @@ export const beginLedger = (directory: string): Effect.Effect<void, LogFailure, 
         const made: Array<string> = []
         try {
           await makeDirectories(directory, made)
-          await writeFile(layoutOf(directory).making, "", { mode: fileMode })
+          await writeFile(layoutOf(directory).making, "", writtenOver)
           await syncDirectory(directory)
           return made
         } catch (cause) {
@@ -178,7 +178,7 @@ const makePieces = async (directory: string): Promise<void> => {
   const { log, blob, packs, tmp, quarantine, reserve } = layoutOf(directory)
   await remove(piecesOf(directory))
   for (const path of [log, blob, packs, tmp, quarantine]) await mkdir(path, { mode: directoryMode })
-  await writeFile(reserve, Buffer.alloc(reserveBytes), { mode: fileMode })
+  await writeFile(reserve, Buffer.alloc(reserveBytes), writtenOver)
   await syncDirectory(blob)
 }
 

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Level } from "level"
 import { generationOf, lockFile, namesIn } from "../disk/database.js"
-import { fileMode, makeDirectory, readIfThere } from "../disk/files.js"
+import { makeDirectory, readIfThere, writtenOver } from "../disk/files.js"
 import { writeCause } from "../disk/room.js"
 import { LedgerLocked, LogFailure } from "../errors.js"
 import { hasCode, storageReason } from "../model/cause.js"
@@ -112,7 +112,7 @@ const open = async (directory: string): Promise<Level> => {
     await makeDirectory(path)
     // Only now: it begins to open by itself, and would make the directory for everyone to read.
     database = await openMended(path)
-    await writeFile(owner, `${process.pid}\n${startedAt()}\n`, { mode: fileMode })
+    await writeFile(owner, `${process.pid}\n${startedAt()}\n`, writtenOver)
     return database
   } catch (error) {
     await database?.close().catch(() => undefined)
@@ -139,7 +139,7 @@ const forgetOwner = async (owner: string): Promise<void> => {
   try {
     await rm(owner, { force: true })
   } catch {
-    await writeFile(owner, "").catch(() => undefined)
+    await writeFile(owner, "", writtenOver).catch(() => undefined)
   }
 }
 

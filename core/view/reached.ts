@@ -22,7 +22,8 @@ export class Reached {
   constructor(directory: string, known = 0) {
     this.#file = openSync(
       join(directory, "reached"),
-      constants.O_RDWR | constants.O_CREAT,
+      // Not what a symlink there leads to: it is written over.
+      constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW,
       fileMode,
     )
     const bytes = Buffer.alloc(fileBytes)
