@@ -1,6 +1,6 @@
 /**
  * The tables of the design note that say what shows what: every file and every test that they name
- * is there, and the commands beside the faults run all of it, at full length where there is one.
+ * is there, and the commands beside them run all of it, at full length where there is one.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -55,6 +55,30 @@ const faults = rowsBehind("Faults").map(([fault = "", , shown = "", command = ""
   command,
 }))
 
+const attacks = rowsBehind("Attacks").map(([attack = "", shown = "", command = ""]) => ({
+  attack,
+  shown,
+  command,
+}))
+
+/** What a row names is there, and its command runs all of it, at full length where there is one. */
+const isShown = (shown: string, command: string): void => {
+  expect(namedIn(shown)).not.toEqual([])
+  expect(lacking(shown)).toEqual([])
+  const filters = commandIn(command, "npm test --")
+  const met = (filter: string) => suites.filter((path) => path.includes(filter))
+  expect(filters.filter((filter) => met(filter).length !== 1)).toEqual([])
+  const run = filters.flatMap(met)
+  const tests = namedIn(shown)
+    .map(({ path }) => `core/${path}`)
+    .filter((path) => path.endsWith(".test.ts"))
+  expect(run).toEqual(expect.arrayContaining(tests))
+  // Laws are run by the tests of those that keep them.
+  if (tests.length === namedIn(shown).length) expect(run).toHaveLength(tests.length)
+  const long = tests.flatMap((path) => nightly.get(path) ?? [])
+  expect(commandIn(command, "npm run nightly --")).toEqual(long)
+}
+
 describe("what is promised to be survived", () => {
   it("is a table that can be read", () => {
     expect(nightly.size).toBeGreaterThan(10)
@@ -63,22 +87,30 @@ describe("what is promised to be survived", () => {
     expect(faults.flatMap(({ shown }) => namedIn(shown)[0]?.titles ?? []).length).toBeGreaterThan(5)
   })
 
-  it.each(faults)("when $fault, is shown by tests that are there", ({ shown, command }) => {
-    expect(namedIn(shown)).not.toEqual([])
-    expect(lacking(shown)).toEqual([])
-    const filters = commandIn(command, "npm test --")
-    const met = (filter: string) => suites.filter((path) => path.includes(filter))
-    expect(filters.filter((filter) => met(filter).length !== 1)).toEqual([])
-    const run = filters.flatMap(met)
-    const tests = namedIn(shown)
-      .map(({ path }) => `core/${path}`)
-      .filter((path) => path.endsWith(".test.ts"))
-    expect(run).toEqual(expect.arrayContaining(tests))
-    // Laws are run by the tests of those that keep them.
-    if (tests.length === namedIn(shown).length) expect(run).toHaveLength(tests.length)
-    const long = tests.flatMap((path) => nightly.get(path) ?? [])
-    expect(commandIn(command, "npm run nightly --")).toEqual(long)
+  it.each(faults)("when $fault, is shown by tests that are there", ({ shown, command }) =>
+    isShown(shown, command),
+  )
+})
+
+describe("what is promised to be refused", () => {
+  it("is a table that can be read, and names every attack that is tried", () => {
+    expect(attacks.length).toBeGreaterThan(15)
+    const own = attacks.flatMap(({ shown }) =>
+      namedIn(shown).flatMap(({ path, titles }) =>
+        path === "ledger/attacks.test.ts" ? titles : [],
+      ),
+    )
+    const text = readFileSync(`${core}ledger/attacks.test.ts`, "utf8")
+    const tried = [...text.matchAll(/\bit(?:\.each\([^\n]*\))?\("([^"]+)"/g)].map(
+      ([, title = ""]) => title,
+    )
+    expect(tried.length).toBeGreaterThan(15)
+    expect(tried.filter((title) => !own.some((name) => title.includes(name)))).toEqual([])
   })
+
+  it.each(attacks)("when $attack, is shown by tests that are there", ({ shown, command }) =>
+    isShown(shown, command),
+  )
 })
 
 describe("what always holds", () => {
