@@ -134,9 +134,10 @@ export const fileReadBytes = 1_048_576
 
 // Directories whose manifests are read side by side.
 export const manifestCountMax = 32
-// Directories that are listed in one go, and entries that these had, where that is known.
+// Directories that are listed in one go while a folder is scanned, and that are compared in one go
+// with what was registered of them.
 export const listingCountMax = 64
-export const listedCountMax = 4_096
+export const comparedCountMax = 16
 // Files that are written side by side when a version is checked out.
 export const checkoutFileCountMax = 8
 // Of a registered folder, the extensions that its metadata counts.

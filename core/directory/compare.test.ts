@@ -20,6 +20,7 @@ import type { RelativePath } from "../model/path.js"
 import { type Comparing, compare } from "./compare.js"
 import { openFileCount, registeredIn, temporaryDirectory } from "./folders.contract.js"
 import type { LinkedEntry } from "./judge.js"
+import { registeredTree } from "./registered.js"
 import { openDirectory } from "./safe-path.js"
 
 const directory = temporaryDirectory()
@@ -36,9 +37,8 @@ const seen = async (
   const found: Array<string> = []
   const root = await openDirectory(directory())
   const see: Comparing["see"] = (path, change) => found.push(`${path} ${change ?? "same"}`)
-  await Effect.runPromise(compare({ root, check, isWhole, see }, entries)).finally(() =>
-    root.release(),
-  )
+  const comparing = compare({ root, check, isWhole, see }, registeredTree(entries))
+  await Effect.runPromise(comparing).finally(() => root.release())
   expect(await openFileCount()).toBe(before)
   return found.sort()
 }

@@ -5,7 +5,7 @@
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { ContentDrifted } from "../errors.js"
-import { fileReadBytes, listedCountMax, listingCountMax } from "../limits.js"
+import { comparedCountMax, fileReadBytes } from "../limits.js"
 import { shownBytes, textOf } from "../model/utf8.js"
 import { attemptOn, failureAt, listAll, readAll, type ScanFailure } from "./asked.js"
 import { digestFile } from "./file.js"
@@ -13,6 +13,7 @@ import type { Found } from "./found.js"
 import { type Change, judge, type LinkedEntry, modeChange } from "./judge.js"
 import { type ListedEntry, Listing } from "./listing.js"
 import { splitPath } from "./near.js"
+import type { RegisteredContents, RegisteredDirectory } from "./registered.js"
 import { type OpenDirectory, openBelow } from "./safe-path.js"
 
 /** What is found of a path; undefined where nothing has changed. */
@@ -21,8 +22,10 @@ export type See = (path: string, change: Change | "extra" | undefined) => void
 export interface Comparing {
   readonly root: OpenDirectory
   readonly check: "stat" | "hash"
-  /** Whether the entries are all that was there; else nothing is extra. */
+  /** Whether all that was there was registered; else nothing is extra. */
   readonly isWhole: boolean
+  /** The one name in the folder that is looked at, where a single file was registered. */
+  readonly only?: string
   readonly see: See
 }
 
@@ -32,45 +35,20 @@ interface Folder {
   readonly known: Map<string, LinkedEntry | "folder">
 }
 
-const foldersOf = (entries: ReadonlyArray<LinkedEntry>): ReadonlyArray<Folder> => {
-  const folders = new Map<string, Folder>()
-  const folderAt = (path: string): Folder => {
-    const there = folders.get(path)
-    if (there !== undefined) return there
-    const folder: Folder = { path, known: new Map() }
-    if (path !== "") {
-      const { below, name } = splitPath(path)
-      const { known } = folderAt(below)
-      if (!known.has(name)) known.set(name, "folder")
-    }
-    folders.set(path, folder)
-    return folder
-  }
-  folderAt("")
-  for (const entry of entries) {
-    const { below, name } = splitPath(entry.path)
-    folderAt(below).known.set(name, entry)
-    if (entry.kind === "directory") folderAt(entry.path)
-  }
-  return [...folders.values()]
+const nameOf = (path: string): string => splitPath(path).name
+
+const folderOf = <E>(path: string, { entries, directories }: RegisteredContents<E>): Folder => {
+  const known = new Map<string, LinkedEntry | "folder">()
+  for (const entry of entries) known.set(nameOf(entry.path), entry)
+  for (const directory of directories) known.set(nameOf(directory.path), "folder")
+  return { path, known }
 }
 
-/** Some folders at a time: few enough to be listed in one go. */
-const portions = (folders: ReadonlyArray<Folder>): ReadonlyArray<ReadonlyArray<Folder>> => {
-  const all: Array<Array<Folder>> = []
-  let count = 0
-  for (const folder of folders) {
-    const last = all.at(-1)
-    const fits = last !== undefined && last.length < listingCountMax
-    if (fits && count + folder.known.size <= listedCountMax) last.push(folder)
-    else {
-      all.push([folder])
-      count = 0
-    }
-    count += folder.known.size
-  }
-  return all
-}
+/** Where nothing was: what is there is extra. */
+const emptyAt = (path: string): RegisteredDirectory<never> => ({
+  path,
+  read: Effect.succeed({ entries: [], directories: [] }),
+})
 
 interface Unread {
   readonly name: string
@@ -159,23 +137,46 @@ const compareFolder = Effect.fnUntraced(function* (
   yield* Effect.forEach(unread, (one) => compareBytes(comparing, one), { concurrency: 4 })
 })
 
-/** Sees every entry, and what is extra; in no order. */
-export const compare = (
+/** Compares directories; answers with those in them. They are listed while they are read. */
+const compareSome = Effect.fnUntraced(function* <E>(
   comparing: Comparing,
-  entries: ReadonlyArray<LinkedEntry>,
-): Effect.Effect<void, ScanFailure> => {
-  const { root, isWhole } = comparing
-  const [single, another] = entries
-  const portion = Effect.fnUntraced(function* (folders: ReadonlyArray<Folder>) {
-    // Beside a single file nothing is looked at.
-    const isOne = !isWhole && single !== undefined && another === undefined
-    const only = isOne ? { only: splitPath(single.path).name } : {}
-    const listings = yield* listAll(
-      root,
-      folders.map(({ path }) => ({ path, ...only })),
-    )
-    for (const [at, folder] of folders.entries())
-      yield* compareFolder(comparing, folder, listings[at])
-  })
-  return Effect.forEach(portions(foldersOf(entries)), portion, { concurrency: 4, discard: true })
-}
+  directories: ReadonlyArray<RegisteredDirectory<E>>,
+): Effect.fn.Return<ReadonlyArray<RegisteredDirectory<E>>, E | ScanFailure> {
+  const { root, only } = comparing
+  const read = Effect.forEach(directories, ({ read: one }) => one, { concurrency: "unbounded" })
+  const wanted = only === undefined ? {} : { only }
+  const listing = listAll(
+    root,
+    directories.map(({ path }) => ({ path, ...wanted })),
+  )
+  const [all, listings] = yield* Effect.all([read, listing], { concurrency: 2 })
+  const inner: Array<RegisteredDirectory<E>> = []
+  for (const [at, { path }] of directories.entries()) {
+    const contents = all[at]
+    if (contents === undefined) continue
+    yield* compareFolder(comparing, folderOf(path, contents), listings[at])
+    inner.push(...contents.directories)
+    for (const entry of contents.entries)
+      if (entry.kind === "directory") inner.push(emptyAt(entry.path))
+  }
+  return inner
+})
+
+const sideBySideCount = 4
+
+/** Sees every entry of a registered folder, and what is extra; in no order. */
+export const compare = Effect.fnUntraced(function* <E>(
+  comparing: Comparing,
+  registered: RegisteredDirectory<E>,
+): Effect.fn.Return<void, E | ScanFailure> {
+  let level: ReadonlyArray<RegisteredDirectory<E>> = [registered]
+  while (level.length > 0) {
+    const portions: Array<ReadonlyArray<RegisteredDirectory<E>>> = []
+    for (let from = 0; from < level.length; from += comparedCountMax)
+      portions.push(level.slice(from, from + comparedCountMax))
+    const inner = yield* Effect.forEach(portions, (some) => compareSome(comparing, some), {
+      concurrency: sideBySideCount,
+    })
+    level = inner.flat()
+  }
+})

@@ -9,6 +9,7 @@ import { describe, expect, it } from "vitest"
 import { findDrift } from "./drift.js"
 import { openFileCount, registeredIn, temporaryDirectory } from "./folders.contract.js"
 import type { LinkedEntry } from "./judge.js"
+import { registeredTree } from "./registered.js"
 import { openDirectory } from "./safe-path.js"
 
 const directory = temporaryDirectory()
@@ -23,7 +24,10 @@ const register = async (paths: ReadonlyArray<string>): Promise<ReadonlyArray<Lin
 const driftOf = async (entries: ReadonlyArray<LinkedEntry>, isWhole = true) => {
   const before = await openFileCount()
   const root = await openDirectory(directory())
-  const found = await Effect.runPromise(findDrift(root, entries, "stat", isWhole))
+  const [only] = isWhole ? [] : entries
+  const one = only === undefined ? {} : { only: only.path }
+  const drift = findDrift({ root, check: "stat", isWhole, ...one }, registeredTree(entries))
+  const found = await Effect.runPromise(drift)
   await root.release()
   expect(await openFileCount()).toBe(before)
   return found

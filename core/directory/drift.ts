@@ -5,9 +5,9 @@ import * as Effect from "effect/Effect"
 import { findingCountMax } from "../limits.js"
 import { compareUtf8 } from "../model/tree.js"
 import type { ScanFailure } from "./asked.js"
-import { compare } from "./compare.js"
-import type { Change, LinkedEntry } from "./judge.js"
-import type { OpenDirectory } from "./safe-path.js"
+import { type Comparing, compare, type See } from "./compare.js"
+import type { Change } from "./judge.js"
+import type { RegisteredDirectory } from "./registered.js"
 
 /** An entry that is not what it was, or was not there. */
 export interface DriftedEntry {
@@ -51,15 +51,12 @@ class Drifting {
   }
 }
 
-/** Compares entries with what lies there now; `isWhole`: they were all that was there. */
-export const findDrift = (
-  root: OpenDirectory,
-  entries: ReadonlyArray<LinkedEntry>,
-  check: "stat" | "hash",
-  isWhole: boolean,
-): Effect.Effect<Drifted, ScanFailure> => {
+/** Compares what was registered with what lies there now. */
+export const findDrift = <E>(
+  comparing: Omit<Comparing, "see">,
+  registered: RegisteredDirectory<E>,
+): Effect.Effect<Drifted, E | ScanFailure> => {
   const drifting = new Drifting()
-  const see = (path: string, change: DriftedEntry["change"] | undefined) =>
-    drifting.see(path, change)
-  return Effect.map(compare({ root, check, isWhole, see }, entries), () => drifting.finish())
+  const see: See = (path, change) => drifting.see(path, change)
+  return Effect.map(compare({ ...comparing, see }, registered), () => drifting.finish())
 }

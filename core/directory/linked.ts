@@ -8,11 +8,12 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { type Digest, fromDigest, sha256 } from "../model/digest.js"
 import { attemptOn, failureOf, type ScanFailure } from "./asked.js"
-import { type Drifted, findDrift } from "./drift.js"
+import { findDrift } from "./drift.js"
 import { readExactly } from "./file.js"
 import { drifted } from "./found.js"
 import type { Change, Check, LinkedEntry } from "./judge.js"
 import { NearDirectories, splitPath } from "./near.js"
+import { registeredTree } from "./registered.js"
 import { type OpenDirectory, type OpenFile, openBelow } from "./safe-path.js"
 import { pieceBytes } from "./states.js"
 
@@ -99,19 +100,18 @@ export class LinkedFiles {
   /** Fails with `ContentDrifted` for the first entry that is not what was registered. */
   judge(check: Check): Effect.Effect<void, ScanFailure> {
     if (check === "none") return Effect.void
-    return Effect.flatMap(this.drift(check, false), ({ entries: [first] }) =>
+    const [one, another] = this.entries
+    const isOne = one !== undefined && another === undefined && !one.path.includes("/")
+    const only = isOne ? { only: one.path } : {}
+    const found = Effect.acquireUseRelease(
+      attemptOn(this.#shown, () => this.#open()),
+      (root) => findDrift({ root, check, isWhole: false, ...only }, registeredTree(this.entries)),
+      (root) => Effect.promise(() => root.release()),
+    )
+    return Effect.flatMap(found, ({ entries: [first] }) =>
       first === undefined || first.change === "extra"
         ? Effect.void
         : Effect.fail(drifted(first.path, sentences[first.change])),
-    )
-  }
-
-  /** What has become of all of it. `isWhole`: of a folder, where more may lie by now. */
-  drift(check: "stat" | "hash", isWhole: boolean): Effect.Effect<Drifted, ScanFailure> {
-    return Effect.acquireUseRelease(
-      attemptOn(this.#shown, () => this.#open()),
-      (root) => findDrift(root, this.entries, check, isWhole),
-      (root) => Effect.promise(() => root.release()),
     )
   }
 

@@ -15,7 +15,8 @@ import { attemptOn, type Reading, readAll } from "./asked.js"
 import { digestFile } from "./file.js"
 import { openFileCount, temporaryDirectory, write } from "./folders.contract.js"
 import { openDirectory } from "./safe-path.js"
-import { type ScanSink, scan, scanFile } from "./scan.js"
+import { scan, scanFile } from "./scan.js"
+import type { ScanSink } from "./sink.js"
 import { parseStates } from "./states.js"
 
 const directory = temporaryDirectory()

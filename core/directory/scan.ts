@@ -14,24 +14,23 @@ import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import {
   fileReadBytes,
+  listingCountMax,
   scanBytesMax,
   scanGroupCountMax,
   scanPageCount,
   treeInlineCountMax,
 } from "../limits.js"
-import { type Digest, digestOf } from "../model/digest.js"
-import type { RelativePath } from "../model/path.js"
+import { digestOf } from "../model/digest.js"
 import { compareUtf8, emptyManifestDigest } from "../model/tree.js"
 import { shownBytes, textOf } from "../model/utf8.js"
-import { attemptOn, listAll, type Reading, type ScanFailure } from "./asked.js"
+import { attemptOn, listAll, type ScanFailure } from "./asked.js"
 import { type Entry, entriesOf, type Group, groupsOf } from "./entries.js"
-import type { TakenFile } from "./file.js"
 import { drifted, type Found, isUnchanged, sentences } from "./found.js"
 import type { Listed } from "./list-work.js"
 import { Listing } from "./listing.js"
 import { refusedName } from "./names.js"
 import type { Below } from "./open-now.js"
-import { type OpenDirectory, type OpenFile, openBelow } from "./safe-path.js"
+import { type OpenDirectory, openBelow } from "./safe-path.js"
 import {
   type Entered,
   entered,
@@ -41,26 +40,9 @@ import {
   type Scanned,
   toPage,
 } from "./scanned.js"
+import type { ScannedFile, ScanSink } from "./sink.js"
 
-/** A file that is being taken in. It must not be read beyond its size. */
-export interface ScannedFile extends OpenFile {
-  readonly path: RelativePath
-}
-
-/** Who takes what a scan finds. */
-export interface ScanSink<E> {
-  /** Small files of one directory, in their order. */
-  readonly files: (reading: Reading) => Effect.Effect<ReadonlyArray<TakenFile>, E | ScanFailure>
-  /** A file of more than `fileReadBytes`, to be read part by part. */
-  readonly file: (file: ScannedFile) => Effect.Effect<TakenFile, E>
-  /** Bytes of a manifest, in parts. */
-  readonly manifest: (parts: ReadonlyArray<Uint8Array>) => Effect.Effect<Digest, E>
-  /** What may not be met, and why. */
-  readonly refuses: (found: Pick<Found, "device" | "inode">) => string | undefined
-  /** A file was taken in. */
-  readonly taken: (path: RelativePath, size: number) => Effect.Effect<void, E>
-}
-
+type Walking<E> = Fiber.Fiber<Scanned, E | ScanFailure>
 type Taking<E> = Fiber.Fiber<ReadonlyArray<Entered>, E | ScanFailure>
 
 /** What the directories of a scan share. */
@@ -83,19 +65,30 @@ class Scan<E> {
   }
 
   /**
-   * Walks through a directory and all below it. The fiber that it answers with ends when everything
-   * there is taken in.
+   * Walks through directories, one after the other, and all below them. The fiber of each ends when
+   * everything there is taken in.
    */
   readonly walk = Effect.fnUntraced(function* (
     this: Scan<E>,
-    listed: Listed,
-  ): Effect.fn.Return<Fiber.Fiber<Scanned, E | ScanFailure>, E | ScanFailure> {
-    const [listing] = yield* listAll(this.#shared.root, [listed])
+    directories: ReadonlyArray<Listed>,
+  ): Effect.fn.Return<ReadonlyArray<Walking<E>>, E | ScanFailure> {
+    const listings = yield* listAll(this.#shared.root, directories)
+    const walked: Array<Walking<E>> = []
+    for (const [at, { path }] of directories.entries())
+      walked.push(yield* this.#walk(path, listings[at]))
+    return walked
+  })
+
+  readonly #walk = Effect.fnUntraced(function* (
+    this: Scan<E>,
+    path: string,
+    listing: Listing | ScanFailure | undefined,
+  ): Effect.fn.Return<Walking<E>, E | ScanFailure> {
     if (!(listing instanceof Listing))
-      return yield* listing ?? drifted(this.#shown(listed.path), sentences.gone)
+      return yield* listing ?? drifted(this.#shown(path), sentences.gone)
     const refusal = this.#shared.sink.refuses(listing.found)
-    if (refusal !== undefined) return yield* refusedName(this.#shown(listed.path), refusal)
-    const below = { path: listed.path, ...listing.found }
+    if (refusal !== undefined) return yield* refusedName(this.#shown(path), refusal)
+    const below = { path, ...listing.found }
     const pages: Array<Fiber.Fiber<Page, E | ScanFailure>> = []
     for (let from = 0; from < listing.count; from += scanPageCount) {
       const entries = yield* entriesOf(this.#shared.root.shown, listing, below.path, from)
@@ -131,11 +124,30 @@ class Scan<E> {
     for (const file of files.filter(({ found }) => found.size > fileReadBytes))
       takings.push(yield* this.#side(fileReadBytes, this.#readLarge(below, file)))
     const links = entries.filter(({ found }) => found.kind === "symlink")
-    takings.push(yield* this.#fork(Effect.forEach(links, (link) => this.#takeLink(link))))
-    for (const { text, path, found } of entries.filter(({ found }) => found.kind === "directory")) {
-      const { device, inode } = found
-      const walked = yield* this.walk({ path, device, inode })
-      const done = Effect.map(Fiber.join(walked), (all) => [entered(text, path, found, all)])
+    if (links.length > 0)
+      takings.push(yield* this.#fork(Effect.forEach(links, (link) => this.#takeLink(link))))
+    const directories = entries.filter(({ found }) => found.kind === "directory")
+    for (let from = 0; from < directories.length; from += listingCountMax)
+      takings.push(...(yield* this.#enter(directories.slice(from, from + listingCountMax))))
+    return takings
+  })
+
+  /** Directories that are listed in one go. */
+  readonly #enter = Effect.fnUntraced(function* (
+    this: Scan<E>,
+    directories: ReadonlyArray<Entry>,
+  ): Effect.fn.Return<ReadonlyArray<Taking<E>>, E | ScanFailure> {
+    const listed = directories.map(({ path, found: { device, inode } }) => ({
+      path,
+      device,
+      inode,
+    }))
+    const walked = yield* this.walk(listed)
+    const takings: Array<Taking<E>> = []
+    for (const [at, { text, path, found }] of directories.entries()) {
+      const walking = walked[at]
+      if (walking === undefined) continue
+      const done = Effect.map(Fiber.join(walking), (all) => [entered(text, path, found, all)])
       takings.push(yield* this.#fork(done))
     }
     return takings
@@ -257,8 +269,10 @@ const scanning = <E>(
       const slots = yield* Semaphore.make(scanGroupCountMax)
       const failed = yield* Deferred.make<never, E | ScanFailure>()
       const room = yield* Semaphore.make(scanBytesMax)
-      const walked = new Scan({ root, sink, scope, slots, room, failed }).walk(listed)
-      const walking = Effect.flatMap(walked, Fiber.join)
+      const walked = new Scan({ root, sink, scope, slots, room, failed }).walk([listed])
+      const walking = Effect.flatMap(walked, ([whole]) =>
+        whole === undefined ? Effect.die("a directory was not walked through") : Fiber.join(whole),
+      )
       return yield* Effect.raceFirst(Deferred.await(failed), walking)
     }),
   )

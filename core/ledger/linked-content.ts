@@ -3,8 +3,10 @@
  */
 import * as Effect from "effect/Effect"
 import type { BlobStat } from "../blob/blob-store.js"
+import { attemptOn, type ScanFailure } from "../directory/asked.js"
 import type { Check } from "../directory/judge.js"
 import { LinkedFiles } from "../directory/linked.js"
+import type { RegisteredDirectory } from "../directory/registered.js"
 import * as Roots from "../directory/roots.js"
 import type { Failure, Refusal } from "../errors.js"
 import type { ArtifactVersion, Link } from "../model/artifact.js"
@@ -12,7 +14,7 @@ import type { Digest } from "../model/digest.js"
 import { refuse } from "../model/input.js"
 import { type Blobs, blobsOf, type ContentSource, type Opened, treeOf } from "./content.js"
 import type { Engine } from "./engine.js"
-import { readLinkedTree } from "./linked-tree.js"
+import { keptFolder, readLinkedTree } from "./linked-tree.js"
 
 /** What it takes to read content wherever it lies. */
 export type AnySource = ContentSource & Pick<Engine, "bounds">
@@ -32,6 +34,23 @@ const statOf = (files: LinkedFiles, digest: Digest): BlobStat | undefined => {
   // Sent as it is: what nobody compressed has no other form.
   const stored = { deflatedSize: size, raw: true, storedDigest: digest }
   return { digest, size, crc32: state?.crc32 ?? 0, ...stored }
+}
+
+/** A folder or a file that was left in place, as it was registered and where it lies now. */
+export const openFolder = Effect.fnUntraced(function* (
+  source: AnySource,
+  version: ArtifactVersion,
+  link: Link,
+): Effect.fn.Return<OpenedFolder, Refusal | Failure> {
+  const { roots } = source.bounds
+  const registered = yield* keptFolder(blobsOf(source, version), version.content)
+  const shown = Roots.pathOf(roots, link)
+  return { registered, open: attemptOn(shown, () => Roots.openLink(roots, link)) }
+})
+
+interface OpenedFolder {
+  readonly registered: RegisteredDirectory<Refusal | Failure>
+  readonly open: Effect.Effect<Roots.Linked, ScanFailure>
 }
 
 /** What was left in place, not judged. */

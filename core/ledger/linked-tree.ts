@@ -1,9 +1,15 @@
 /**
- * The tree of a folder with what was seen of each entry, read from the manifests of both: some
- * directories at a time, so that beside the result little is in memory.
+ * A folder that was left in place with what was seen of each entry, read from the manifests of
+ * both, directory by directory.
  */
 import * as Effect from "effect/Effect"
 import type { LinkedEntry } from "../directory/judge.js"
+import {
+  entriesIn,
+  type RegisteredContents,
+  type RegisteredDirectory,
+  registeredTree,
+} from "../directory/registered.js"
 import type { EntryState } from "../directory/states.js"
 import { BlobCorrupted } from "../errors.js"
 import { manifestCountMax } from "../limits.js"
@@ -25,8 +31,7 @@ type Reading<E> = Pick<Blobs<E>, "stat" | "readInto">
 interface DirectoryAt {
   readonly digest: Digest
   readonly states: Digest
-  /** Empty, or ending in a slash. */
-  readonly below: string
+  readonly path: string
 }
 
 const apart = (digest: Digest): BlobCorrupted =>
@@ -37,7 +42,7 @@ const apart = (digest: Digest): BlobCorrupted =>
 
 /** What a directory lists, both manifests line by line; undefined where they do not agree. */
 const paired = (
-  { below }: DirectoryAt,
+  below: string,
   entries: ReadonlyArray<TreeEntry>,
   states: ReadonlyArray<EntryState>,
 ): ReadonlyArray<readonly [TreeEntry, EntryState]> | undefined => {
@@ -51,12 +56,60 @@ const paired = (
   return pairs
 }
 
-const readDirectory = Effect.fnUntraced(function* <E>(
+/** A folder whose manifests are read one by one; together no more than its version counts. */
+class KeptFolder<E> {
+  readonly #blobs: Reading<E>
+  readonly #content: Content
+  #count = 0
+
+  constructor(blobs: Reading<E>, content: Content) {
+    this.#blobs = blobs
+    this.#content = content
+  }
+
+  directory(at: DirectoryAt): RegisteredDirectory<E | BlobCorrupted> {
+    return { path: at.path, read: Effect.suspend(() => this.#read(at)) }
+  }
+
+  readonly #read = Effect.fnUntraced(function* (
+    this: KeptFolder<E>,
+    at: DirectoryAt,
+  ): Effect.fn.Return<RegisteredContents<E | BlobCorrupted>, E | BlobCorrupted> {
+    const below = at.path === "" ? "" : `${at.path}/`
+    const listed = yield* readManifests(this.#blobs, [{ digest: at.digest, below }])
+    const seen = yield* readStates(this.#blobs, at.states)
+    const pairs = paired(below, listed, seen) ?? (yield* apart(at.digest))
+    const entries: Array<LinkedEntry> = []
+    const directories: Array<RegisteredDirectory<E | BlobCorrupted>> = []
+    // One that is empty has no manifest: it is an entry itself.
+    for (const [entry, state] of pairs)
+      if (entry.kind !== "directory" || entry.digest === emptyManifestDigest)
+        entries.push({ ...entry, state })
+      else if (state.states === undefined) return yield* apart(entry.digest)
+      else {
+        const { path, digest } = entry
+        directories.push(this.directory({ path, digest, states: state.states }))
+      }
+    // In each directory there is an entry at least.
+    this.#count += entries.length
+    yield* checkCounted(this.#content, this.#count + directories.length)
+    return { entries, directories }
+  })
+}
+
+/** A folder that was left in place, directory by directory. */
+export const keptFolder = Effect.fnUntraced(function* <E>(
   blobs: Reading<E>,
-  at: DirectoryAt,
-): Effect.fn.Return<ReadonlyArray<readonly [TreeEntry, EntryState]>, E | BlobCorrupted> {
-  const entries = yield* readManifests(blobs, [at])
-  return paired(at, entries, yield* readStates(blobs, at.states)) ?? (yield* apart(at.digest))
+  content: Content,
+): Effect.fn.Return<RegisteredDirectory<E | BlobCorrupted>, E | BlobCorrupted> {
+  const { digest, entries, states } = content
+  if (entries !== undefined) {
+    const inline = yield* readInline(content, entries)
+    const seen = yield* readStatesBelow(blobs, content, inline)
+    return registeredTree(inline.map((entry) => ({ ...entry, state: seen.get(entry.path) })))
+  }
+  if (states === undefined) return yield* apart(digest)
+  return new KeptFolder(blobs, content).directory({ digest, states, path: "" })
 })
 
 /** Every entry of a folder that was left in place, sorted by path. */
@@ -64,27 +117,6 @@ export const readLinkedTree = Effect.fnUntraced(function* <E>(
   blobs: Reading<E>,
   content: Content,
 ): Effect.fn.Return<ReadonlyArray<LinkedEntry>, E | BlobCorrupted> {
-  const { digest, entries, states } = content
-  if (entries !== undefined) {
-    const inline = yield* readInline(content, entries)
-    const seen = yield* readStatesBelow(blobs, content, inline)
-    return inline.map((entry) => ({ ...entry, state: seen.get(entry.path) }))
-  }
-  if (states === undefined) return yield* apart(digest)
-  const tree: Array<LinkedEntry> = []
-  let waiting: Array<DirectoryAt> = [{ digest, states, below: "" }]
-  while (waiting.length > 0) {
-    const some = waiting.slice(-manifestCountMax)
-    waiting = waiting.slice(0, -manifestCountMax)
-    const read = (at: DirectoryAt) => readDirectory(blobs, at)
-    const all = yield* Effect.forEach(some, read, { concurrency: manifestCountMax })
-    // One that is empty has no manifest: it is an entry itself.
-    for (const [entry, state] of all.flat())
-      if (entry.kind !== "directory" || entry.digest === emptyManifestDigest)
-        tree.push({ ...entry, state })
-      else if (state.states === undefined) return yield* apart(entry.digest)
-      else waiting.push({ digest: entry.digest, states: state.states, below: `${entry.path}/` })
-    yield* checkCounted(content, tree.length + waiting.length)
-  }
+  const tree = yield* entriesIn(yield* keptFolder(blobs, content), manifestCountMax)
   return tree.sort((a, b) => compareUtf8(a.path, b.path))
 })
