@@ -18,7 +18,8 @@ const openCountMax = 16
 const windowBytes = 262_144
 // What may lie between two chunks that are read in order: the recipe of a small blob.
 const gapBytes = 4_096
-// Frames that lie side by side are read at once, up to this much.
+// Frames that lie near each other are read at once, up to this much, with what lies in between.
+const runGapBytes = 65_536
 const runBytesMax = 1_048_576
 // Below this, another thread costs more than it saves: hashing 32 KiB takes some 30 µs.
 const asideBytesMin = 32_768
@@ -126,7 +127,7 @@ const runsOf = (places: ReadonlyArray<Sought>): ReadonlyArray<ReadonlyArray<Soug
       first !== undefined &&
       last !== undefined &&
       last.pack === place.pack &&
-      place.offset <= endOf(last) + gapBytes &&
+      place.offset <= endOf(last) + runGapBytes &&
       endOf(place) - first.offset <= runBytesMax
     if (joins) run.push(place)
     else {
