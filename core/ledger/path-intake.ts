@@ -14,8 +14,9 @@ import { drifted, type Found } from "../directory/found.js"
 import { type Measured, measure } from "../directory/measure.js"
 import { findRoots, type Linked, linkOf, openLink, type Roots } from "../directory/roots.js"
 import { openDirectory } from "../directory/safe-path.js"
-import { type ScannedFile, type ScanSink, scan, scanFile } from "../directory/scan.js"
+import { scan, scanFile } from "../directory/scan.js"
 import type { Scanned } from "../directory/scanned.js"
+import type { ScannedFile, ScanSink } from "../directory/sink.js"
 import type { Failure, Refusal } from "../errors.js"
 import {
   extensionCountMax,
