@@ -7,18 +7,17 @@
  */
 import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
-import { mkdir, open as openFile, readFile, rm, stat } from "node:fs/promises"
+import { mkdir, open as openFile, rm, stat } from "node:fs/promises"
 import { join } from "node:path"
-import { put } from "cacache"
 import type { Ledger } from "daybook"
+import { Apart } from "./apart.js"
 import { open } from "./ledgers.js"
 import type { Comparison, Contender } from "./measure.js"
 import { settle } from "./programs.js"
 import { keepers } from "./repositories.js"
+import { putCount } from "./rivals.js"
 import { copyTree, filesIn, writeNoise } from "./trees.js"
 
-/** How many files cacache is given at a time: as fast as it gets. */
-const putCount = 16
 const pieceBytes = 1_048_576
 
 interface Work {
@@ -26,10 +25,11 @@ interface Work {
   readonly times?: number
   readonly begin?: (place: string) => Promise<void>
   readonly act: (place: string) => Promise<unknown>
+  readonly processor?: () => number
 }
 
 /** Each call in a directory that is new, with nothing left to write of what was before. */
-const afresh = (directory: string, { name, times, begin, act }: Work): Contender => {
+const afresh = (directory: string, { name, begin, act, ...rest }: Work): Contender => {
   const place = (index: number) => join(directory, `${name} ${index}`.replace(/\W+/g, "-"))
   const before = async (index: number) => {
     await mkdir(place(index))
@@ -38,7 +38,7 @@ const afresh = (directory: string, { name, times, begin, act }: Work): Contender
   }
   const after = (index: number) => rm(place(index), { recursive: true })
   const call = (index: number) => act(place(index))
-  return { name, call, around: { before, after }, ...(times === undefined ? {} : { times }) }
+  return { name, call, around: { before, after }, ...rest }
 }
 
 /** Opening and closing are part of the work, as they are for a program. */
@@ -51,25 +51,21 @@ const intoLedger = (save: (ledger: Ledger) => Promise<unknown>): Omit<Work, "nam
   },
 })
 
-/** A few at a time, all under their paths. */
-const intoCache = async (directory: string, paths: ReadonlyArray<string>, cache: string) => {
-  const rest = paths.values()
-  const some = async () => {
-    for (const path of rest) await put(cache, path, await readFile(join(directory, path)))
-  }
-  await Promise.all(Array.from({ length: putCount }, some))
-}
-
 const intakeTree = async (directory: string): Promise<Comparison> => {
   const source = await copyTree(directory)
   const paths = await filesIn(source)
   const copy = (ledger: Ledger) => ledger.register(source, { name: "tree", mode: "copy" })
   const programs = keepers()
+  const cache = new Apart()
   const kept = { directory: source, path: ".", label: "tree" }
   const baseline = `cacache, ${putCount} at a time`
   const works: ReadonlyArray<Work> = [
     { name: "daybook", ...intoLedger(copy) },
-    { name: baseline, act: (place) => intoCache(source, paths, place) },
+    {
+      name: baseline,
+      act: (place) => cache.call("intoCache", source, place),
+      processor: cache.processor,
+    },
     ...programs.map(({ name, begin, keep }) => {
       return { name, begin, act: (place: string) => keep(place, kept) }
     }),
@@ -79,7 +75,8 @@ const intakeTree = async (directory: string): Promise<Comparison> => {
   ]
   const contenders = works.map((work) => afresh(directory, work))
   const detail = `${paths.length} files`
-  return { title: "intake of a tree", detail, baseline, contenders, close: async () => undefined }
+  const close = async () => cache.close()
+  return { title: "intake of a tree", detail, baseline, contenders, close }
 }
 
 const pieces = (path: string) => createReadStream(path, { highWaterMark: pieceBytes })

@@ -13,6 +13,8 @@ export interface Contender {
   /** Does the work once, or as often as `times` says; a promise is awaited. Calls count from 0. */
   readonly call: (index: number) => unknown
   readonly times?: number
+  /** Microseconds of processor time that it has used so far in a process that goes on. */
+  readonly processor?: () => number
   /** Callers that wait at the same time. Default 1. */
   readonly callers?: number
   /** Around each call, while the clock stands still; for one caller. */
@@ -140,8 +142,9 @@ const oneByOne = async (
 }
 
 const turn = async (contender: Contender, start: number, milliseconds: number): Promise<Turn> => {
-  const { around, times = 1 } = contender
+  const { around, times = 1, processor = () => 0 } = contender
   const watch = new Stopwatch()
+  const before = processor()
   const calls =
     around === undefined
       ? await callersAtOnce(contender, start, milliseconds, watch)
@@ -150,7 +153,7 @@ const turn = async (contender: Contender, start: number, milliseconds: number): 
   return {
     calls,
     speed: (operations * 1_000) / watch.elapsed,
-    processor: watch.processor / operations,
+    processor: (watch.processor + processor() - before) / operations,
   }
 }
 

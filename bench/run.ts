@@ -10,6 +10,7 @@ import { availableParallelism } from "node:os"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { folders } from "./folder.bench.js"
 import { intakes } from "./intake.bench.js"
 import { type Measured, measure } from "./measure.js"
 import { reads } from "./read.bench.js"
@@ -28,7 +29,7 @@ const { values, positionals } = parseArgs({
 })
 
 const effort = { rounds: Number(values.rounds), milliseconds: Number(values.milliseconds) }
-const comparisons = { ...writes, ...reads, ...intakes, ...zips }
+const comparisons = { ...writes, ...reads, ...intakes, ...folders, ...zips }
 const unknown = positionals.filter((name) => !Object.hasOwn(comparisons, name))
 if (unknown.length > 0)
   throw new Error(`no ${unknown.join(", ")}; there is ${Object.keys(comparisons).join(", ")}`)

@@ -5,15 +5,14 @@
  * Files lie in the cache of the system, and every archive is read to its last byte and thrown away.
  */
 import { createReadStream } from "node:fs"
-import { mkdir, readFile, stat } from "node:fs/promises"
+import { mkdir, stat } from "node:fs/promises"
 import { join } from "node:path"
-import { ZipArchive } from "archiver"
 import type { Ledger } from "daybook"
-import { type AsyncZippable, zip as fflateZip } from "fflate"
-import { ZipFile } from "yazl"
+import { Apart } from "./apart.js"
 import { open } from "./ledgers.js"
 import type { Comparison, Contender } from "./measure.js"
-import { drained, run } from "./programs.js"
+import { run } from "./programs.js"
+import type { Rival } from "./rivals.js"
 import { copyTree, filesIn, writeNoise } from "./trees.js"
 
 const sent = async (ledger: Ledger, name: string): Promise<number> => {
@@ -23,51 +22,36 @@ const sent = async (ledger: Ledger, name: string): Promise<number> => {
   return length
 }
 
-const byYazl = async (directory: string, paths: ReadonlyArray<string>): Promise<number> => {
-  const archive = new ZipFile()
-  for (const path of paths) archive.addFile(join(directory, path), path)
-  archive.end()
-  return await drained(archive.outputStream)
-}
-
-const byArchiver = async (directory: string): Promise<number> => {
-  const archive = new ZipArchive({ zlib: { level: 6 } })
-  archive.directory(directory, "")
-  const [length] = await Promise.all([drained(archive), archive.finalize()])
-  return length
-}
-
-const byFflate = async (directory: string, paths: ReadonlyArray<string>): Promise<number> => {
-  const files: AsyncZippable = {}
-  for (const path of paths) files[path] = await readFile(join(directory, path))
-  return await new Promise((resolve, reject) => {
-    fflateZip(files, { level: 6 }, (error, bytes) =>
-      error === null ? resolve(bytes.length) : reject(error),
-    )
-  })
-}
-
 const zipTree = async (directory: string): Promise<Comparison> => {
   const path = await copyTree(directory)
   const paths = await filesIn(path)
   const ledger = await open(join(directory, "tree ledger"))
   await ledger.register(path, { name: "tree", mode: "copy" })
   const baseline = "zip -6"
-  const ways: Readonly<Record<string, () => Promise<number>>> = {
-    daybook: () => sent(ledger, "tree"),
-    [baseline]: () => run("zip", ["-q", "-r", "-6", "-", "."], { cwd: path }),
-    "archiver, level 6": () => byArchiver(path),
-    yazl: () => byYazl(path, paths),
-    "fflate, level 6": () => byFflate(path, paths),
+  const rival = (name: Rival): Omit<Contender, "name"> & { readonly apart: Apart } => {
+    const apart = new Apart()
+    return { apart, call: () => apart.call(name, path), processor: apart.processor }
+  }
+  const [archiver, yazl, fflate] = [rival("byArchiver"), rival("byYazl"), rival("byFflate")]
+  const ways: Readonly<Record<string, Omit<Contender, "name">>> = {
+    daybook: { call: () => sent(ledger, "tree") },
+    [baseline]: { call: () => run("zip", ["-q", "-r", "-6", "-", "."], { cwd: path }) },
+    "archiver, level 6": archiver,
+    yazl,
+    "fflate, level 6": fflate,
   }
   const sizes: Array<string> = []
   const contenders: Array<Contender> = []
-  for (const [name, call] of Object.entries(ways)) {
-    sizes.push(`${name} ${((await call()) / 1e6).toFixed(2)} MB`)
-    contenders.push({ name, call })
+  for (const [name, way] of Object.entries(ways)) {
+    sizes.push(`${name} ${(Number(await way.call(0)) / 1e6).toFixed(2)} MB`)
+    contenders.push({ name, ...way })
   }
   const detail = `${paths.length} files; ${sizes.join(", ")}`
-  return { title: "zip of a tree", detail, baseline, contenders, close: () => ledger.close() }
+  const close = async () => {
+    for (const { apart } of [archiver, yazl, fflate]) apart.close()
+    await ledger.close()
+  }
+  return { title: "zip of a tree", detail, baseline, contenders, close }
 }
 
 const zipNoise = async (directory: string): Promise<Comparison> => {
