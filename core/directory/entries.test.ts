@@ -15,13 +15,19 @@ const entry = (name: string | Uint8Array, more: Partial<ListedEntry> = {}, size 
   ...more,
 })
 
-const listing = (...entries: ReadonlyArray<ListedEntry>) =>
-  new Listing(packListing(device, entries))
+const listing = (...entries: ReadonlyArray<ListedEntry>) => new Listing(packed(entries))
 
 const paths = (of: Listing, directory: string, from = 0) =>
   Effect.runPromise(entriesOf("/root", of, directory, from)).then((all) =>
     all.map(({ path, text }) => [path, text]),
   )
+
+/** As they are listed: looked at in their order. */
+const packed = (entries: ReadonlyArray<ListedEntry>) => {
+  const rest = entries.values()
+  const names = entries.map(({ name }) => name)
+  return packListing({ device: 1n, inode: 2n }, names, () => rest.next().value as ListedEntry)
+}
 
 describe("a page of entries", () => {
   it("has their paths below the root, and their names", async () => {

@@ -33,25 +33,24 @@ const nothing: Found = {
   ctime: 0n,
 }
 
-const lookAt = (directory: DirectoryNow, name: Buffer): ListedEntry => {
+const lookAt = (directory: DirectoryNow, name: Uint8Array): Omit<ListedEntry, "name"> => {
   try {
     const found = directory.look(name)
-    if (found.kind !== "symlink") return { name, found }
+    if (found.kind !== "symlink") return { found }
     const target = directory.link(name)
     return isUnchanged(found, directory.look(name))
-      ? { name, found, target }
-      : { name, found, problem: { sentence: "changed" } }
+      ? { found, target }
+      : { found, problem: { sentence: "changed" } }
   } catch (cause) {
-    return { name, found: nothing, problem: problemOf(cause) }
+    return { found: nothing, problem: problemOf(cause) }
   }
 }
 
 const list = (directory: DirectoryNow, only: string | undefined): PackedListing => {
   const all = only === undefined ? directory.names() : [Buffer.from(only)]
   const names = [...all].sort(Buffer.compare)
-  const entries = names.map((name) => lookAt(directory, name))
   const { device, inode } = directory.place
-  return packListing({ device, inode }, entries)
+  return packListing({ device, inode }, names, (name) => lookAt(directory, name))
 }
 
 export const answer = ({ root, directories }: ListJob): Done<Listings> => {

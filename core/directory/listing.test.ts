@@ -25,10 +25,17 @@ const entry: fc.Arbitrary<ListedEntry> = fc.record(
   { requiredKeys: ["name", "found"] },
 )
 
+/** As they are listed: looked at in their order. */
+const packed = (entries: ReadonlyArray<ListedEntry>) => {
+  const rest = entries.values()
+  const names = entries.map(({ name }) => name)
+  return packListing({ device: 1n, inode: 2n }, names, () => rest.next().value as ListedEntry)
+}
+
 describe("a listing", () => {
   it("gives back every entry, in its place", () => {
     const holds = (entries: ReadonlyArray<ListedEntry>) => {
-      const listing = new Listing(packListing({ device: 1n, inode: 2n }, entries))
+      const listing = new Listing(packed(entries))
       expect(listing.count).toBe(entries.length)
       for (const [at, one] of entries.entries()) {
         expect(Buffer.compare(listing.name(at), one.name)).toBe(0)
@@ -49,10 +56,10 @@ describe("a listing", () => {
       mtime: 5n,
       ctime: 6n,
     } as const
-    const packed = packListing({ device: 1n, inode: 2n }, [{ name, found: one }])
-    const transfer = buffersOf(packed).map((buffer) => buffer as ArrayBuffer)
-    const travelled = structuredClone(packed, { transfer })
+    const travelling = packed([{ name, found: one }])
+    const transfer = buffersOf(travelling).map((buffer) => buffer as ArrayBuffer)
+    const travelled = structuredClone(travelling, { transfer })
     expect(new Listing(travelled).entry(0)).toMatchObject({ found: one })
-    expect([packed.names.length, name.toString()]).toEqual([0, "a name in a pool"])
+    expect([travelling.names.length, name.toString()]).toEqual([0, "a name in a pool"])
   })
 })

@@ -36,26 +36,26 @@ const kinds: ReadonlyArray<FoundKind> = ["file", "directory", "symlink", "specia
 // Above the bits of permissions.
 const kindUnit = 0x1_0000
 
-/** In the order of the names. */
+/** Packs entries of the names of a directory, in their order, one at a time. */
 export const packListing = (
   found: PackedListing["found"],
-  entries: ReadonlyArray<ListedEntry>,
+  sorted: ReadonlyArray<Uint8Array>,
+  look: (name: Uint8Array) => Omit<ListedEntry, "name">,
 ): PackedListing => {
-  const ends = new Uint32Array(entries.length)
-  const values = new BigInt64Array(entries.length * valueCount)
+  const ends = new Uint32Array(sorted.length)
+  const values = new BigInt64Array(sorted.length * valueCount)
   const targets = new Map<number, Uint8Array>()
   const problems = new Map<number, Problem>()
-  const names = Buffer.allocUnsafeSlow(entries.reduce((sum, { name }) => sum + name.length, 0))
+  const names = Buffer.allocUnsafeSlow(sorted.reduce((sum, name) => sum + name.length, 0))
   let end = 0
-  for (const [at, { name, found: one, target, problem }] of entries.entries()) {
+  for (const [at, name] of sorted.entries()) {
+    const { found: one, target, problem } = look(name)
     names.set(name, end)
     end += name.length
     ends[at] = end
     const kind = BigInt(kinds.indexOf(one.kind) * kindUnit + one.mode)
-    values.set(
-      [one.device, one.inode, BigInt(one.size), kind, one.mtime, one.ctime],
-      at * valueCount,
-    )
+    const value = [one.device, one.inode, BigInt(one.size), kind, one.mtime, one.ctime]
+    values.set(value, at * valueCount)
     if (target !== undefined) targets.set(at, target)
     if (problem !== undefined) problems.set(at, problem)
   }

@@ -18,6 +18,9 @@ const threadCountMax = 4
 const threadWorkCountMax = 2
 const idleMilliseconds = 60_000
 
+// What is young is soon garbage here, and would be kept for long in the room that V8 likes to take.
+const resourceLimits = { maxYoungGenerationSizeMb: 8 }
+
 interface Asked {
   readonly order: Order
   readonly transfer: ReadonlyArray<ArrayBuffer>
@@ -125,7 +128,7 @@ export class Threads {
     try {
       // What the process loads before its program is not for threads; sources need what loads them.
       const execArgv = isCompiled ? { execArgv: [] } : {}
-      return new Worker(this.#entry, { name: "daybook", ...execArgv })
+      return new Worker(this.#entry, { name: "daybook", resourceLimits, ...execArgv })
     } catch {
       // A process that may not start any.
       this.#isPossible = false
