@@ -168,6 +168,9 @@ export const replayPageCount = 1_000
 // folded: rows that change often are written once, and twice as much is in memory.
 export const foldedCountMax = 4_000
 export const foldedBytesMax = 8_388_608
+// For the keys that a build of views has written, a power of two. With two million of them one key
+// of 500 that was not written passes for one that was; with ten million, one of four.
+export const writtenKeysBytes = 4_194_304
 
 // A seal every so many events bounds what the next opening reads again (about 0.1 s).
 export const sealEventCount = 10_000

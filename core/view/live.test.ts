@@ -7,6 +7,7 @@ import { ViewFailure } from "../errors.js"
 import { liveRowsBytesMax } from "../limits.js"
 import { LiveRows } from "./live.js"
 import { encodeNow, rowChecksum } from "./row.js"
+import { WrittenKeys } from "./written.js"
 
 const ladder = { count: 1, rungs: [[7]] }
 const rowOf = (key: string, value: string) => encodeNow(key, { from: 7, ladder, value })
@@ -63,6 +64,27 @@ describe("live rows", () => {
     live.set("b", undefined, { from: 9, ladder, value: "new", checksum: 1, bytes: 20 })
     expect([live.get("a")?.value, live.get("b")]).toEqual(["value of a", undefined])
     expect(reads).toEqual(["a", "b", "a", "b"])
+  })
+
+  it("of a build are not looked for before they were written", () => {
+    const { rows, reads } = over()
+    const built = new LiveRows((key) => {
+      reads.push(key)
+      return rows.get(key)
+    }, new WrittenKeys())
+    const row = { from: 9, ladder, value: "new", checksum: 1, bytes: 20 }
+    expect([built.get("a"), built.peek("b")]).toEqual([undefined, undefined])
+    expect(reads).toEqual([])
+    for (const key of ["b", "c"]) {
+      built.set(key, undefined, row)
+      rows.set(key, rowOf(key, `value of ${key}`))
+    }
+    expect([built.get("b")?.value, built.peek("c")?.value]).toEqual(["value of b", "value of c"])
+    expect(reads).toEqual(["b", "c"])
+    // Rows of others may be there now.
+    built.clear()
+    expect(built.get("d")).toBe(undefined)
+    expect(reads).toEqual(["b", "c", "d"])
   })
 
   it("that were given up are read again", () => {

@@ -7,6 +7,7 @@
  */
 import { liveRowsBytesMax } from "../limits.js"
 import { decodeNow, type NowRow, rowChecksum } from "./row.js"
+import type { WrittenKeys } from "./written.js"
 
 export type RawRead = (key: string) => Uint8Array | undefined
 
@@ -21,13 +22,16 @@ const entryBytes = 128
 
 export class LiveRows {
   readonly #read: RawRead
+  #written: WrittenKeys | undefined
   /** `null`: there is no such row. */
   #young = new Map<string, LiveRow | null>()
   #old = new Map<string, LiveRow | null>()
   #bytes = 0
 
-  constructor(read: RawRead) {
+  /** `written`: for rows that begin empty, and that nobody writes who does not say so here. */
+  constructor(read: RawRead, written?: WrittenKeys) {
     this.#read = read
+    this.#written = written
   }
 
   /** The row of a key with its slot, kept from now on. Throws `ViewFailure` for a damaged one. */
@@ -52,6 +56,7 @@ export class LiveRows {
    * somebody asks for it.
    */
   set(at: string, before: LiveRow | undefined, row: LiveRow | undefined): void {
+    this.#written?.add(at)
     if (before !== undefined || this.#young.has(at) || this.#old.has(at)) this.#keep(at, row)
   }
 
@@ -60,6 +65,7 @@ export class LiveRows {
     this.#young = new Map()
     this.#old = new Map()
     this.#bytes = 0
+    this.#written = undefined
   }
 
   #keep(at: string, row: LiveRow | undefined): void {
@@ -72,6 +78,7 @@ export class LiveRows {
   }
 
   #decoded(at: string): LiveRow | undefined {
+    if (this.#written?.mayHave(at) === false) return undefined
     const stored = this.#read(at)
     if (stored === undefined) return undefined
     const { from, ladder, value } = decodeNow(at, stored)

@@ -18,6 +18,7 @@ import { type Listed, listAt, readAt } from "./past.js"
 import { type Build, registryWrite, type ViewState } from "./registry.js"
 import { type LiveChange, nowKey, type Stored, settle } from "./settle.js"
 import { attempt, type RowStore, type RowWrite } from "./view-store.js"
+import { WrittenKeys } from "./written.js"
 
 const latest = Number.MAX_SAFE_INTEGER
 
@@ -45,11 +46,13 @@ export class Views {
   #leaving = new Held()
   readonly #one = Semaphore.makeUnsafe(1)
 
+  /** What is built begins in slots that are empty, and that nobody else writes to. */
   constructor(store: RowStore, build: Build, states: Map<string, ViewState>) {
     this.store = store
     this.build = build
     this.#states = states
-    this.#stored = { live: new LiveRows(store.get), read: store.get }
+    const written = build === "building" ? new WrittenKeys() : undefined
+    this.#stored = { live: new LiveRows(store.get, written), read: store.get }
     this.#head = headOf(states.values())
     this.#reach = this.#head
   }
