@@ -21,6 +21,22 @@ describe("a cursor", () => {
       expect(() => over(...bytes).varint()).toThrow(Damage)
   })
 
+  it("reads numbers of so many bytes, the lowest first", () => {
+    const cursor = over(7, 1, 2, ...Array(4).fill(0xff), 1, 0, 0)
+    expect([1, 2, 4].map((width) => cursor.little(width))).toEqual([7, 513, 0xffffffff])
+    expect(() => cursor.little(4)).toThrow("a file ends too early, at 10")
+  })
+
+  it("copies few bytes and many, and no more than there are", () => {
+    for (const length of [0, 1, 24, 25, 100]) {
+      const bytes = Buffer.from(Array.from({ length }, (_, at) => at + 1))
+      const to = Buffer.alloc(length + 2)
+      new Cursor(bytes, "a file").copy(length, to, 1)
+      expect(to).toEqual(Buffer.concat([Buffer.alloc(1), bytes, Buffer.alloc(1)]))
+      expect(() => new Cursor(bytes, "a file").copy(length + 1, to, 0)).toThrow(Damage)
+    }
+  })
+
   it("takes no more than there is, whatever is claimed", () => {
     const cursor = over(2, 7, 8, 200, 1, 9)
     expect([...cursor.counted()]).toEqual([7, 8])

@@ -27,6 +27,9 @@ export class Unread extends Damage {
   }
 }
 
+// A view of so few bytes costs more than copying them one by one.
+const shortBytesMax = 24
+
 /** Reads on from one part to the next. Throws `Damage` where the bytes end too early. */
 export class Cursor {
   at: number
@@ -61,6 +64,14 @@ export class Cursor {
     throw new Damage(this.#file, `has no number at ${this.at}`)
   }
 
+  /** A number of so many bytes, six at most, the lowest first. */
+  little(width: number): number {
+    let value = 0
+    for (let count = 0, scale = 1; count < width; count += 1, scale *= 256)
+      value += this.byte() * scale
+    return value
+  }
+
   /** The next bytes, without a copy. */
   take(length: number): Buffer {
     const end = this.at + length
@@ -68,6 +79,12 @@ export class Cursor {
     const taken = this.#bytes.subarray(this.at, end)
     this.at = end
     return taken
+  }
+
+  /** Copies the next bytes to a place in others. */
+  copy(length: number, to: Buffer, start: number): void {
+    if (length > shortBytesMax) to.set(this.take(length), start)
+    else for (let at = 0; at < length; at += 1) to[start + at] = this.byte()
   }
 
   /** Bytes behind their length. */

@@ -14,13 +14,12 @@ const growthMax = 64
 const literalLength = (cursor: Cursor, tag: number): number => {
   const short = tag >>> 2
   if (short < 60) return short + 1
-  return cursor.take(short - 59).readUIntLE(0, short - 59) + 1
+  return cursor.little(short - 59) + 1
 }
 
 const copyOf = (cursor: Cursor, tag: number): readonly [length: number, offset: number] => {
   if ((tag & 3) === 1) return [((tag >>> 2) & 7) + 4, ((tag >>> 5) << 8) | cursor.byte()]
-  const width = (tag & 3) === 2 ? 2 : 4
-  return [(tag >>> 2) + 1, cursor.take(width).readUIntLE(0, width)]
+  return [(tag >>> 2) + 1, cursor.little((tag & 3) === 2 ? 2 : 4)]
 }
 
 /** The bytes that were compressed. `file` is named in the `Damage` that bad input is. */
@@ -39,7 +38,7 @@ export const unsnap = (compressed: Buffer, file: string): Buffer => {
     if ((tag & 3) === 0) {
       const length = literalLength(cursor, tag)
       room(length)
-      out.set(cursor.take(length), end)
+      cursor.copy(length, out, end)
       end += length
     } else {
       const [length, offset] = copyOf(cursor, tag)
