@@ -125,6 +125,24 @@ describe("tables one behind the other", () => {
     flip(before, (partsOf(readFileSync(before)).at(-5) ?? 0) - 20, 3)
     expect(range("c000", "c009")).toBe(false)
   })
+
+  it("are checked ahead two at a time, and both are done with when one is damaged", async () => {
+    const { directory, paths } = await neighbours()
+    const whole = open(directory)
+    const [first, second] = whole.left.map(({ entry }) => entry.size)
+    await whole.ahead((first ?? 0) + (second ?? 0) - 1)
+    expect(whole.left.map(({ entry }) => entry.size)).toEqual([second])
+    await whole.ahead(second ?? 0)
+    expect(whole.left).toEqual([])
+    for (const path of paths) {
+      flip(path, 20, 3)
+      const tables = open(directory)
+      const ahead = tables.ahead(Number.POSITIVE_INFINITY)
+      await expect(ahead).rejects.toMatchObject({ file: basename(path) })
+      expect(tables.left.map(({ whole }) => whole)).toEqual([false])
+      flip(path, 20, 3)
+    }
+  })
 })
 
 describe("tables that are whole", () => {

@@ -77,16 +77,30 @@ export class Tables {
     return this.#sequences.length === 0
   }
 
-  /** Checks tables in their order, as long as they come to no more bytes than that. */
+  /**
+   * Checks tables in their order, as long as they come to no more bytes than that: two at a time,
+   * so that one is read while the other is checked.
+   */
   async ahead(bytesMax: number): Promise<void> {
-    const span = Buffer.allocUnsafe(sliceBytes)
     let left = bytesMax
-    for (const table of this.left) {
-      left -= table.entry.size
-      if (left < 0) return
-      while (!table.whole) await table.checkOn(span)
-      this.close((one) => one === table)
+    const waiting = this.left.values()
+    const lane = async (): Promise<void> => {
+      const span = Buffer.allocUnsafe(sliceBytes)
+      for (const table of waiting) {
+        left -= table.entry.size
+        // Nothing is begun behind it, nor behind one that is damaged.
+        if (left < 0) return
+        try {
+          while (!table.whole) await table.checkOn(span)
+        } catch (cause) {
+          left = -1
+          throw cause
+        }
+        this.close((one) => one === table)
+      }
     }
+    const lanes = await Promise.allSettled([lane(), lane()])
+    for (const one of lanes) if (one.status === "rejected") throw one.reason
   }
 
   /** What an exact read of a key rests on. Throws `Damage`. */
