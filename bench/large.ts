@@ -128,36 +128,51 @@ const reopen = async (path: string) => {
   return { clean: medianOf(clean), killed: medianOf(killed) }
 }
 
-/**
- * The most memory that a process has for itself which opens the ledger and does this. Tables that
- * LevelDB maps are left out: they are the system's cache of the disk, which it takes back at need.
- */
-const memoryOf = (path: string, act: string): number => {
+/** Of a process, in MiB. */
+interface Memory {
+  /** The most that it ever had for itself, garbage that was not collected yet included. */
+  readonly most: number
+  /** The most pages of files that it had mapped: the system takes them back at need. */
+  readonly mapped: number
+  /** What V8 holds when all garbage was collected and the ledger is still open. */
+  readonly held: number
+}
+
+/** The memory of a process that opens the ledger and does this. */
+const memoryOf = (path: string, act: string): Memory => {
   const script = `
     import { readFileSync } from "node:fs"
     import { openLedger } from ${JSON.stringify(new URL("../dist/core/index.js", import.meta.url))}
-    let most = 0
+    const mebibytes = (bytes) => Math.round(bytes / 2 ** 20)
+    let [most, mapped] = [0, 0]
     const look = () => {
       const status = readFileSync("/proc/self/status", "utf8")
-      most = Math.max(most, Number(/RssAnon:\\s+(\\d+)/.exec(status)[1]))
+      most = Math.max(most, Number(/RssAnon:\\s+(\\d+)/.exec(status)[1]) * 1024)
+      mapped = Math.max(mapped, Number(/RssFile:\\s+(\\d+)/.exec(status)[1]) * 1024)
     }
     const timer = setInterval(look, 5)
     const ledger = await openLedger({ directory: ${JSON.stringify(path)} })
     ${act}
+    look()
+    gc()
+    const { heapUsed, external } = process.memoryUsage()
     await ledger.close()
     look()
     clearInterval(timer)
-    console.log(most)`
+    const held = heapUsed + external
+    console.log(JSON.stringify({
+      most: mebibytes(most), mapped: mebibytes(mapped), held: mebibytes(held),
+    }))`
   const { stdout, stderr } = spawnSync(
     process.execPath,
-    ["--input-type=module", "--eval", script],
+    ["--expose-gc", "--input-type=module", "--eval", script],
     {
       encoding: "utf8",
       cwd: fileURLToPath(new URL(".", import.meta.url)),
     },
   )
   if (stderr !== "") throw new Error(stderr)
-  return Number(stdout.trim()) * 1024
+  return JSON.parse(stdout) as Memory
 }
 
 const acts = {
@@ -199,8 +214,8 @@ try {
   note("folding all events", await foldAll(large, work))
   for (const [name, act] of Object.entries(acts))
     note(`memory while ${name}, MiB`, {
-      small: Math.round(memoryOf(small, act) / 2 ** 20),
-      large: Math.round(memoryOf(large, act) / 2 ** 20),
+      small: memoryOf(small, act),
+      large: memoryOf(large, act),
     })
 } finally {
   await rm(work, { recursive: true, force: true })
