@@ -5,6 +5,8 @@
 import { isMainThread } from "node:worker_threads"
 
 if (!isMainThread) {
+  // It would lie in temporary directories, which tests look into.
+  process.env.TSX_DISABLE_CACHE = "1"
   const { register } = await import("tsx/esm/api")
   register()
 }
