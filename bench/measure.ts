@@ -59,6 +59,8 @@ export interface Effort {
   readonly rounds: number
   /** How long a contender runs in a round. */
   readonly milliseconds: number
+  /** Whether each has all its rounds in a row, as a program that does nothing else. */
+  readonly inRow: boolean
 }
 
 interface Turn {
@@ -164,23 +166,34 @@ const medianOf = (values: ReadonlyArray<number>): number => {
   return sorted.length % 2 === 1 ? high : (low + high) / 2
 }
 
+/** Who comes when: pairs of a round and the position of a contender. */
+const orderOf = (
+  count: number,
+  { rounds, inRow }: Effort,
+): ReadonlyArray<readonly [round: number, position: number]> => {
+  const all = Array.from({ length: (rounds + 1) * count }, (_, at) => at)
+  if (inRow) return all.map((at) => [at % (rounds + 1), Math.floor(at / (rounds + 1))])
+  // Another one begins each round: what the one before leaves behind falls on all in turn.
+  return all.map((at) => {
+    const round = Math.floor(at / count)
+    return [round, (round + at) % count]
+  })
+}
+
 /** Runs a comparison: one round to warm up, then those that count. */
 export const measure = async (
   { title, detail, baseline, contenders }: Comparison,
-  { rounds, milliseconds }: Effort,
+  effort: Effort,
 ): Promise<Measured> => {
   const turns = contenders.map((): Array<Turn> => [])
   const calls = contenders.map(() => 0)
-  for (let round = 0; round <= rounds; round += 1)
-    for (let step = 0; step < contenders.length; step += 1) {
-      // Another one begins each round: what the one before leaves behind falls on all in turn.
-      const position = (round + step) % contenders.length
-      const contender = contenders[position]
-      if (contender === undefined) continue
-      const done = await turn(contender, calls[position] ?? 0, milliseconds)
-      calls[position] = (calls[position] ?? 0) + done.calls
-      if (round > 0) turns[position]?.push(done)
-    }
+  for (const [round, position] of orderOf(contenders.length, effort)) {
+    const contender = contenders[position]
+    if (contender === undefined) continue
+    const done = await turn(contender, calls[position] ?? 0, effort.milliseconds)
+    calls[position] = (calls[position] ?? 0) + done.calls
+    if (round > 0) turns[position]?.push(done)
+  }
   const base = turns[contenders.findIndex(({ name }) => name === baseline)] ?? []
   return {
     title,

@@ -1,7 +1,7 @@
 /**
  * Runs the comparisons one after the other, prints a table and writes the figures down as JSON.
  *
- *   npm start -- [names…] [--rounds 9] [--milliseconds 500] [--directory results]
+ *   npm start -- [names…] [--rounds 9] [--milliseconds 500] [--in-row] [--directory results]
  *
  * Knows nothing of what is measured.
  */
@@ -22,13 +22,18 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: "string", default: "9" },
     milliseconds: { type: "string", default: "500" },
+    "in-row": { type: "boolean", default: false },
     // On the disk that holds this repository: a temporary directory may be in memory, where an
     // fsync costs nothing.
     directory: { type: "string", default: fileURLToPath(new URL("results", import.meta.url)) },
   },
 })
 
-const effort = { rounds: Number(values.rounds), milliseconds: Number(values.milliseconds) }
+const effort = {
+  rounds: Number(values.rounds),
+  milliseconds: Number(values.milliseconds),
+  inRow: values["in-row"],
+}
 const comparisons = { ...writes, ...reads, ...intakes, ...folders, ...zips }
 const unknown = positionals.filter((name) => !Object.hasOwn(comparisons, name))
 if (unknown.length > 0)
@@ -56,7 +61,8 @@ const directory = resolve(values.directory)
 await mkdir(directory, { recursive: true })
 console.log(
   `Node ${process.version}, ${availableParallelism()} cores; ` +
-    `medians of ${effort.rounds} interleaved rounds of ${effort.milliseconds} ms`,
+    `medians of ${effort.rounds} ${effort.inRow ? "" : "interleaved "}rounds of ` +
+    `${effort.milliseconds} ms`,
 )
 const results: Array<Measured> = []
 for (const [, prepare] of wanted) {
