@@ -132,6 +132,9 @@ export const scanPageCount = 256
 // A file of so many bytes is read in one go, a larger one in parts of so many.
 export const fileReadBytes = 1_048_576
 
+// Entries of archives that were laid out lately: about half a kilobyte of memory each.
+export const layoutEntryCountMax = 20_000
+
 // Directories whose manifests are read side by side.
 export const manifestCountMax = 32
 // Directories that are listed in one go while a folder is scanned, and that are compared in one go

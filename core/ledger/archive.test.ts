@@ -10,6 +10,7 @@ import { strFromU8, unzipSync } from "fflate"
 import { describe, expect, it } from "vitest"
 import { BlobStore, type BlobStoreShape, type ByteRange } from "../blob/blob-store.js"
 import * as MemoryBlobs from "../blob/memory.js"
+import { BlobFailure } from "../errors.js"
 import * as MemoryLog from "../log/memory.js"
 import { type Digest, digestOf } from "../model/digest.js"
 import * as MemoryViews from "../view/memory.js"
@@ -67,6 +68,10 @@ describe("an archive", () => {
   })
 })
 
+/** Whether nothing can be read. */
+const broken = { now: false }
+const noDisk = { message: "no disk", operation: "read", reason: "io", outcome: "none" } as const
+
 /** Runs with a ledger and the digests of all blobs that were read since they were last taken. */
 const watching = <E>(
   run: (ledger: LedgerApi<"effect">, taken: () => ReadonlyArray<string>) => Effect.Effect<void, E>,
@@ -89,7 +94,7 @@ const watching = <E>(
         }
       const readInto: BlobStoreShape["readInto"] = (parts) => {
         read.push(...parts.map(({ digest }) => digest))
-        return below.readInto(parts)
+        return broken.now ? Effect.fail(new BlobFailure(noDisk)) : below.readInto(parts)
       }
       return { ...below, read: seen(below.read), readDeflated: seen(below.readDeflated), readInto }
     }),
@@ -132,6 +137,44 @@ describe("an archive that nobody has begun to read", () => {
           expect(Buffer.concat(pieces)).toHaveLength(size)
           expect(new Set(taken())).toEqual(digests)
         }
+      }),
+    ))
+
+  it("is laid out once, however often it is asked for, and anew after a sweep", () =>
+    watching(
+      Effect.fnUntraced(function* (ledger, taken) {
+        yield* ledger.save("many", large)
+        const first = yield* ledger.zip("many")
+        taken()
+        const again = yield* ledger.zip("many")
+        expect([again.size, again.etag, taken()]).toEqual([first.size, first.etag, []])
+        const [one, two] = yield* Effect.all(
+          [first, again].map(({ stream }) => Stream.runCollect(stream())),
+        )
+        expect(Buffer.concat([...(two ?? [])]).equals(Buffer.concat([...(one ?? [])]))).toBe(true)
+        taken()
+        const some = yield* ledger.zip("many", { only: "folder 1" })
+        expect([some.size < first.size, some.etag === first.etag]).toEqual([true, false])
+        expect(taken().length).toBeGreaterThan(0)
+        yield* ledger.sweep()
+        taken()
+        expect((yield* ledger.zip("many")).etag).toBe(first.etag)
+        expect(taken().length).toBeGreaterThan(0)
+      }),
+    ))
+
+  it("is laid out anew after it could not be sent", () =>
+    watching(
+      Effect.fnUntraced(function* (ledger, taken) {
+        yield* ledger.save("many", large)
+        const { stream } = yield* ledger.zip("many")
+        broken.now = true
+        const failure = yield* Effect.flip(Stream.runDrain(stream()))
+        broken.now = false
+        expect(failure).toMatchObject({ _tag: "BlobFailure" })
+        taken()
+        yield* ledger.zip("many")
+        expect(taken().length).toBeGreaterThan(0)
       }),
     ))
 

@@ -24,8 +24,17 @@ import type { ZipEntry, ZipFile, ZipTree } from "../zip/entry.js"
 import { zipLayout } from "../zip/layout.js"
 import { type ContentOpener, zipStream } from "../zip/stream.js"
 import type { ZipOptions } from "./call-options.js"
-import { type Bytes, type ContentSource, checkedRange, named, type Opened } from "./content.js"
+import {
+  type Bytes,
+  blobsOf,
+  type ContentSource,
+  checkedRange,
+  named,
+  type Opened,
+} from "./content.js"
+
 import type { Engine } from "./engine.js"
+import type { LaidOut } from "./layouts.js"
 import { type AnySource, openContent, parseCheck } from "./linked-content.js"
 import { operations } from "./operations.js"
 
@@ -195,15 +204,26 @@ const openerOf = (
   }
 }
 
-/**
- * The archive of these versions: of one as it is, of several as folders `name/version/`. The time
- * of its entries is that of their saves, so its bytes never change.
- */
-export const archiveOf = Effect.fnUntraced(function* (
-  engine: AnySource & Pick<Engine, "isClosed">,
+type Laying = AnySource & Pick<Engine, "isClosed" | "layouts">
+
+/** By what an archive is known; undefined where files lie in place, and may change. */
+const keyOf = (
+  versions: ReadonlyArray<ArtifactVersion>,
+  { prefix, only }: ZipPlan,
+): string | undefined => {
+  if (versions.some(({ content }) => content.link !== undefined)) return undefined
+  return JSON.stringify([versions.map(({ id }) => id), prefix, only])
+}
+
+interface Archived extends LaidOut {
+  readonly parts: ReadonlyArray<Part>
+}
+
+const layOut = Effect.fnUntraced(function* (
+  engine: Laying,
   versions: ReadonlyArray<ArtifactVersion>,
   { prefix, only, check }: ZipPlan,
-): Effect.fn.Return<ArchiveOf<Bytes>, Failure | Refusal> {
+): Effect.fn.Return<Archived, Failure | Refusal> {
   const all: Array<Part> = []
   for (const version of versions)
     all.push({ version, ...(yield* openContent(engine, version, check)) })
@@ -217,15 +237,55 @@ export const archiveOf = Effect.fnUntraced(function* (
     const entries = yield* Effect.mapError(zipEntries(part), name)
     trees.push({ ...below(prefix, folder), modified: version.createdAt.getTime(), entries })
   }
-  const layout = zipLayout(trees)
+  return { parts, trees: parts.map(({ tree }) => tree), layout: zipLayout(trees) }
+})
+
+/** What was laid out lately is not read again. */
+const laidOut = Effect.fnUntraced(function* (
+  engine: Laying,
+  versions: ReadonlyArray<ArtifactVersion>,
+  plan: ZipPlan,
+  key: string | undefined,
+): Effect.fn.Return<Archived, Failure | Refusal> {
+  const known = key === undefined ? undefined : engine.layouts.get(key)
+  if (known === undefined) {
+    const made = yield* layOut(engine, versions, plan)
+    if (key !== undefined) engine.layouts.keep(key, { layout: made.layout, trees: made.trees })
+    return made
+  }
+  const parts = versions.flatMap((version, at): ReadonlyArray<Part> => {
+    const tree = known.trees[at]
+    return tree === undefined ? [] : [{ version, tree, blobs: blobsOf(engine, version) }]
+  })
+  return { ...known, parts }
+})
+
+/**
+ * The archive of these versions: of one as it is, of several as folders `name/version/`. The time
+ * of its entries is that of their saves, so its bytes never change.
+ */
+export const archiveOf = Effect.fnUntraced(function* (
+  engine: Laying,
+  versions: ReadonlyArray<ArtifactVersion>,
+  plan: ZipPlan,
+): Effect.fn.Return<ArchiveOf<Bytes>, Failure | Refusal> {
+  const key = keyOf(versions, plan)
+  const { parts, layout } = yield* laidOut(engine, versions, plan, key)
+  const name = namedIn(engine, parts)
   const opener = openerOf(engine.blobs, parts)
   const { size, etag } = layout
+  // What cannot be sent is looked at anew when it is asked for again.
+  const failed = Effect.sync(() => key !== undefined && engine.layouts.forget(key))
+  const send = (range?: ByteRange) =>
+    zipStream(layout, opener, checkedRange(range)).pipe(
+      Stream.mapError(name),
+      Stream.onError(() => failed),
+    )
   const archive = {
     size,
     etag,
     filename: filenameOf(versions),
-    stream: (range?: ByteRange) =>
-      Stream.suspend(() => Stream.mapError(zipStream(layout, opener, checkedRange(range)), name)),
+    stream: (range?: ByteRange) => Stream.suspend(() => send(range)),
   }
   return operations(archive, engine.isClosed)
 })

@@ -20,6 +20,7 @@ import type { Moment } from "../query/query.js"
 import { decodeRecords } from "../query/records.js"
 import type { Views } from "../view/views.js"
 import type { Folding } from "./folding.js"
+import type { Layouts } from "./layouts.js"
 import type { PathBounds } from "./path-intake.js"
 import type { Place } from "./place.js"
 import type { Temporary } from "./temporary.js"
@@ -39,6 +40,7 @@ export interface Engine {
   /** What paths of callers are confined to. */
   readonly bounds: PathBounds
   readonly temporary: Temporary
+  readonly layouts: Layouts
   readonly trust: Trust
   /** Position of the last event that every answer includes. */
   readonly head: () => number

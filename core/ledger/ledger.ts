@@ -21,6 +21,7 @@ import { makeBatch } from "./batch.js"
 import { type Engine, pastMoment, presentMoment, writable } from "./engine.js"
 import { checkExtensions, type Extensions } from "./extensions.js"
 import { Folding } from "./folding.js"
+import { Layouts } from "./layouts.js"
 import { openEngine, specOf } from "./opening.js"
 import { operations } from "./operations.js"
 import { checkRoots, findBounds } from "./path-intake.js"
@@ -82,6 +83,7 @@ const refresh = Effect.fn("Ledger.refresh")(function* (engine: Engine) {
   const { reading } = engine.place
   if (reading !== undefined)
     yield* writer.exclusively(Effect.andThen(reading.renew, catchUpAround(log, folding, views)))
+  engine.layouts.clear()
   return { position: engine.head() }
 })
 
@@ -132,7 +134,8 @@ export const openLedgerAt = Effect.fnUntraced(function* (place: Place, options: 
   const opened = yield* Scope.provide(openEngine(place, options), scope)
   const temporary = new Temporary()
   yield* Scope.addFinalizer(scope, temporary.remove)
-  const engine: Engine = { ...opened, bounds, temporary, isClosed: () => closed }
+  const layouts = new Layouts()
+  const engine: Engine = { ...opened, bounds, layouts, temporary, isClosed: () => closed }
   // Who closes it again waits for the first one to be done.
   const close = yield* Effect.cached(
     Effect.suspend(() => {

@@ -222,7 +222,7 @@ export const openEngine = Effect.fnUntraced(function* (place: Place, options: Ex
     materializers: allMaterializers(options.materializers ?? []),
     commandsOwn: options.commands ?? [],
     trust,
-  } satisfies Omit<Engine, "bounds" | "isClosed" | "temporary">
+  } satisfies Omit<Engine, "bounds" | "isClosed" | "layouts" | "temporary">
 })
 
 interface Opening {

@@ -187,5 +187,14 @@ export const sweep = (session: Session) =>
         return { position: engine.head(), dryRun, ...due, ...removed } satisfies Swept
       }),
     )
-    return yield* dryRun ? sweeping : (engine.place.withReserve?.(sweeping) ?? sweeping)
+    if (dryRun) return yield* sweeping
+    // Also at its end: others may be laid out meanwhile.
+    const forgetting = Effect.ensuring(
+      Effect.andThen(
+        Effect.sync(() => engine.layouts.clear()),
+        sweeping,
+      ),
+      Effect.sync(() => engine.layouts.clear()),
+    )
+    return yield* engine.place.withReserve?.(forgetting) ?? forgetting
   })

@@ -1,0 +1,55 @@
+/**
+ * Layouts that are kept: the last ones, bounded by their entries.
+ */
+import { describe, expect, it } from "vitest"
+import { layoutEntryCountMax } from "../limits.js"
+import { digestOf } from "../model/digest.js"
+import type { RelativePath } from "../model/path.js"
+import type { TreeEntry } from "../model/tree.js"
+import { zipLayout } from "../zip/layout.js"
+import { type LaidOut, Layouts } from "./layouts.js"
+
+const layout = zipLayout([])
+const path = "a" as RelativePath
+const entry: TreeEntry = { path, kind: "file", size: 0, digest: digestOf(new Uint8Array(0)) }
+const of = (count: number): LaidOut => ({
+  layout,
+  trees: [Array.from({ length: count }, () => entry)],
+})
+
+describe("layouts", () => {
+  it("are kept until they are forgotten", () => {
+    const layouts = new Layouts()
+    const one = of(3)
+    layouts.keep("one", one)
+    expect(layouts.get("one")).toBe(one)
+    expect(layouts.get("two")).toBeUndefined()
+    layouts.forget("one")
+    layouts.forget("one")
+    expect(layouts.get("one")).toBeUndefined()
+  })
+
+  it("make room for others, those that were used longest ago first", () => {
+    const layouts = new Layouts()
+    const half = Math.floor(layoutEntryCountMax / 2)
+    layouts.keep("a", of(half))
+    layouts.keep("b", of(half))
+    expect(layouts.get("a")).toBeDefined()
+    layouts.keep("c", of(half))
+    expect(["a", "b", "c"].filter((key) => layouts.get(key) !== undefined)).toEqual(["a", "c"])
+    layouts.keep("c", of(1))
+    layouts.keep("d", of(half - 1))
+    expect(["a", "c", "d"].filter((key) => layouts.get(key) !== undefined)).toHaveLength(3)
+    layouts.clear()
+    expect(layouts.get("a")).toBeUndefined()
+    layouts.keep("e", of(layoutEntryCountMax))
+    expect(layouts.get("e")).toBeDefined()
+  })
+
+  it("do not keep one that is too large, nor give up others for it", () => {
+    const layouts = new Layouts()
+    layouts.keep("a", of(1))
+    layouts.keep("large", of(layoutEntryCountMax + 1))
+    expect([layouts.get("large"), layouts.get("a")?.trees[0]?.length]).toEqual([undefined, 1])
+  })
+})
