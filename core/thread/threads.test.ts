@@ -46,13 +46,21 @@ describe("work", () => {
   })
 
   it("is lost with the thread that dies, and what comes later is done by another", async () => {
-    const dying = ask(threads, { kind: "exit" })
-    await expect(dying).rejects.toThrow("a thread ended in the middle of work")
+    const dying = Array.from({ length: 8 }, () => ask(threads, { kind: "exit" }))
+    const waiting = ask(threads, { kind: "double", of: 2 })
+    const [first] = dying
+    const rest = Promise.allSettled(dying)
+    await expect(first).rejects.toThrow("a thread ended in the middle of work")
+    expect((await rest).map(({ status }) => status)).toEqual(dying.map(() => "rejected"))
+    expect(await waiting).toBe(4)
     expect(await ask(threads, { kind: "double", of: 4 })).toBe(8)
   })
 
-  it("is done by new threads after all were ended", async () => {
+  it("is done by new threads after all were ended, whatever they were at", async () => {
+    const asked = ask(threads, { kind: "double", of: 3 })
+    const settled = asked.catch((cause: Error) => cause.message)
     await threads.close()
+    expect(["a thread ended in the middle of work", 6]).toContain(await settled)
     expect(threads.readyCount).toBe(0)
     expect(await ask(threads, { kind: "double", of: 5 })).toBe(10)
     expect(threads.readyCount).toBeGreaterThan(0)

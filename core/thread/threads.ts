@@ -41,6 +41,8 @@ interface Thread {
   isReady: boolean
 }
 
+const ended = (): Error => new Error("a thread ended in the middle of work")
+
 const errorOf = ({ message, ...rest }: Thrown): Error => Object.assign(new Error(message), rest)
 
 const extension = extname(import.meta.url)
@@ -120,8 +122,12 @@ export class Threads {
     const thread: Thread = { worker, running: new Map(), isReady: false }
     this.#threads.add(thread)
     worker.on("message", (told: Told) => this.#hear(thread, told))
-    worker.on("error", (cause) => this.#lose(thread, cause))
-    worker.on("exit", () => this.#lose(thread, new Error("a thread ended in the middle of work")))
+    worker.on("error", (cause) => {
+      // Where one cannot come to be, none can.
+      if (!thread.isReady) this.#isPossible = false
+      this.#lose(thread, cause)
+    })
+    worker.on("exit", () => this.#lose(thread, ended()))
   }
 
   #worker(): Worker | undefined {
@@ -150,11 +156,12 @@ export class Threads {
     this.#rest()
   }
 
-  /** One that never came to be means that none will; one that was at work takes that with it. */
+  /** What it was at is lost with it. */
   #lose(thread: Thread, cause: unknown): void {
     if (!this.#threads.delete(thread)) return
-    if (!thread.isReady) this.#isPossible = false
     for (const { reject } of thread.running.values()) reject(cause)
+    // What waits goes to others.
+    if (this.#waiting.length > 0) this.warm()
     this.#hand()
   }
 
@@ -167,11 +174,11 @@ export class Threads {
     this.#idle.unref()
   }
 
-  /** Ends all threads; the next work begins with new ones. */
+  /** Ends all threads, and what they are at; the next work begins with new ones. */
   async close(): Promise<void> {
     clearTimeout(this.#idle)
     const all = [...this.#threads]
-    this.#threads.clear()
+    for (const thread of all) this.#lose(thread, ended())
     await Promise.all(all.map(({ worker }) => worker.terminate()))
   }
 }
