@@ -60,7 +60,8 @@ const paired = (
 class KeptFolder<E> {
   readonly #blobs: Reading<E>
   readonly #content: Content
-  #count = 0
+  /** Entries that were found, and directories to be read: in each of these there is one at least. */
+  #count = 1
 
   constructor(blobs: Reading<E>, content: Content) {
     this.#blobs = blobs
@@ -76,7 +77,8 @@ class KeptFolder<E> {
     at: DirectoryAt,
   ): Effect.fn.Return<RegisteredContents<E | BlobCorrupted>, E | BlobCorrupted> {
     const below = at.path === "" ? "" : `${at.path}/`
-    const listed = yield* readManifests(this.#blobs, [{ digest: at.digest, below }])
+    const countMax = this.#content.count - this.#count + 1
+    const listed = yield* readManifests(this.#blobs, [{ digest: at.digest, below }], countMax)
     const seen = yield* readStates(this.#blobs, at.states)
     const pairs = paired(below, listed, seen) ?? (yield* apart(at.digest))
     const entries: Array<LinkedEntry> = []
@@ -90,9 +92,8 @@ class KeptFolder<E> {
         const { path, digest } = entry
         directories.push(this.directory({ path, digest, states: state.states }))
       }
-    // In each directory there is an entry at least.
-    this.#count += entries.length
-    yield* checkCounted(this.#content, this.#count + directories.length)
+    this.#count += pairs.length - 1
+    yield* checkCounted(this.#content, this.#count)
     return { entries, directories }
   })
 }
