@@ -60,7 +60,7 @@ const paired = (
 class KeptFolder<E> {
   readonly #blobs: Reading<E>
   readonly #content: Content
-  /** Entries that were found, and directories to be read: in each of these there is one at least. */
+  /** Entries that were found, and directories to be read, which have one at least. */
   #count = 1
 
   constructor(blobs: Reading<E>, content: Content) {
