@@ -7,6 +7,7 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import type { ContentDrifted, FileFailure, InvalidInput, LimitExceeded } from "../errors.js"
 import { isDaybookError } from "../errors.js"
+import { fromPlainError } from "../model/cause.js"
 import { threads } from "../thread/threads.js"
 import type { Work } from "../thread/work.js"
 import type { TakenFile } from "./file.js"
@@ -30,8 +31,7 @@ export const attemptOn = <A>(shown: string, act: () => Promise<A>): Effect.Effec
 /** The error of what a thread said of an entry. */
 export const failureAt = (shown: string, problem: Problem): ScanFailure => {
   if ("sentence" in problem) return drifted(shown, sentences[problem.sentence])
-  const { message, ...rest } = problem
-  return readFailure(shown, Object.assign(new Error(message), rest))
+  return readFailure(shown, fromPlainError(problem))
 }
 
 /** A listing of each directory, or why there is none. */

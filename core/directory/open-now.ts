@@ -15,6 +15,7 @@ import {
   readSync,
 } from "node:fs"
 import { join } from "node:path"
+import { type PlainError, toPlainError } from "../model/cause.js"
 import {
   directoryFlags,
   type Found,
@@ -29,9 +30,7 @@ import {
 import type { Place } from "./safe-path.js"
 
 /** What is wrong with an entry: one of ours, or what the system said. Travels between threads. */
-export type Problem =
-  | { readonly sentence: keyof typeof sentences }
-  | { readonly message: string; readonly code?: string; readonly syscall?: string }
+export type Problem = { readonly sentence: keyof typeof sentences } | PlainError
 
 class Unfit extends Error {
   readonly sentence: keyof typeof sentences
@@ -45,16 +44,8 @@ class Unfit extends Error {
 /** The error of an entry that is not what it was. */
 export const unfit = (sentence: keyof typeof sentences): Error => new Unfit(sentence)
 
-export const problemOf = (cause: unknown): Problem => {
-  if (cause instanceof Unfit) return { sentence: cause.sentence }
-  if (!(cause instanceof Error)) return { message: String(cause) }
-  const { message, code, syscall } = cause as NodeJS.ErrnoException
-  return {
-    message,
-    ...(code === undefined ? {} : { code }),
-    ...(syscall === undefined ? {} : { syscall }),
-  }
-}
+export const problemOf = (cause: unknown): Problem =>
+  cause instanceof Unfit ? { sentence: cause.sentence } : toPlainError(cause)
 
 /** A file that is open on this thread. */
 export interface FileNow {

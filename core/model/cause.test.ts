@@ -2,7 +2,7 @@
  * Codes of foreign errors, wherever in the chain of causes they stand.
  */
 import { describe, expect, it } from "vitest"
-import { hasCode, storageReason } from "./cause.js"
+import { fromPlainError, hasCode, storageReason, toPlainError } from "./cause.js"
 
 const coded = (code: unknown, cause?: unknown): Error =>
   Object.assign(new Error("foreign", { cause }), { code })
@@ -47,5 +47,16 @@ describe("a code", () => {
     expect(hasCode(wrapped, "LEVEL_DATABASE_NOT_OPEN")).toBe(true)
     expect(hasCode(wrapped, "ENOENT")).toBe(false)
     expect(hasCode({ code: "ENOENT" }, "ENOENT")).toBe(false)
+  })
+})
+
+describe("an error that travels", () => {
+  it("keeps its message and its codes, and nothing else", () => {
+    const foreign = Object.assign(new Error("no"), { code: "EACCES", syscall: "open", more: 1 })
+    const plain = toPlainError(foreign)
+    expect(plain).toEqual({ message: "no", code: "EACCES", syscall: "open" })
+    expect(fromPlainError(structuredClone(plain))).toMatchObject(plain)
+    expect(storageReason(fromPlainError(plain))).toBe("permission")
+    expect(toPlainError("text")).toEqual({ message: "text" })
   })
 })

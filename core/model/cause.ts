@@ -42,3 +42,24 @@ export const storageReason = (cause: unknown): LogFailure["reason"] => {
 /** What came of reading or writing a file of a caller's; nothing of it is stored. */
 export const fileFailure = (operation: string, message: string, cause: unknown): FileFailure =>
   new FileFailure({ message, operation, reason: storageReason(cause), outcome: "none", cause })
+
+/** What of a foreign error travels between threads: its own properties would not. */
+export interface PlainError {
+  readonly message: string
+  readonly code?: string
+  readonly syscall?: string
+}
+
+export const toPlainError = (cause: unknown): PlainError => {
+  if (!(cause instanceof Error)) return { message: String(cause) }
+  const { message, code, syscall } = cause as NodeJS.ErrnoException
+  return {
+    message,
+    ...(code === undefined ? {} : { code }),
+    ...(syscall === undefined ? {} : { syscall }),
+  }
+}
+
+/** An error with the same message and codes. */
+export const fromPlainError = ({ message, ...codes }: PlainError): Error =>
+  Object.assign(new Error(message), codes)

@@ -9,8 +9,9 @@
 import { availableParallelism } from "node:os"
 import { extname } from "node:path"
 import { Worker } from "node:worker_threads"
+import { fromPlainError } from "../model/cause.js"
 import type { Work } from "./work.js"
-import type { Order, Thrown, Told } from "./worker.js"
+import type { Order, Told } from "./worker.js"
 
 // One thread reads and compresses about 100 MB a second: four outrun most disks.
 const threadCountMax = 4
@@ -42,8 +43,6 @@ interface Thread {
 }
 
 const ended = (): Error => new Error("a thread ended in the middle of work")
-
-const errorOf = ({ message, ...rest }: Thrown): Error => Object.assign(new Error(message), rest)
 
 const extension = extname(import.meta.url)
 const isCompiled = extension === ".js"
@@ -147,7 +146,7 @@ export class Threads {
     else {
       const asked = thread.running.get(told.id)
       thread.running.delete(told.id)
-      if ("thrown" in told) asked?.reject(errorOf(told.thrown))
+      if ("thrown" in told) asked?.reject(fromPlainError(told.thrown))
       else asked?.resolve(told.value)
     }
     this.#hand()

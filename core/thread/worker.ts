@@ -4,6 +4,7 @@
  * Does not know what the work is, nor who asks for it.
  */
 import { parentPort } from "node:worker_threads"
+import { type PlainError, toPlainError } from "../model/cause.js"
 import type { Done } from "./work.js"
 
 /** What a thread is told to do. */
@@ -13,18 +14,11 @@ export interface Order {
   readonly job: unknown
 }
 
-/** What of an error travels. */
-export interface Thrown {
-  readonly message: string
-  readonly code?: string
-  readonly syscall?: string
-}
-
 /** What a thread tells: that it takes orders from now on, and what came of each. */
 export type Told =
   | "ready"
   | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly thrown: Thrown }
+  | { readonly id: number; readonly thrown: PlainError }
 
 type Answer = (job: unknown) => Done<unknown>
 
@@ -36,16 +30,6 @@ const load = (module: string) => {
   return loading
 }
 
-const thrownOf = (cause: unknown): Thrown => {
-  if (!(cause instanceof Error)) return { message: String(cause) }
-  const { message, code, syscall } = cause as NodeJS.ErrnoException
-  return {
-    message,
-    ...(code === undefined ? {} : { code }),
-    ...(syscall === undefined ? {} : { syscall }),
-  }
-}
-
 const tell = (told: Told, transfer: ReadonlyArray<ArrayBuffer> = []): void =>
   parentPort?.postMessage(told, [...transfer])
 
@@ -55,7 +39,7 @@ const take = async ({ id, module, job }: Order): Promise<void> => {
     const { value, transfer } = answer(job)
     tell({ id, value }, transfer)
   } catch (cause) {
-    tell({ id, thrown: thrownOf(cause) })
+    tell({ id, thrown: toPlainError(cause) })
   }
 }
 
