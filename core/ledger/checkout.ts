@@ -10,9 +10,10 @@ import type { Check } from "../directory/judge.js"
 import { pathOf } from "../directory/roots.js"
 import type { Failure, Refusal } from "../errors.js"
 import type { ArtifactVersion, Path } from "../model/artifact.js"
-import { blobsOf, readStatesBelow } from "./content.js"
+import { blobsOf } from "./content.js"
 import type { Engine } from "./engine.js"
 import { openContent } from "./linked-content.js"
+import { readStatesBelow } from "./manifests.js"
 
 export interface CheckedOut {
   readonly path: Path

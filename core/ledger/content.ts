@@ -1,13 +1,9 @@
 /**
- * The content of a version on its way out: its tree and its files.
- *
- * A small tree lies in the version, a large one in manifests, read as they are needed.
+ * The content of a version on its way out: its blobs, and its files by their paths.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { BlobPart, BlobStat, ByteRange } from "../blob/blob-store.js"
-import { directoriesOf } from "../directory/checkout.js"
-import { type EntryState, parseStates } from "../directory/states.js"
 import {
   BlobCorrupted,
   type BlobFailure,
@@ -16,19 +12,12 @@ import {
   InvalidInput,
   type Refusal,
 } from "../errors.js"
-import { candidateCountMax, nameBytesMax, treeEntryCountMax } from "../limits.js"
+import { candidateCountMax, nameBytesMax } from "../limits.js"
 import type { FileInput } from "../materializer/materializer.js"
-import type { ArtifactVersion, Content } from "../model/artifact.js"
+import type { ArtifactVersion } from "../model/artifact.js"
 import type { Digest } from "../model/digest.js"
 import { readable, refuse } from "../model/input.js"
-import {
-  checkedTree,
-  compareUtf8,
-  emptyManifestDigest,
-  parseManifest,
-  type Tree,
-  type TreeEntry,
-} from "../model/tree.js"
+import type { Tree } from "../model/tree.js"
 import { contentGone, findById } from "../projection/resolve.js"
 import type { Engine } from "./engine.js"
 
@@ -79,154 +68,6 @@ export const blobsOf = (
   }
 }
 
-const readWhole = <E>(bytes: Stream.Stream<Uint8Array, E>): Effect.Effect<Buffer, E> =>
-  Effect.map(Stream.runCollect(bytes), (pieces) => Buffer.concat(pieces))
-
-/** A manifest to be read, and the path of its directory: "", or ending in a slash. */
-interface ManifestAt {
-  readonly digest: Digest
-  readonly below: string
-}
-
-/** As they are stored, in their order. */
-const readStored = Effect.fnUntraced(function* <E>(
-  blobs: Pick<Blobs<E>, "stat" | "readInto">,
-  wanted: ReadonlyArray<ManifestAt>,
-): Effect.fn.Return<ReadonlyArray<Uint8Array>, E> {
-  const parts: Array<BlobPart> = []
-  for (const { digest } of wanted) {
-    const stat = yield* blobs.stat(digest)
-    // The read fails for one that is not there.
-    parts.push({ digest, sent: "content", into: new Uint8Array(stat?.size ?? 0) })
-  }
-  yield* blobs.readInto(parts)
-  return parts.map(({ into }) => into)
-})
-
-const manifestDamaged = (digest: Digest, cause: unknown): BlobCorrupted => {
-  const found = `the manifest ${digest} is damaged (${String(cause)})`
-  return new BlobCorrupted({ message: `${found}: restore it from a backup`, digest })
-}
-
-/**
- * Manifests may be shared, so a few of them that were made to hurt could lead to more entries than
- * fit any memory.
- */
-const tooMany = (digest: Digest): BlobCorrupted =>
-  manifestDamaged(digest, "it leads to more entries than its version has")
-
-/** The entries of manifests, one manifest behind the other; fails beyond so many. */
-export const readManifests = Effect.fnUntraced(function* <E>(
-  blobs: Pick<Blobs<E>, "stat" | "readInto">,
-  wanted: ReadonlyArray<ManifestAt>,
-  countMax: number = treeEntryCountMax,
-): Effect.fn.Return<ReadonlyArray<TreeEntry>, E | BlobCorrupted> {
-  const entries: Array<TreeEntry> = []
-  for (const [index, bytes] of (yield* readStored(blobs, wanted)).entries()) {
-    const { digest = emptyManifestDigest, below = "" } = wanted[index] ?? {}
-    try {
-      for (const entry of parseManifest(bytes, below)) entries.push(entry)
-    } catch (cause) {
-      return yield* manifestDamaged(digest, cause)
-    }
-    if (entries.length > countMax) return yield* tooMany(digest)
-  }
-  return entries
-})
-
-/** The manifests that entries name: an empty directory has none. */
-export const manifestsIn = (entries: ReadonlyArray<TreeEntry>): ReadonlyArray<Digest> =>
-  entries.flatMap(({ kind, digest }) =>
-    kind === "directory" && digest !== emptyManifestDigest ? [digest] : [],
-  )
-
-/** The states that states name: those of the directories among them. */
-export const statesIn = (all: ReadonlyArray<EntryState>): ReadonlyArray<Digest> =>
-  all.flatMap(({ states }) => states ?? [])
-
-/** The states of the entries of one directory. */
-export const readStates = Effect.fnUntraced(function* <E>(
-  blobs: Pick<Blobs<E>, "stat" | "readInto">,
-  digest: Digest,
-): Effect.fn.Return<ReadonlyArray<EntryState>, E | BlobCorrupted> {
-  const [bytes] = yield* readStored(blobs, [{ digest, below: "" }])
-  try {
-    return parseStates(bytes ?? new Uint8Array(0))
-  } catch (cause) {
-    return yield* manifestDamaged(digest, cause)
-  }
-})
-
-/** Fails where a tree has become larger than its version says it is. */
-export const checkCounted = (
-  { digest, count }: Pick<Content, "digest" | "count">,
-  found: number,
-): Effect.Effect<void, BlobCorrupted> => {
-  if (found <= Math.min(count, treeEntryCountMax)) return Effect.void
-  return Effect.fail(tooMany(digest))
-}
-
-/** The entries that lie in the version itself: one tree, as intake makes it. */
-export const readInline = (
-  { digest }: Pick<Content, "digest">,
-  entries: Tree,
-): Effect.Effect<Tree, BlobCorrupted> =>
-  Effect.try({
-    try: () => checkedTree(entries),
-    catch: (cause) => manifestDamaged(digest, cause),
-  })
-
-/** What was seen of the entries of a tree beside their content, and of its directories, by path. */
-export const readStatesBelow = Effect.fnUntraced(function* <E>(
-  blobs: Pick<Blobs<E>, "stat" | "readInto">,
-  { states: root }: Pick<Content, "states">,
-  tree: Tree,
-): Effect.fn.Return<ReadonlyMap<string, EntryState>, E | BlobCorrupted> {
-  const found = new Map<string, EntryState>()
-  const waiting = root === undefined ? [] : [{ digest: root, below: "" }]
-  const paths = new Set<string>([...tree.map(({ path }) => path), ...directoriesOf(tree)])
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const { below } = next
-    for (const state of yield* readStates(blobs, next.digest)) {
-      const path = below + state.name
-      // Each of them once: states alone could be followed without end.
-      if (!paths.has(path)) continue
-      found.set(path, state)
-      if (state.states !== undefined) waiting.push({ digest: state.states, below: `${path}/` })
-    }
-  }
-  return found
-})
-
-const readTree = Effect.fnUntraced(function* <E>(
-  blobs: Blobs<E>,
-  content: Pick<Content, "digest" | "count">,
-): Effect.fn.Return<Tree, E | BlobCorrupted> {
-  const tree: Array<TreeEntry> = []
-  const root = { digest: content.digest, below: "" }
-  const countMax = Math.min(content.count, treeEntryCountMax)
-  for (let level: ReadonlyArray<ManifestAt> = [root]; level.length > 0; ) {
-    const next: Array<ManifestAt> = []
-    // There is something in every directory that has a manifest.
-    for (const entry of yield* readManifests(blobs, level, countMax - tree.length)) {
-      // An empty directory has no manifest of its own to read: it is an entry of the tree.
-      if (entry.kind === "directory" && entry.digest !== emptyManifestDigest)
-        next.push({ digest: entry.digest, below: `${entry.path}/` })
-      else tree.push(entry)
-    }
-    level = next
-  }
-  // A manifest is in order, but what lies below its directories comes when they are read.
-  return tree.sort((a, b) => compareUtf8(a.path, b.path))
-})
-
-/** Every entry of a version. */
-export const treeOf = <E>(
-  blobs: Blobs<E>,
-  { content }: Pick<ArtifactVersion, "content">,
-): Effect.Effect<Tree, E | BlobCorrupted> =>
-  content.entries === undefined ? readTree(blobs, content) : readInline(content, content.entries)
-
 /** The tree of a version, and how its files are read. */
 export interface Opened {
   readonly tree: Tree
@@ -274,6 +115,9 @@ export const openFile = (
       return blobs.read(file.digest, checked)
     }),
   )
+
+const readWhole = <E>(bytes: Stream.Stream<Uint8Array, E>): Effect.Effect<Buffer, E> =>
+  Effect.map(Stream.runCollect(bytes), (pieces) => Buffer.concat(pieces))
 
 /** The files of a version as a materializer reads them. */
 export const fileInput = <E>(

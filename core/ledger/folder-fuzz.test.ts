@@ -28,10 +28,11 @@ import {
   type Tree,
   type TreeEntry,
 } from "../model/tree.js"
-import { type Blobs, readStatesBelow, treeOf } from "./content.js"
+import type { Blobs } from "./content.js"
 import { apply, type Change, changeKindMax, runs, seed } from "./fuzz.contract.js"
 import { watchReads } from "./hang.contract.js"
 import { readLinkedTree } from "./linked-tree.js"
+import { readStatesBelow, treeOf } from "./manifests.js"
 
 const reads = watchReads()
 const home = mkdtempSync(join(tmpdir(), "daybook-folder-fuzz-"))
@@ -216,7 +217,7 @@ describe("manifests that were made to hurt", () => {
   it.each([
     [63, 2],
     [20, 9],
-    [2, 700],
+    [2, 1_000],
   ])("%i deep, each listed %i times, are no larger than their version", (depth, width) => {
     const { stored, root } = fan(depth, width)
     expect(readAll(stored, root)).toBeUndefined()

@@ -13,15 +13,8 @@ import { type ArtifactRow, artifacts, type Mark } from "../projection/artifacts.
 import { findArtifact, hiddenSince, type ResolvedVersion } from "../projection/resolve.js"
 import { type VersionRow, versions } from "../projection/versions.js"
 import type { Moment } from "../query/query.js"
-import {
-  type Blobs,
-  blobsOf,
-  type ContentSource,
-  manifestsIn,
-  readManifests,
-  readStates,
-  statesIn,
-} from "./content.js"
+import { type Blobs, blobsOf, type ContentSource } from "./content.js"
+import { manifestsIn, readManifests, readStates, statesIn } from "./manifests.js"
 
 /**
  * `surviving`: its content stays. `undo`: it was deleted, and can still be restored. `due`: a sweep

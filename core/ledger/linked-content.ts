@@ -12,9 +12,10 @@ import type { Failure, Refusal } from "../errors.js"
 import type { ArtifactVersion, Link } from "../model/artifact.js"
 import type { Digest } from "../model/digest.js"
 import { refuse } from "../model/input.js"
-import { type Blobs, blobsOf, type ContentSource, type Opened, treeOf } from "./content.js"
+import { type Blobs, blobsOf, type ContentSource, type Opened } from "./content.js"
 import type { Engine } from "./engine.js"
 import { keptFolder, readLinkedTree } from "./linked-tree.js"
+import { treeOf } from "./manifests.js"
 
 /** What it takes to read content wherever it lies. */
 export type AnySource = ContentSource & Pick<Engine, "bounds">

@@ -16,14 +16,14 @@ import { manifestCountMax } from "../limits.js"
 import type { Content } from "../model/artifact.js"
 import type { Digest } from "../model/digest.js"
 import { compareUtf8, emptyManifestDigest, type TreeEntry } from "../model/tree.js"
+import type { Blobs } from "./content.js"
 import {
-  type Blobs,
   checkCounted,
   readInline,
   readManifests,
   readStates,
   readStatesBelow,
-} from "./content.js"
+} from "./manifests.js"
 
 type Reading<E> = Pick<Blobs<E>, "stat" | "readInto">
 

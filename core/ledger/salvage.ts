@@ -12,7 +12,7 @@ import type { CoreEvents } from "../event/catalog.js"
 import type { LostContent } from "../event/loss.js"
 import type { Digest } from "../model/digest.js"
 import type { TreeEntry } from "../model/tree.js"
-import { manifestsIn, readManifests, readStates, statesIn } from "./content.js"
+import { manifestsIn, readManifests, readStates, statesIn } from "./manifests.js"
 
 type Saved = CoreEvents["version-saved"]
 

@@ -1,0 +1,172 @@
+/**
+ * The tree of a version on its way out, and what was seen of its entries beside their content.
+ *
+ * A small tree lies in the version, a large one in manifests, one a directory, read as they are
+ * needed. No manifest is trusted: each is checked, and all lead to no more entries than their
+ * version has.
+ */
+import * as Effect from "effect/Effect"
+import type { BlobPart } from "../blob/blob-store.js"
+import { directoriesOf } from "../directory/checkout.js"
+import { type EntryState, parseStates } from "../directory/states.js"
+import { BlobCorrupted } from "../errors.js"
+import { treeEntryCountMax } from "../limits.js"
+import type { ArtifactVersion, Content } from "../model/artifact.js"
+import type { Digest } from "../model/digest.js"
+import {
+  checkedTree,
+  compareUtf8,
+  emptyManifestDigest,
+  parseManifest,
+  type Tree,
+  type TreeEntry,
+} from "../model/tree.js"
+import type { Blobs } from "./content.js"
+
+/** Neighbouring manifests are read in one go; one that was made to hurt does not fill memory so. */
+const manifestsAtOnce = 128
+
+/** A manifest to be read, and the path of its directory: "", or ending in a slash. */
+interface ManifestAt {
+  readonly digest: Digest
+  readonly below: string
+}
+
+/** As they are stored, in their order. */
+const readStored = Effect.fnUntraced(function* <E>(
+  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  wanted: ReadonlyArray<ManifestAt>,
+): Effect.fn.Return<ReadonlyArray<Uint8Array>, E> {
+  const parts: Array<BlobPart> = []
+  for (const { digest } of wanted) {
+    const stat = yield* blobs.stat(digest)
+    // The read fails for one that is not there.
+    parts.push({ digest, sent: "content", into: new Uint8Array(stat?.size ?? 0) })
+  }
+  yield* blobs.readInto(parts)
+  return parts.map(({ into }) => into)
+})
+
+const manifestDamaged = (digest: Digest, cause: unknown): BlobCorrupted => {
+  const found = `the manifest ${digest} is damaged (${String(cause)})`
+  return new BlobCorrupted({ message: `${found}: restore it from a backup`, digest })
+}
+
+/**
+ * Manifests may be shared, so a few of them that were made to hurt could lead to more entries than
+ * fit any memory.
+ */
+const tooMany = (digest: Digest): BlobCorrupted =>
+  manifestDamaged(digest, "it leads to more entries than its version has")
+
+/** The entries of manifests, one manifest behind the other; fails beyond so many. */
+export const readManifests = Effect.fnUntraced(function* <E>(
+  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  wanted: ReadonlyArray<ManifestAt>,
+  countMax: number = treeEntryCountMax,
+): Effect.fn.Return<ReadonlyArray<TreeEntry>, E | BlobCorrupted> {
+  const entries: Array<TreeEntry> = []
+  for (const [index, bytes] of (yield* readStored(blobs, wanted)).entries()) {
+    const { digest = emptyManifestDigest, below = "" } = wanted[index] ?? {}
+    try {
+      for (const entry of parseManifest(bytes, below)) entries.push(entry)
+    } catch (cause) {
+      return yield* manifestDamaged(digest, cause)
+    }
+    if (entries.length > countMax) return yield* tooMany(digest)
+  }
+  return entries
+})
+
+/** The manifests that entries name: an empty directory has none. */
+export const manifestsIn = (entries: ReadonlyArray<TreeEntry>): ReadonlyArray<Digest> =>
+  entries.flatMap(({ kind, digest }) =>
+    kind === "directory" && digest !== emptyManifestDigest ? [digest] : [],
+  )
+
+/** The states that states name: those of the directories among them. */
+export const statesIn = (all: ReadonlyArray<EntryState>): ReadonlyArray<Digest> =>
+  all.flatMap(({ states }) => states ?? [])
+
+/** The states of the entries of one directory. */
+export const readStates = Effect.fnUntraced(function* <E>(
+  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  digest: Digest,
+): Effect.fn.Return<ReadonlyArray<EntryState>, E | BlobCorrupted> {
+  const [bytes] = yield* readStored(blobs, [{ digest, below: "" }])
+  try {
+    return parseStates(bytes ?? new Uint8Array(0))
+  } catch (cause) {
+    return yield* manifestDamaged(digest, cause)
+  }
+})
+
+/** Fails where a tree has become larger than its version says it is. */
+export const checkCounted = (
+  { digest, count }: Pick<Content, "digest" | "count">,
+  found: number,
+): Effect.Effect<void, BlobCorrupted> => {
+  if (found <= Math.min(count, treeEntryCountMax)) return Effect.void
+  return Effect.fail(tooMany(digest))
+}
+
+/** The entries that lie in the version itself: one tree, as intake makes it. */
+export const readInline = (
+  { digest }: Pick<Content, "digest">,
+  entries: Tree,
+): Effect.Effect<Tree, BlobCorrupted> =>
+  Effect.try({
+    try: () => checkedTree(entries),
+    catch: (cause) => manifestDamaged(digest, cause),
+  })
+
+/** What was seen of the entries of a tree beside their content, and of its directories, by path. */
+export const readStatesBelow = Effect.fnUntraced(function* <E>(
+  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  { states: root }: Pick<Content, "states">,
+  tree: Tree,
+): Effect.fn.Return<ReadonlyMap<string, EntryState>, E | BlobCorrupted> {
+  const found = new Map<string, EntryState>()
+  const waiting = root === undefined ? [] : [{ digest: root, below: "" }]
+  const paths = new Set<string>([...tree.map(({ path }) => path), ...directoriesOf(tree)])
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { below } = next
+    for (const state of yield* readStates(blobs, next.digest)) {
+      const path = below + state.name
+      // Each of them once: states alone could be followed without end.
+      if (!paths.has(path)) continue
+      found.set(path, state)
+      if (state.states !== undefined) waiting.push({ digest: state.states, below: `${path}/` })
+    }
+  }
+  return found
+})
+
+const readTree = Effect.fnUntraced(function* <E>(
+  blobs: Blobs<E>,
+  content: Pick<Content, "digest" | "count">,
+): Effect.fn.Return<Tree, E | BlobCorrupted> {
+  const tree: Array<TreeEntry> = []
+  const waiting: Array<ManifestAt> = [{ digest: content.digest, below: "" }]
+  const countMax = Math.min(content.count, treeEntryCountMax)
+  while (waiting.length > 0) {
+    const some = waiting.splice(-manifestsAtOnce)
+    // There is something in every directory that has a manifest, so each that waits counts as well.
+    const left = countMax - tree.length - waiting.length
+    for (const entry of yield* readManifests(blobs, some, left)) {
+      // An empty directory has no manifest of its own to read: it is an entry of the tree.
+      if (entry.kind === "directory" && entry.digest !== emptyManifestDigest)
+        waiting.push({ digest: entry.digest, below: `${entry.path}/` })
+      else tree.push(entry)
+    }
+  }
+  // A manifest is in order, but what lies below its directories comes when they are read.
+  return tree.sort((a, b) => compareUtf8(a.path, b.path))
+})
+
+/** Every entry of a version. */
+export const treeOf = <E>(
+  blobs: Blobs<E>,
+  { content }: Pick<ArtifactVersion, "content">,
+): Effect.Effect<Tree, E | BlobCorrupted> =>
+  content.entries === undefined ? readTree(blobs, content) : readInline(content, content.entries)
