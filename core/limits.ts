@@ -129,10 +129,12 @@ export const scanGroupCountMax = 32
 export const scanGroupBytesMax = 262_144
 export const scanBytesMax = 16_777_216
 export const scanPageCount = 256
+// Small files of a folder that was left in place, read in one go when they are sent.
+export const sentFileCountMax = 128
 // A file of so many bytes is read in one go, a larger one in parts of so many.
 export const fileReadBytes = 1_048_576
 
-// Entries of archives that were laid out lately: about half a kilobyte of memory each.
+// Entries of archives that were laid out lately: some 200 bytes of memory each.
 export const layoutEntryCountMax = 20_000
 
 // Directories whose manifests are read side by side.

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { InvalidInput } from "../errors.js"
 import { digestOf } from "../model/digest.js"
-import { attemptOn, failureAt, failureOf, listAll, readAll } from "./asked.js"
+import { attemptOn, failureAt, failureOf, listAll, readAll, readRegistered } from "./asked.js"
 import { temporaryDirectory, write } from "./folders.contract.js"
 import { toFound } from "./found.js"
 import { Listing } from "./listing.js"
@@ -46,6 +46,27 @@ describe("what threads are asked for", () => {
         _tag: "ContentDrifted",
         path: join(directory(), "d/b"),
         message: expect.stringContaining("changed while it was read"),
+      })
+    }))
+})
+
+describe("files that were registered", () => {
+  const wanted = (path: string, text: string) => {
+    const bytes = Buffer.from(text)
+    return { path, size: bytes.length, digest: digestOf(bytes) }
+  }
+
+  it("are read one behind the other, or the first that is not what it was is named", () =>
+    using(async (root) => {
+      write(directory(), { a: "one", "d/b": "", "d/c": "three" })
+      const files = [wanted("a", "one"), wanted("d/b", ""), wanted("d/c", "three")]
+      const bytes = await Effect.runPromise(readRegistered(root, files))
+      expect(Buffer.from(bytes).toString()).toBe("onethree")
+      write(directory(), { "d/c": "THREE" })
+      await expect(Effect.runPromise(readRegistered(root, files))).rejects.toMatchObject({
+        _tag: "ContentDrifted",
+        path: "d/c",
+        message: expect.stringContaining("d/c is not what was registered"),
       })
     }))
 })

@@ -17,6 +17,7 @@ import { Listing } from "./listing.js"
 import type { Problem } from "./open-now.js"
 import { type ReadJob, type ReadResults, readWork } from "./read-work.js"
 import type { OpenDirectory } from "./safe-path.js"
+import { type RegisteredFile, sendWork } from "./send-work.js"
 
 export type ScanFailure = InvalidInput | LimitExceeded | ContentDrifted | FileFailure
 
@@ -83,3 +84,16 @@ export const sound = <A extends object>(
 /** What files are. Fails for the first one that cannot be read, or is not what was listed. */
 export const readAll = (reading: Reading): Effect.Effect<ReadonlyArray<TakenFile>, ScanFailure> =>
   Effect.flatMap(askOn(readWork, reading, {}), (results) => sound(reading, results))
+
+/** The bytes of files, one behind the other. Fails for the first that is not what it was. */
+export const readRegistered = (
+  root: OpenDirectory,
+  files: ReadonlyArray<RegisteredFile>,
+): Effect.Effect<Uint8Array, ScanFailure> => {
+  const ask = () => threads.ask(sendWork, { root: root.place, files })
+  return Effect.flatMap(Effect.uninterruptible(attemptOn(root.shown, ask)), (contents) =>
+    "bytes" in contents
+      ? Effect.succeed(contents.bytes)
+      : Effect.fail(failureAt(files[contents.at]?.path ?? "", contents.problem)),
+  )
+}

@@ -89,4 +89,5 @@ export const sentences = {
   directory: "is another directory by now",
   shorter: "became shorter while it was read",
   changed: "changed while it was read",
+  content: "is not what was registered",
 } as const

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import { digestOf } from "../model/digest.js"
 import type { RelativePath } from "../model/path.js"
 import type { Found } from "./found.js"
-import { judge, type LinkedEntry, modeChange } from "./judge.js"
+import { changedEntry, judge, type LinkedEntry, modeChange } from "./judge.js"
 
 const found: Found = {
   kind: "file",
@@ -47,5 +47,13 @@ describe("an entry", () => {
     expect(judge({ found: lying, target: Buffer.from("another") }, link, "stat")).toBe("content")
     const none: LinkedEntry = { ...entry, kind: "directory", state: undefined }
     expect(judge({ found: { ...found, kind: "directory" } }, none, "hash")).toBeUndefined()
+  })
+
+  it("that has changed is named, with what of it has", () => {
+    const changes = ["missing", "kind", "content", "mode"] as const
+    const errors = changes.map((change) => changedEntry("d/file", change))
+    for (const error of errors)
+      expect(error).toMatchObject({ _tag: "ContentDrifted", path: "d/file" })
+    expect(new Set(errors.map(({ message }) => message)).size).toBe(changes.length)
   })
 })

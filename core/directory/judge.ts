@@ -4,9 +4,10 @@
  *
  * Plain functions: what was found is given to them.
  */
+import type { ContentDrifted } from "../errors.js"
 import { digestOf } from "../model/digest.js"
 import type { TreeEntry } from "../model/tree.js"
-import type { Found } from "./found.js"
+import { drifted, type Found, sentences } from "./found.js"
 import { isExecutable } from "./scanned.js"
 import type { EntryState } from "./states.js"
 
@@ -18,6 +19,17 @@ export type Check = "stat" | "hash" | "none"
 
 /** What of an entry is not what it was. */
 export type Change = "missing" | "kind" | "content" | "mode"
+
+const changes: Readonly<Record<Change, string>> = {
+  missing: "is gone since it was registered",
+  kind: "is something else than was registered",
+  content: sentences.content,
+  mode: "is executable by now, or not any more",
+}
+
+/** The error of an entry that has changed. */
+export const changedEntry = (path: string, change: Change): ContentDrifted =>
+  drifted(path, changes[change])
 
 /** An entry of a tree with what was seen of it; of an empty directory there may be nothing. */
 export interface LinkedEntry extends TreeEntry {

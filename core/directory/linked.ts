@@ -1,21 +1,25 @@
 /**
- * Files that were left in place: whether they are still what was registered, and their bytes, each
- * piece of which is checked before it is handed out.
+ * The bytes of files that were left in place, each piece of which is checked before it is handed
+ * out: of small files by threads, many at a time, of larger ones piece by piece.
  *
- * Every call opens what it needs and closes it again. Files that came later are not looked at.
+ * Every call opens what it needs and closes it again.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { type Digest, fromDigest, sha256 } from "../model/digest.js"
-import { attemptOn, failureOf, type ScanFailure } from "./asked.js"
-import { findDrift } from "./drift.js"
+import { sentFileCountMax } from "../limits.js"
+import { fromDigest, sha256 } from "../model/digest.js"
+import { attemptOn, failureOf, readRegistered, type ScanFailure } from "./asked.js"
 import { readExactly } from "./file.js"
-import { drifted } from "./found.js"
-import type { Change, Check, LinkedEntry } from "./judge.js"
+import { drifted, sentences } from "./found.js"
 import { NearDirectories, splitPath } from "./near.js"
-import { registeredTree } from "./registered.js"
 import { type OpenDirectory, type OpenFile, openBelow } from "./safe-path.js"
+import type { RegisteredFile } from "./send-work.js"
 import { pieceBytes } from "./states.js"
+
+/** A file as it was registered, with the digests of its pieces if it has several. */
+export interface LinkedFile extends RegisteredFile {
+  readonly pieces: Uint8Array | undefined
+}
 
 /** Half-open, in bytes. */
 interface Range {
@@ -23,28 +27,21 @@ interface Range {
   readonly end: number
 }
 
-/** A range of a file to be written to a place. */
+/** A range of a file to be written to a place of its length. */
 export interface LinkedPart {
-  readonly digest: Digest
+  readonly file: LinkedFile
   readonly range?: Range
   readonly into: Uint8Array
 }
 
-const sentences: Readonly<Record<Change, string>> = {
-  missing: "is gone since it was registered",
-  kind: "is something else than was registered",
-  content: "is not what was registered",
-  mode: "is executable by now, or not any more",
-}
-
 const pieceOf = async (
-  file: OpenFile,
-  { path, size, digest, state }: LinkedEntry,
+  opened: OpenFile,
+  { path, size, digest, pieces }: LinkedFile,
   index: number,
 ): Promise<Uint8Array> => {
   const start = index * pieceBytes
-  const bytes = await readExactly(file, path, start, Math.min(pieceBytes, size - start))
-  const expected = state?.pieces?.subarray(index * 32, (index + 1) * 32) ?? fromDigest(digest)
+  const bytes = await readExactly(opened, path, start, Math.min(pieceBytes, size - start))
+  const expected = pieces?.subarray(index * 32, (index + 1) * 32) ?? fromDigest(digest)
   if (Buffer.compare(sha256(bytes), expected) !== 0) throw drifted(path, sentences.content)
   return bytes
 }
@@ -53,126 +50,121 @@ const pieceOf = async (
 async function* bytesOf(
   directory: OpenDirectory,
   name: string,
-  entry: LinkedEntry,
+  file: LinkedFile,
   range: Range,
 ): AsyncGenerator<Uint8Array> {
-  const file = await directory.file(name)
+  const opened = await directory.file(name)
   try {
-    if (file.found.size !== entry.size) throw drifted(entry.path, sentences.content)
+    if (opened.found.size !== file.size) throw drifted(file.path, sentences.content)
     for (
       let index = Math.floor(range.start / pieceBytes);
       index * pieceBytes < range.end;
       index += 1
     ) {
-      const bytes = await pieceOf(file, entry, index)
+      const bytes = await pieceOf(opened, file, index)
       const from = Math.max(range.start - index * pieceBytes, 0)
       yield bytes.subarray(from, range.end - index * pieceBytes)
     }
   } finally {
-    await file.handle.close()
+    await opened.handle.close()
   }
 }
 
-/** The files of one version, where they lie. */
+const groupsOf = (parts: ReadonlyArray<LinkedPart>): ReadonlyArray<ReadonlyArray<LinkedPart>> =>
+  Array.from({ length: Math.ceil(parts.length / sentFileCountMax) }, (_, group) =>
+    parts.slice(group * sentFileCountMax, (group + 1) * sentFileCountMax),
+  )
+
+/** Small files are read whole, whatever is wanted of them. */
+const fillSmall = (
+  root: OpenDirectory,
+  group: ReadonlyArray<LinkedPart>,
+): Effect.Effect<void, ScanFailure> => {
+  const files = group.map(({ file: { path, size, digest } }) => ({ path, size, digest }))
+  return Effect.map(readRegistered(root, files), (bytes) => {
+    let at = 0
+    for (const { file, range, into } of group) {
+      const start = at + (range?.start ?? 0)
+      into.set(bytes.subarray(start, start + into.length))
+      at += file.size
+    }
+  })
+}
+
+/** The files below a folder that was left in place. */
 export class LinkedFiles {
-  readonly entries: ReadonlyArray<LinkedEntry>
   readonly #open: () => Promise<OpenDirectory>
   readonly #shown: string
-  readonly #files: ReadonlyMap<Digest, LinkedEntry>
 
-  constructor(
-    shown: string,
-    open: () => Promise<OpenDirectory>,
-    entries: ReadonlyArray<LinkedEntry>,
-  ) {
+  constructor(shown: string, open: () => Promise<OpenDirectory>) {
     this.#shown = shown
     this.#open = open
-    this.entries = entries
-    const files = entries.filter(({ kind }) => kind === "file")
-    this.#files = new Map(files.map((entry) => [entry.digest, entry]))
   }
 
-  /** Undefined where no file of it has this digest. */
-  file(digest: Digest): LinkedEntry | undefined {
-    return this.#files.get(digest)
+  /** The bytes of a file, or of a half-open range of them. */
+  read(file: LinkedFile, range?: Range): Stream.Stream<Uint8Array, ScanFailure> {
+    const { start, end } = range ?? { start: 0, end: file.size }
+    const bytes = this.#bytes(file, { start, end: Math.min(end, file.size) })
+    return Stream.fromAsyncIterable(bytes, (cause) => failureOf(file.path, cause))
   }
 
-  /** Fails with `ContentDrifted` for the first entry that is not what was registered. */
-  judge(check: Check): Effect.Effect<void, ScanFailure> {
-    if (check === "none") return Effect.void
-    const [one, another] = this.entries
-    const isOne = one !== undefined && another === undefined && !one.path.includes("/")
-    const only = isOne ? { only: one.path } : {}
-    const found = Effect.acquireUseRelease(
+  /** Fills the places of parts. */
+  readInto(parts: ReadonlyArray<LinkedPart>): Effect.Effect<void, ScanFailure> {
+    const small = parts.filter(({ file }) => file.size <= pieceBytes)
+    const large = parts.filter(({ file }) => file.size > pieceBytes)
+    const both = [
+      ...(small.length > 0 ? [this.#fillSmall(small)] : []),
+      ...(large.length > 0 ? [this.#fillLarge(large)] : []),
+    ]
+    return Effect.all(both, { concurrency: "unbounded", discard: true })
+  }
+
+  #fillSmall(parts: ReadonlyArray<LinkedPart>): Effect.Effect<void, ScanFailure> {
+    return Effect.acquireUseRelease(
       attemptOn(this.#shown, () => this.#open()),
-      (root) => findDrift({ root, check, isWhole: false, ...only }, registeredTree(this.entries)),
+      (root) =>
+        Effect.forEach(groupsOf(parts), (group) => fillSmall(root, group), {
+          concurrency: "unbounded",
+          discard: true,
+        }),
       (root) => Effect.promise(() => root.release()),
     )
-    return Effect.flatMap(found, ({ entries: [first] }) =>
-      first === undefined || first.change === "extra"
-        ? Effect.void
-        : Effect.fail(drifted(first.path, sentences[first.change])),
-    )
   }
 
-  /** The bytes of the file of a digest, or of a half-open range of them. */
-  read(digest: Digest, range?: Range): Stream.Stream<Uint8Array, ScanFailure> {
-    const entry = this.#entry(digest)
-    const clamped = {
-      start: range?.start ?? 0,
-      end: Math.min(range?.end ?? entry.size, entry.size),
-    }
-    const bytes = this.#bytes(entry, clamped)
-    return Stream.fromAsyncIterable(bytes, (cause) => failureOf(entry.path, cause))
-  }
-
-  /** Fills the places of parts, which are as long as what they are of. */
-  readInto(parts: ReadonlyArray<LinkedPart>): Effect.Effect<void, ScanFailure> {
-    return this.#with(async (near) => {
-      for (const { digest, range, into } of parts) {
-        const entry = this.#entry(digest)
-        let at = 0
-        await near.use(entry.path, async (directory, name) => {
-          const whole = { start: 0, end: entry.size }
-          for await (const bytes of bytesOf(directory, name, entry, range ?? whole)) {
-            into.set(bytes, at)
-            at += bytes.length
-          }
-        })
+  #fillLarge(parts: ReadonlyArray<LinkedPart>): Effect.Effect<void, ScanFailure> {
+    return attemptOn(this.#shown, async () => {
+      const near = new NearDirectories(await this.#open())
+      try {
+        for (const part of parts)
+          await near.use(part.file.path, (directory, name) => fillPart(directory, name, part))
+      } finally {
+        await near.close()
       }
     })
   }
 
-  async *#bytes(entry: LinkedEntry, range: Range): AsyncGenerator<Uint8Array> {
-    const { below, name } = splitPath(entry.path)
+  async *#bytes(file: LinkedFile, range: Range): AsyncGenerator<Uint8Array> {
+    const { below, name } = splitPath(file.path)
     const root = await this.#open()
     const directory = await openBelow(root, below === "" ? [] : below.split("/")).finally(() =>
       root.release(),
     )
     try {
-      yield* bytesOf(directory, name, entry, range)
+      yield* bytesOf(directory, name, file, range)
     } finally {
       await directory.release()
     }
   }
+}
 
-  #entry(digest: Digest): LinkedEntry {
-    const entry = this.#files.get(digest)
-    if (entry === undefined) throw new Error(`no file of ${this.#shown} has the digest ${digest}`)
-    return entry
-  }
-
-  #with<A>(
-    act: (near: NearDirectories, root: OpenDirectory) => Promise<A>,
-  ): Effect.Effect<A, ScanFailure> {
-    return attemptOn(this.#shown, async () => {
-      const root = await this.#open()
-      const near = new NearDirectories(root)
-      try {
-        return await act(near, root)
-      } finally {
-        await near.close()
-      }
-    })
+const fillPart = async (
+  directory: OpenDirectory,
+  name: string,
+  { file, range = { start: 0, end: file.size }, into }: LinkedPart,
+): Promise<void> => {
+  let at = 0
+  for await (const bytes of bytesOf(directory, name, file, range)) {
+    into.set(bytes, at)
+    at += bytes.length
   }
 }

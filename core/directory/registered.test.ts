@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest"
 import { digestOf } from "../model/digest.js"
 import type { RelativePath } from "../model/path.js"
 import type { LinkedEntry } from "./judge.js"
-import { entriesIn, type RegisteredDirectory, registeredTree } from "./registered.js"
+import { eachDirectory, type RegisteredDirectory, registeredTree } from "./registered.js"
 
 const digest = digestOf(new Uint8Array(0))
 const entry = (path: string, kind: LinkedEntry["kind"] = "file"): LinkedEntry => ({
@@ -44,7 +44,9 @@ describe("a folder in memory", () => {
 
   it("gives all its entries, however many directories are read at a time", async () => {
     for (const countMax of [1, 2, 100]) {
-      const found = await Effect.runPromise(entriesIn(registeredTree(entries), countMax))
+      const found: Array<LinkedEntry> = []
+      const take = (some: ReadonlyArray<LinkedEntry>) => void found.push(...some)
+      await Effect.runPromise(eachDirectory(registeredTree(entries), countMax, take))
       expect(found.sort((a, b) => (a.path < b.path ? -1 : 1))).toEqual(entries)
     }
   })

@@ -46,23 +46,22 @@ export const registeredTree = (entries: ReadonlyArray<LinkedEntry>): RegisteredD
   return directoryAt("")
 }
 
-/** Every entry of a folder, in no order. */
-export const entriesIn = Effect.fnUntraced(function* <E>(
+/** Hands out every entry of a folder, those of a directory together; in no order. */
+export const eachDirectory = Effect.fnUntraced(function* <E>(
   root: RegisteredDirectory<E>,
-  countMax: number,
-): Effect.fn.Return<Array<LinkedEntry>, E> {
-  const tree: Array<LinkedEntry> = []
+  sideBySide: number,
+  take: (entries: ReadonlyArray<LinkedEntry>) => void,
+): Effect.fn.Return<void, E> {
   let waiting = [root]
   while (waiting.length > 0) {
-    const some = waiting.slice(-countMax)
-    waiting = waiting.slice(0, -countMax)
+    const some = waiting.slice(-sideBySide)
+    waiting = waiting.slice(0, -sideBySide)
     const read = ({ read: one }: RegisteredDirectory<E>) => one
     for (const { entries, directories } of yield* Effect.forEach(some, read, {
-      concurrency: countMax,
+      concurrency: sideBySide,
     })) {
-      for (const entry of entries) tree.push(entry)
+      take(entries)
       waiting.push(...directories)
     }
   }
-  return tree
 })

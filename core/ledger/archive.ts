@@ -4,38 +4,22 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { BlobStat, BlobStoreShape, ByteRange } from "../blob/blob-store.js"
+import type { ByteRange } from "../blob/blob-store.js"
 import type { Check } from "../directory/judge.js"
-import type { LinkedFiles } from "../directory/linked.js"
-import {
-  BlobCorrupted,
-  type ContentGone,
-  type Failure,
-  InvalidInput,
-  type Refusal,
-} from "../errors.js"
+import { type Failure, InvalidInput, type Refusal } from "../errors.js"
 import { candidateCountMax, compositeCountMax, pathBytesMax } from "../limits.js"
 import type { ArtifactVersion } from "../model/artifact.js"
-import type { Digest } from "../model/digest.js"
 import { checkCount, refuse, text } from "../model/input.js"
 import { isRelativePath, pathProblem, type RelativePath } from "../model/path.js"
-import type { TreeEntry } from "../model/tree.js"
-import type { ZipEntry, ZipFile, ZipTree } from "../zip/entry.js"
-import { zipLayout } from "../zip/layout.js"
+import { compareUtf8 } from "../model/tree.js"
+import { Catalog } from "../zip/catalog.js"
+import { type ZipLayout, zipLayout } from "../zip/layout.js"
 import { type ContentOpener, zipStream } from "../zip/stream.js"
+import { type Archived, archivedOf } from "./archived.js"
 import type { ZipOptions } from "./call-options.js"
-import {
-  type Bytes,
-  blobsOf,
-  type ContentSource,
-  checkedRange,
-  named,
-  type Opened,
-} from "./content.js"
-
+import { type Bytes, checkedRange } from "./content.js"
 import type { Engine } from "./engine.js"
-import type { LaidOut } from "./layouts.js"
-import { type AnySource, openContent, parseCheck } from "./linked-content.js"
+import { type AnySource, parseCheck } from "./linked-content.js"
 import { operations } from "./operations.js"
 
 /** An archive as it will be sent: everything about it is known before a byte is read. */
@@ -80,75 +64,49 @@ export const parseZip = ({ prefix, only, check }: ZipOptions): ZipPlan => {
   }
 }
 
-/** One version in an archive. */
-interface Part extends Opened {
-  readonly version: ArtifactVersion
-  /** Files that lie in place. */
-  readonly linked?: LinkedFiles
-}
-
 const holds = (only: RelativePath, path: RelativePath): boolean =>
   path === only || path.startsWith(`${only}/`)
 
-const noPath = (path: RelativePath, parts: ReadonlyArray<Part>): InvalidInput => {
-  const [{ version, tree } = { version: undefined, tree: [] }] = parts
-  const some = tree.slice(0, candidateCountMax).map((entry) => entry.path)
-  const where = `${version?.name}@${version?.version}`
-  return new InvalidInput({
-    message: `options.only names ${path}, which no version has: ${where} has ${some.join(", ")}`,
-    path: "options.only",
-  })
-}
+/** What of the versions was asked for, and whether all of it was there. */
+class Chosen {
+  readonly #only: ZipPlan["only"]
+  readonly #lacking: Set<RelativePath>
+  /** Some paths of the first version, for who asked for one that is not there. */
+  readonly #some: Array<RelativePath> = []
 
-/** Refuses a path that nothing lies at, rather than to send an archive that lacks it. */
-const chosen = (
-  parts: ReadonlyArray<Part>,
-  only: ZipPlan["only"],
-): ReadonlyArray<Part> | InvalidInput => {
-  if (only === undefined) return parts
-  for (const wanted of only)
-    if (!parts.some(({ tree }) => tree.some(({ path }) => holds(wanted, path))))
-      return noPath(wanted, parts)
-  return parts.map(({ tree, ...part }) => ({
-    ...part,
-    tree: tree.filter(({ path }) => only.some((wanted) => holds(wanted, path))),
-  }))
-}
-
-const absent = (digest: Digest, path: string): BlobCorrupted =>
-  new BlobCorrupted({
-    message: `the content ${digest} of ${path} is not in the store: restore it from a backup`,
-    digest,
-  })
-
-const zipFile = (
-  { path, digest, executable }: TreeEntry,
-  { size, crc32, raw, deflatedSize, storedDigest }: BlobStat,
-): ZipFile => {
-  const source: ZipFile["source"] = raw
-    ? { method: "stored" }
-    : { method: "deflate", deflatedSize, storedDigest }
-  const mode = executable ? { executable } : {}
-  return { path, kind: "file", digest, size, crc32, source, ...mode }
-}
-
-const zipEntries = Effect.fnUntraced(function* ({
-  blobs,
-  tree,
-}: Opened): Effect.fn.Return<ReadonlyArray<ZipEntry>, Refusal | Failure> {
-  const entries: Array<ZipEntry> = []
-  for (const entry of tree) {
-    const { path, kind, digest, target = "" } = entry
-    if (kind === "directory") entries.push({ path, kind })
-    else if (kind === "symlink") entries.push({ path, kind, target })
-    else {
-      const stat = yield* blobs.stat(digest)
-      if (stat === undefined) return yield* absent(digest, path)
-      entries.push(zipFile(entry, stat))
-    }
+  constructor(only: ZipPlan["only"]) {
+    this.#only = only
+    this.#lacking = new Set(only)
   }
-  return entries
-})
+
+  has(version: number, path: RelativePath): boolean {
+    if (this.#only === undefined) return true
+    if (version === 0) this.#show(path)
+    const wanted = this.#only.filter((one) => holds(one, path))
+    for (const one of wanted) this.#lacking.delete(one)
+    return wanted.length > 0
+  }
+
+  /** Refuses a path that nothing lies at, rather than to send an archive that lacks it. */
+  problem(versions: ReadonlyArray<ArtifactVersion>): InvalidInput | undefined {
+    const [path] = this.#lacking
+    if (path === undefined) return undefined
+    const [first] = versions
+    const where = `${first?.name}@${first?.version}`
+    const some = this.#some.sort(compareUtf8).slice(0, candidateCountMax).join(", ")
+    return new InvalidInput({
+      message: `options.only names ${path}, which no version has: ${where} has ${some}`,
+      path: "options.only",
+    })
+  }
+
+  /** They come in no order: the first ones of twice as many are kept. */
+  #show(path: RelativePath): void {
+    this.#some.push(path)
+    if (this.#some.length < 2 * candidateCountMax) return
+    this.#some.sort(compareUtf8).splice(candidateCountMax)
+  }
+}
 
 /** The folder of a version among several. Throws where its name cannot be one. */
 const folderOf = ({ name, version }: ArtifactVersion): RelativePath => {
@@ -171,35 +129,20 @@ const filenameOf = (versions: ReadonlyArray<ArtifactVersion>): string => {
   return `${`${first}${more}`.replace(unsafeInFilename, "_")}.zip`
 }
 
-/** What is damaged in an archive is named with the first of its versions that has it. */
-const namedIn =
-  (source: ContentSource, parts: ReadonlyArray<Part>) =>
-  <E>(error: E): E | BlobCorrupted | ContentGone => {
-    if (!(error instanceof BlobCorrupted)) return error
-    const part = parts.find(({ tree }) => tree.some(({ digest }) => digest === error.digest))
-    return part === undefined ? error : named(source, part.version)(error)
+/** Opens content of each of the versions. */
+const openerOf = (all: ReadonlyArray<Archived>): ContentOpener<Refusal | Failure> => {
+  const openerAt = (tree: number) => {
+    const archived = all[tree]
+    if (archived === undefined) throw new Error(`the archive has no version ${tree}`)
+    return archived.opener
   }
-
-/** Opens content by its digest, wherever the versions have it. */
-const openerOf = (
-  { read, readDeflated, readInto }: BlobStoreShape,
-  parts: ReadonlyArray<Part>,
-): ContentOpener<Refusal | Failure> => {
-  const linked = parts.flatMap((part) => part.linked ?? [])
-  if (linked.length === 0) return { read, readDeflated, readInto }
-  const inPlace = (digest: Digest) => linked.find((files) => files.file(digest) !== undefined)
   return {
-    read: (digest, range) => inPlace(digest)?.read(digest, range) ?? read(digest, range),
-    // Only what is stored has a deflated form.
-    readDeflated,
-    readInto: (wanted) => {
-      const stored = wanted.filter(({ digest, sent }) => sent === "deflated" || !inPlace(digest))
-      const others = linked.map((files) =>
-        files.readInto(
-          wanted.filter(({ digest, sent }) => sent === "content" && inPlace(digest) === files),
-        ),
-      )
-      return Effect.all([readInto(stored), ...others], { discard: true })
+    read: (content) => openerAt(content.tree).read(content),
+    readInto: (parts) => {
+      const trees = [...new Set(parts.map(({ tree }) => tree))]
+      const read = (tree: number) =>
+        openerAt(tree).readInto(parts.filter((part) => part.tree === tree))
+      return Effect.forEach(trees, read, { concurrency: "unbounded", discard: true })
     },
   }
 }
@@ -215,49 +158,21 @@ const keyOf = (
   return JSON.stringify([versions.map(({ id }) => id), prefix, only])
 }
 
-interface Archived extends LaidOut {
-  readonly parts: ReadonlyArray<Part>
-}
-
 const layOut = Effect.fnUntraced(function* (
-  engine: Laying,
   versions: ReadonlyArray<ArtifactVersion>,
-  { prefix, only, check }: ZipPlan,
-): Effect.fn.Return<Archived, Failure | Refusal> {
-  const all: Array<Part> = []
-  for (const version of versions)
-    all.push({ version, ...(yield* openContent(engine, version, check)) })
-  const parts = chosen(all, only)
-  if (parts instanceof InvalidInput) return yield* parts
-  const name = namedIn(engine, parts)
-  const trees: Array<ZipTree> = []
-  for (const part of parts) {
-    const { version } = part
-    const folder = parts.length > 1 ? folderOf(version) : undefined
-    const entries = yield* Effect.mapError(zipEntries(part), name)
-    trees.push({ ...below(prefix, folder), modified: version.createdAt.getTime(), entries })
+  all: ReadonlyArray<Archived>,
+  { prefix, only }: ZipPlan,
+): Effect.fn.Return<ZipLayout, Failure | Refusal> {
+  const chosen = new Chosen(only)
+  const catalog = new Catalog(versions.reduce((sum, { content }) => sum + content.count, 0))
+  for (const [at, version] of versions.entries()) {
+    const folder = versions.length > 1 ? folderOf(version) : undefined
+    catalog.begin({ ...below(prefix, folder), modified: version.createdAt.getTime() })
+    const wants = (path: RelativePath) => chosen.has(at, path)
+    yield* all[at]?.each({ wants, take: (entry) => catalog.add(entry) }) ?? Effect.void
   }
-  return { parts, trees: parts.map(({ tree }) => tree), layout: zipLayout(trees) }
-})
-
-/** What was laid out lately is not read again. */
-const laidOut = Effect.fnUntraced(function* (
-  engine: Laying,
-  versions: ReadonlyArray<ArtifactVersion>,
-  plan: ZipPlan,
-  key: string | undefined,
-): Effect.fn.Return<Archived, Failure | Refusal> {
-  const known = key === undefined ? undefined : engine.layouts.get(key)
-  if (known === undefined) {
-    const made = yield* layOut(engine, versions, plan)
-    if (key !== undefined) engine.layouts.keep(key, { layout: made.layout, trees: made.trees })
-    return made
-  }
-  const parts = versions.flatMap((version, at): ReadonlyArray<Part> => {
-    const tree = known.trees[at]
-    return tree === undefined ? [] : [{ version, tree, blobs: blobsOf(engine, version) }]
-  })
-  return { ...known, parts }
+  const problem = chosen.problem(versions)
+  return problem === undefined ? zipLayout(catalog.finish()) : yield* problem
 })
 
 /**
@@ -269,18 +184,18 @@ export const archiveOf = Effect.fnUntraced(function* (
   versions: ReadonlyArray<ArtifactVersion>,
   plan: ZipPlan,
 ): Effect.fn.Return<ArchiveOf<Bytes>, Failure | Refusal> {
+  const all = versions.map((version) => archivedOf(engine, version, plan.check))
   const key = keyOf(versions, plan)
-  const { parts, layout } = yield* laidOut(engine, versions, plan, key)
-  const name = namedIn(engine, parts)
-  const opener = openerOf(engine.blobs, parts)
+  // What was laid out lately is not read again.
+  const known = key === undefined ? undefined : engine.layouts.get(key)
+  const layout = known ?? (yield* layOut(versions, all, plan))
+  if (key !== undefined && known === undefined) engine.layouts.keep(key, layout)
+  const opener = openerOf(all)
   const { size, etag } = layout
   // What cannot be sent is looked at anew when it is asked for again.
   const failed = Effect.sync(() => key !== undefined && engine.layouts.forget(key))
   const send = (range?: ByteRange) =>
-    zipStream(layout, opener, checkedRange(range)).pipe(
-      Stream.mapError(name),
-      Stream.onError(() => failed),
-    )
+    zipStream(layout, opener, checkedRange(range)).pipe(Stream.onError(() => failed))
   const archive = {
     size,
     etag,

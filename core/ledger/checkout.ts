@@ -29,10 +29,10 @@ const writeTo = Effect.fnUntraced(function* (
   directory: string,
   check: Check,
 ): Effect.fn.Return<CheckedOut, Refusal | Failure> {
-  const { tree, blobs } = yield* openContent(engine, version, check)
+  const { tree, read } = yield* openContent(engine, version, check)
   const states = yield* readStatesBelow(blobsOf(engine, version), version.content, tree)
   const send: SendFile<Refusal | Failure> = ({ digest }, write) =>
-    Stream.runForEach(blobs.read(digest), write)
+    Stream.runForEach(read(digest), write)
   yield* checkOut(directory, tree, states, send)
   return { path: directory as Path, count: tree.length, size: version.size }
 })

@@ -71,7 +71,7 @@ export const blobsOf = (
 /** The tree of a version, and how its files are read. */
 export interface Opened {
   readonly tree: Tree
-  readonly blobs: Blobs<Refusal | Failure>
+  readonly read: (digest: Digest, range?: ByteRange) => Bytes
 }
 
 const noFile = (version: ArtifactVersion, path: string, tree: Tree): InvalidInput => {
@@ -99,7 +99,7 @@ export const checkedRange = (range: ByteRange | undefined): ByteRange | undefine
 
 /** One file of a version; the path may be left out where there is only one. */
 export const openFile = (
-  { tree, blobs }: Opened,
+  { tree, read }: Opened,
   version: ArtifactVersion,
   path: string | undefined,
   range: ByteRange | undefined,
@@ -112,7 +112,7 @@ export const openFile = (
       const only = files.length === 1 ? files[0] : undefined
       const file = path === undefined ? only : files.find((entry) => entry.path === path)
       if (file === undefined) return yield* noFile(version, path ?? "to open by itself", tree)
-      return blobs.read(file.digest, checked)
+      return read(file.digest, checked)
     }),
   )
 
@@ -120,10 +120,9 @@ const readWhole = <E>(bytes: Stream.Stream<Uint8Array, E>): Effect.Effect<Buffer
   Effect.map(Stream.runCollect(bytes), (pieces) => Buffer.concat(pieces))
 
 /** The files of a version as a materializer reads them. */
-export const fileInput = <E>(
-  blobs: Blobs<E>,
-  tree: Tree,
-  run: <A>(effect: Effect.Effect<A, E>) => Promise<A>,
+export const fileInput = (
+  { tree, read }: Opened,
+  run: <A>(effect: Effect.Effect<A, Refusal | Failure>) => Promise<A>,
 ): FileInput => {
   const digests = new Map(
     tree.flatMap(({ path, kind, digest }) => (kind === "file" ? [[path as string, digest]] : [])),
@@ -131,7 +130,7 @@ export const fileInput = <E>(
   const stream = (path: string) => {
     const digest = digests.get(path)
     if (digest === undefined) throw new Error(`the version has no file ${path}`)
-    return blobs.read(digest)
+    return read(digest)
   }
   const bytes = (path: string) => run(readWhole(stream(path)))
   return {

@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { observeDrift } from "../command/observe-drift.js"
-import * as Directory from "../directory/drift.js"
+import type { DriftedEntry } from "../directory/drift.js"
 import { type Failure, InvalidInput, type Refusal } from "../errors.js"
 import type { ArtifactVersion } from "../model/artifact.js"
 import { checkOptions, refuse } from "../model/input.js"
@@ -14,7 +14,7 @@ import { parsedInput } from "../query/input.js"
 import type { Drift, ObservedDrift } from "./answers.js"
 import type { DriftOptions, ObserveOptions } from "./call-options.js"
 import { presentMoment, writable } from "./engine.js"
-import { type AnySource, openFolder } from "./linked-content.js"
+import { type AnySource, compareLink } from "./linked-content.js"
 import { checkWriteOptions, type Session, submit } from "./submit.js"
 
 const sentence = ({ same, changed, missing, extra }: Omit<Drift, "text">): string => {
@@ -39,9 +39,7 @@ const notInPlace = ({ name, version }: ArtifactVersion): InvalidInput =>
 // Of the entries, what a record has room for beside everything else: longer lists are for answers.
 const recordedBytesMax = 32_768
 
-const recordable = (
-  entries: ReadonlyArray<Directory.DriftedEntry>,
-): ReadonlyArray<Directory.DriftedEntry> => {
+const recordable = (entries: ReadonlyArray<DriftedEntry>): ReadonlyArray<DriftedEntry> => {
   let bytes = 0
   return entries.filter((entry) => {
     bytes += packedLength({ ...entry })
@@ -78,15 +76,8 @@ export const findDrift = Effect.fnUntraced(function* (
   const check = yield* parsedInput(() => parseDrift(options))
   const { link } = version.content
   if (link === undefined) return yield* notInPlace(version)
-  const { registered, open } = yield* openFolder(source, version, link)
-  const { same, counts, entries } = yield* Effect.acquireUseRelease(
-    open,
-    ({ directory: root, name }) => {
-      const only = name === undefined ? {} : { only: name }
-      return Directory.findDrift({ root, check, isWhole: name === undefined, ...only }, registered)
-    },
-    ({ directory }) => Effect.promise(() => directory.release()),
-  )
+  const drifted = yield* compareLink(source, version, link, { check, isWhole: true })
+  const { same, counts, entries } = drifted
   const { missing, extra } = counts
   const changed = counts.content + counts.kind + counts.mode
   const found = { drifted: changed + missing + extra > 0, same, changed, missing, extra, entries }

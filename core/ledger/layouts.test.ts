@@ -3,19 +3,12 @@
  */
 import { describe, expect, it } from "vitest"
 import { layoutEntryCountMax } from "../limits.js"
-import { digestOf } from "../model/digest.js"
-import type { RelativePath } from "../model/path.js"
-import type { TreeEntry } from "../model/tree.js"
-import { zipLayout } from "../zip/layout.js"
-import { type LaidOut, Layouts } from "./layouts.js"
+import { Catalog } from "../zip/catalog.js"
+import { type ZipLayout, zipLayout } from "../zip/layout.js"
+import { Layouts } from "./layouts.js"
 
-const layout = zipLayout([])
-const path = "a" as RelativePath
-const entry: TreeEntry = { path, kind: "file", size: 0, digest: digestOf(new Uint8Array(0)) }
-const of = (count: number): LaidOut => ({
-  layout,
-  trees: [Array.from({ length: count }, () => entry)],
-})
+const nothing = zipLayout(new Catalog(0).finish())
+const of = (count: number): ZipLayout => ({ ...nothing, count })
 
 describe("layouts", () => {
   it("are kept until they are forgotten", () => {
@@ -50,6 +43,6 @@ describe("layouts", () => {
     const layouts = new Layouts()
     layouts.keep("a", of(1))
     layouts.keep("large", of(layoutEntryCountMax + 1))
-    expect([layouts.get("large"), layouts.get("a")?.trees[0]?.length]).toEqual([undefined, 1])
+    expect([layouts.get("large"), layouts.get("a")?.count]).toEqual([undefined, 1])
   })
 })

@@ -5,22 +5,13 @@
  * Of content of the store alone: it cannot change, and goes only with a sweep, which forgets them.
  */
 import { layoutEntryCountMax } from "../limits.js"
-import type { Tree } from "../model/tree.js"
 import type { ZipLayout } from "../zip/layout.js"
 
-/** An archive as it is laid out, and what of each of its versions is in it. */
-export interface LaidOut {
-  readonly layout: ZipLayout
-  readonly trees: ReadonlyArray<Tree>
-}
-
-const countOf = ({ trees }: LaidOut): number => trees.reduce((sum, tree) => sum + tree.length, 0)
-
 export class Layouts {
-  readonly #kept = new Map<string, LaidOut>()
+  readonly #kept = new Map<string, ZipLayout>()
   #count = 0
 
-  get(key: string): LaidOut | undefined {
+  get(key: string): ZipLayout | undefined {
     const found = this.#kept.get(key)
     if (found === undefined) return undefined
     // Taken out and put back: the first of the map is then the one that was used longest ago.
@@ -29,12 +20,11 @@ export class Layouts {
     return found
   }
 
-  keep(key: string, laidOut: LaidOut): void {
+  keep(key: string, layout: ZipLayout): void {
     this.forget(key)
-    const count = countOf(laidOut)
-    if (count > layoutEntryCountMax) return
-    this.#kept.set(key, laidOut)
-    this.#count += count
+    if (layout.count > layoutEntryCountMax) return
+    this.#kept.set(key, layout)
+    this.#count += layout.count
     for (const oldest of this.#kept.keys()) {
       if (this.#count <= layoutEntryCountMax) return
       this.forget(oldest)
@@ -45,7 +35,7 @@ export class Layouts {
     const found = this.#kept.get(key)
     if (found === undefined) return
     this.#kept.delete(key)
-    this.#count -= countOf(found)
+    this.#count -= found.count
   }
 
   clear(): void {

@@ -2,17 +2,16 @@
  * Content that was left in place, as content of the store is read: one opener for both.
  */
 import * as Effect from "effect/Effect"
-import type { BlobStat } from "../blob/blob-store.js"
-import { attemptOn, type ScanFailure } from "../directory/asked.js"
-import type { Check } from "../directory/judge.js"
-import { LinkedFiles } from "../directory/linked.js"
-import type { RegisteredDirectory } from "../directory/registered.js"
+import { attemptOn } from "../directory/asked.js"
+import { type Drifted, findDrift } from "../directory/drift.js"
+import { type Check, changedEntry, type LinkedEntry } from "../directory/judge.js"
+import { type LinkedFile, LinkedFiles } from "../directory/linked.js"
 import * as Roots from "../directory/roots.js"
 import type { Failure, Refusal } from "../errors.js"
 import type { ArtifactVersion, Link } from "../model/artifact.js"
 import type { Digest } from "../model/digest.js"
 import { refuse } from "../model/input.js"
-import { type Blobs, blobsOf, type ContentSource, type Opened } from "./content.js"
+import { blobsOf, type ContentSource, type Opened } from "./content.js"
 import type { Engine } from "./engine.js"
 import { keptFolder, readLinkedTree } from "./linked-tree.js"
 import { treeOf } from "./manifests.js"
@@ -28,67 +27,71 @@ export const parseCheck = (check: unknown): Check => {
     : refuse("options.check", 'is none of "stat", "hash" and "none"')
 }
 
-const statOf = (files: LinkedFiles, digest: Digest): BlobStat | undefined => {
-  const entry = files.file(digest)
-  if (entry === undefined) return undefined
-  const { size, state } = entry
-  // Sent as it is: what nobody compressed has no other form.
-  const stored = { deflatedSize: size, raw: true, storedDigest: digest }
-  return { digest, size, crc32: state?.crc32 ?? 0, ...stored }
-}
-
-/** A folder or a file that was left in place, as it was registered and where it lies now. */
-export const openFolder = Effect.fnUntraced(function* (
+/** Compares a folder or a file with what was registered of it; `isWhole`: with what came later. */
+export const compareLink = Effect.fnUntraced(function* (
   source: AnySource,
   version: ArtifactVersion,
   link: Link,
-): Effect.fn.Return<OpenedFolder, Refusal | Failure> {
+  { check, isWhole }: { readonly check: "stat" | "hash"; readonly isWhole: boolean },
+): Effect.fn.Return<Drifted, Refusal | Failure> {
   const { roots } = source.bounds
   const registered = yield* keptFolder(blobsOf(source, version), version.content)
-  const shown = Roots.pathOf(roots, link)
-  return { registered, open: attemptOn(shown, () => Roots.openLink(roots, link)) }
+  return yield* Effect.acquireUseRelease(
+    attemptOn(Roots.pathOf(roots, link), () => Roots.openLink(roots, link)),
+    ({ directory: root, name }) => {
+      const only = name === undefined ? {} : { only: name }
+      return findDrift({ root, check, isWhole: isWhole && name === undefined, ...only }, registered)
+    },
+    ({ directory }) => Effect.promise(() => directory.release()),
+  )
 })
 
-interface OpenedFolder {
-  readonly registered: RegisteredDirectory<Refusal | Failure>
-  readonly open: Effect.Effect<Roots.Linked, ScanFailure>
-}
-
-/** What was left in place, not judged. */
-export const openLink = Effect.fnUntraced(function* (
+/** Fails with `ContentDrifted` for the first entry that is not what was registered. */
+export const judge = Effect.fnUntraced(function* (
   source: AnySource,
   version: ArtifactVersion,
   link: Link,
-): Effect.fn.Return<OpenedLink, Refusal | Failure> {
-  const { roots } = source.bounds
-  const blobs = blobsOf(source, version)
-  const tree = yield* readLinkedTree(blobs, version.content)
-  const open = async () => (await Roots.openLink(roots, link)).directory
-  const linked = new LinkedFiles(Roots.pathOf(roots, link), open, tree)
-  const opener: Blobs<Refusal | Failure> = {
-    stat: (digest) => Effect.succeed(statOf(linked, digest)),
-    read: (digest, range) => linked.read(digest, range),
-    readInto: (parts) => linked.readInto(parts),
-  }
-  return { tree, blobs: opener, linked }
+  check: Check,
+): Effect.fn.Return<void, Refusal | Failure> {
+  if (check === "none") return
+  const drifted = yield* compareLink(source, version, link, { check, isWhole: false })
+  const [first] = drifted.entries
+  if (first !== undefined && first.change !== "extra")
+    return yield* changedEntry(first.path, first.change)
 })
 
-interface OpenedLink extends Opened {
-  readonly linked: LinkedFiles
-}
+/** The files of what was left in place, wherever that is. */
+export const filesOf = ({ bounds: { roots } }: AnySource, link: Link): LinkedFiles =>
+  new LinkedFiles(
+    Roots.pathOf(roots, link),
+    async () => (await Roots.openLink(roots, link)).directory,
+  )
+
+const linkedFile = ({ path, size, digest, state }: LinkedEntry): LinkedFile => ({
+  path,
+  size,
+  digest,
+  pieces: state?.pieces,
+})
 
 /** Opens the content of a version; of what was left in place, judges all of it. */
 export const openContent = Effect.fnUntraced(function* (
   source: AnySource,
   version: ArtifactVersion,
   check: Check,
-): Effect.fn.Return<Opened | OpenedLink, Refusal | Failure> {
+): Effect.fn.Return<Opened, Refusal | Failure> {
   const { link } = version.content
-  if (link === undefined) {
-    const blobs = blobsOf(source, version)
-    return { tree: yield* treeOf(blobs, version), blobs }
+  const blobs = blobsOf(source, version)
+  if (link === undefined) return { tree: yield* treeOf(blobs, version), read: blobs.read }
+  yield* judge(source, version, link, check)
+  const tree = yield* readLinkedTree(blobs, version.content)
+  const files = filesOf(source, link)
+  const byDigest = new Map<Digest, LinkedEntry>()
+  for (const entry of tree) if (entry.kind === "file") byDigest.set(entry.digest, entry)
+  const read: Opened["read"] = (digest, range) => {
+    const entry = byDigest.get(digest)
+    if (entry === undefined) throw new Error(`no file of ${link.path} has the digest ${digest}`)
+    return files.read(linkedFile(entry), range)
   }
-  const opened = yield* openLink(source, version, link)
-  yield* opened.linked.judge(check)
-  return opened
+  return { tree, read }
 })

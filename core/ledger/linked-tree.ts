@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { LinkedEntry } from "../directory/judge.js"
 import {
-  entriesIn,
+  eachDirectory,
   type RegisteredContents,
   type RegisteredDirectory,
   registeredTree,
@@ -113,11 +113,23 @@ export const keptFolder = Effect.fnUntraced(function* <E>(
   return new KeptFolder(blobs, content).directory({ digest, states, path: "" })
 })
 
+/** Hands out every entry of a folder that was left in place, some at a time; in no order. */
+export const eachLinked = Effect.fnUntraced(function* <E>(
+  blobs: Reading<E>,
+  content: Content,
+  take: (entries: ReadonlyArray<LinkedEntry>) => void,
+): Effect.fn.Return<void, E | BlobCorrupted> {
+  yield* eachDirectory(yield* keptFolder(blobs, content), manifestCountMax, take)
+})
+
 /** Every entry of a folder that was left in place, sorted by path. */
 export const readLinkedTree = Effect.fnUntraced(function* <E>(
   blobs: Reading<E>,
   content: Content,
 ): Effect.fn.Return<ReadonlyArray<LinkedEntry>, E | BlobCorrupted> {
-  const tree = yield* entriesIn(yield* keptFolder(blobs, content), manifestCountMax)
+  const tree: Array<LinkedEntry> = []
+  yield* eachLinked(blobs, content, (entries) => {
+    for (const entry of entries) tree.push(entry)
+  })
   return tree.sort((a, b) => compareUtf8(a.path, b.path))
 })

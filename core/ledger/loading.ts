@@ -64,7 +64,7 @@ const checkedBy = (schema: StandardSchemaV1<unknown, unknown>, value: unknown) =
 
 /** The value of a version. What it is loaded as is checked by then. */
 export const loadValue = Effect.fnUntraced(function* (
-  { tree, blobs }: Opened,
+  opened: Opened,
   all: ReadonlyArray<AnyMaterializer>,
   version: ArtifactVersion,
   as: LoadOptions["as"],
@@ -77,7 +77,7 @@ export const loadValue = Effect.fnUntraced(function* (
   const reader = asked ?? readerOf(all, version.materializer)
   if (reader instanceof TypeMismatch) return yield* reader
   const context = yield* Effect.context<never>()
-  const files = fileInput(blobs, tree, Effect.runPromiseWith(context))
+  const files = fileInput(opened, Effect.runPromiseWith(context))
   const value = yield* awaiting(() => reader(files))
   return as === undefined || isMaterializer(as) ? value : yield* checkedBy(as, value)
 })

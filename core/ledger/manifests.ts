@@ -142,31 +142,42 @@ export const readStatesBelow = Effect.fnUntraced(function* <E>(
   return found
 })
 
-const readTree = Effect.fnUntraced(function* <E>(
-  blobs: Blobs<E>,
-  content: Pick<Content, "digest" | "count">,
-): Effect.fn.Return<Tree, E | BlobCorrupted> {
-  const tree: Array<TreeEntry> = []
+/** Hands out every entry of a version, some at a time; in no order. */
+export const eachEntry = Effect.fnUntraced(function* <E, F>(
+  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  content: Content,
+  take: (entries: ReadonlyArray<TreeEntry>) => Effect.Effect<void, F>,
+): Effect.fn.Return<void, E | F | BlobCorrupted> {
+  if (content.entries !== undefined) return yield* take(yield* readInline(content, content.entries))
   const waiting: Array<ManifestAt> = [{ digest: content.digest, below: "" }]
   const countMax = Math.min(content.count, treeEntryCountMax)
+  let count = 0
   while (waiting.length > 0) {
     const some = waiting.splice(-manifestsAtOnce)
     // There is something in every directory that has a manifest, so each that waits counts as well.
-    const left = countMax - tree.length - waiting.length
-    for (const entry of yield* readManifests(blobs, some, left)) {
-      // An empty directory has no manifest of its own to read: it is an entry of the tree.
+    const listed = yield* readManifests(blobs, some, countMax - count - waiting.length)
+    const entries: Array<TreeEntry> = []
+    // An empty directory has no manifest of its own to read: it is an entry of the tree.
+    for (const entry of listed)
       if (entry.kind === "directory" && entry.digest !== emptyManifestDigest)
         waiting.push({ digest: entry.digest, below: `${entry.path}/` })
-      else tree.push(entry)
-    }
+      else entries.push(entry)
+    count += entries.length
+    yield* take(entries)
   }
-  // A manifest is in order, but what lies below its directories comes when they are read.
-  return tree.sort((a, b) => compareUtf8(a.path, b.path))
 })
 
 /** Every entry of a version. */
-export const treeOf = <E>(
-  blobs: Blobs<E>,
+export const treeOf = Effect.fnUntraced(function* <E>(
+  blobs: Pick<Blobs<E>, "stat" | "readInto">,
   { content }: Pick<ArtifactVersion, "content">,
-): Effect.Effect<Tree, E | BlobCorrupted> =>
-  content.entries === undefined ? readTree(blobs, content) : readInline(content, content.entries)
+): Effect.fn.Return<Tree, E | BlobCorrupted> {
+  const tree: Array<TreeEntry> = []
+  yield* eachEntry(blobs, content, (entries) =>
+    Effect.sync(() => {
+      for (const entry of entries) tree.push(entry)
+    }),
+  )
+  // A manifest is in order, but what lies below its directories comes when they are read.
+  return tree.sort((a, b) => compareUtf8(a.path, b.path))
+})

@@ -39,7 +39,7 @@ import { Recorder } from "../event/recorder.contract.js"
 import { digestOf } from "../model/digest.js"
 import { relativePath } from "../model/path.js"
 import { emptyManifestDigest, makeTree, summarizeTree, type TreeEntry } from "../model/tree.js"
-import { zipLayout } from "../zip/layout.js"
+import { layOut } from "../zip/archive.contract.js"
 import { type ContentOpener, zipStream } from "../zip/stream.js"
 import { MemoryPlace } from "./places.contract.js"
 import { openLedger } from "./promise.js"
@@ -314,8 +314,7 @@ const laidOut = () => {
   const entries = [few("before"), file("vast", vast.size, vast.crc32, vastDigest), few("z/behind")]
   const pieces = ({ start, end }: ByteRange) => sparse(end, vast.texts, start)
   const opener: ContentOpener<never> = {
-    read: (_, range = { start: 0, end: vast.size }) => Stream.fromIterable(pieces(range)),
-    readDeflated: () => Stream.empty,
+    read: ({ range = { start: 0, end: vast.size } }) => Stream.fromIterable(pieces(range)),
     readInto: (parts) =>
       Effect.sync(() => {
         for (const { digest: of, into, range = { start: 0, end: small.length } } of parts)
@@ -323,7 +322,7 @@ const laidOut = () => {
           else into.set(Buffer.concat([...pieces(range)]))
       }),
   }
-  return { layout: zipLayout([{ modified: Date.UTC(2024, 1, 29), entries }]), opener }
+  return { layout: layOut([{ modified: Date.UTC(2024, 1, 29), entries }]), opener }
 }
 
 /** Writes it; the zeros take no room on the disk. */

@@ -13,8 +13,17 @@ import { emptyManifestDigest, makeTree, type TreeEntry } from "../model/tree.js"
 import { opened } from "./places.contract.js"
 import { readersObstacle } from "./zip-readers.contract.js"
 
-const lacking = spawnSync("zip", ["-v"]).error === undefined ? undefined : "there is no zip here"
-const why = readersObstacle() ?? lacking
+/** Some releases of it cannot write a symlink to a pipe. */
+const zipObstacle = (): string | undefined => {
+  if (spawnSync("zip", ["-v"]).error !== undefined) return "there is no zip here"
+  const place = mkdtempSync(join(tmpdir(), "daybook-writers-"))
+  symlinkSync("nowhere", join(place, "link"))
+  const { stdout } = spawnSync("zip", ["-qy", "-", "link"], { cwd: place })
+  rmSync(place, { recursive: true })
+  return stdout.includes("nowhere") ? undefined : "zip writes no symlink to a pipe here"
+}
+
+const why = readersObstacle() ?? zipObstacle()
 const without = why === undefined ? "" : ` (skipped: ${why})`
 
 const home = mkdtempSync(join(tmpdir(), "daybook-writers-"))

@@ -8,8 +8,9 @@
 import { constants, crc32, deflateRawSync, inflateRawSync } from "node:zlib"
 import { type Digest, digestOf } from "../model/digest.js"
 import { relativePath } from "../model/path.js"
-import type { ZipFile } from "./entry.js"
-import type { ZipContent, ZipLayout } from "./layout.js"
+import { Catalog, type ZipTree } from "./catalog.js"
+import type { ZipEntry, ZipFile } from "./entry.js"
+import { type ZipContent, type ZipLayout, zipLayout } from "./layout.js"
 
 const u32Max = 0xffffffff
 
@@ -18,6 +19,22 @@ const same = (found: unknown, wanted: unknown): void => {
   if (found === wanted) return
   if (String(found) !== String(wanted)) throw new Error(`found ${found}, wanted ${wanted}`)
 }
+
+/** A tree with its entries. */
+export interface Filled extends ZipTree {
+  readonly entries: ReadonlyArray<ZipEntry>
+}
+
+export const catalogOf = (trees: ReadonlyArray<Filled>): Catalog => {
+  const catalog = new Catalog(trees.reduce((sum, { entries }) => sum + entries.length, 0))
+  for (const { entries, ...tree } of trees) {
+    catalog.begin(tree)
+    for (const entry of entries) catalog.add(entry)
+  }
+  return catalog.finish()
+}
+
+export const layOut = (trees: ReadonlyArray<Filled>): ZipLayout => zipLayout(catalogOf(trees))
 
 /** Contents by digest in both forms, as a blob store gives them. */
 export class Contents {
@@ -52,7 +69,7 @@ export class Contents {
   }
 
   /** The bytes that fill a gap; throws when they are not as long as it. */
-  read({ digest, sent, range, length }: ZipContent): Uint8Array {
+  read({ digest, sent, range, length }: Omit<ZipContent, "size">): Uint8Array {
     const bytes = (sent === "content" ? this.raw : this.deflated).get(digest)
     const read = bytes?.subarray(range?.start ?? 0, range?.end ?? bytes.length)
     if (read === undefined || read.length !== length) throw new Error(`no such ${sent}`)

@@ -10,9 +10,8 @@ import { zipSync } from "fflate"
 import { describe, expect, it } from "vitest"
 import { isRefusal } from "../errors.js"
 import { pathProblem, relativePath } from "../model/path.js"
-import { Contents, write } from "./archive.contract.js"
+import { Contents, layOut, write } from "./archive.contract.js"
 import { forge, little, unpackAll } from "./forged.contract.js"
-import { zipLayout } from "./layout.js"
 
 const runs = Number(process.env.FUZZ_RUNS ?? 1_000)
 const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
@@ -29,7 +28,7 @@ const ours = (): Buffer => {
     { kind: "directory" as const, path: relativePath("empty") },
     { kind: "symlink" as const, path: relativePath("l"), target: "a/text" },
   ]
-  return write(zipLayout([{ modified: 0, entries }]), (content) => contents.read(content))
+  return write(layOut([{ modified: 0, entries }]), (content) => contents.read(content))
 }
 
 const packed = deflateRawSync(text)

@@ -71,11 +71,10 @@ export const makeStamp = (time: number): Stamp => {
   }
 }
 
-/** What both headers of an entry say about it. A directory's name ends in a slash. */
+/** What both headers of an entry say about it. */
 export interface Header {
-  readonly name: string
-  /** Bytes of the name as UTF-8. */
-  readonly nameLength: number
+  /** As UTF-8; that of a directory ends in a slash. */
+  readonly name: Uint8Array
   readonly mode: number
   readonly method: number
   readonly crc32: number
@@ -128,13 +127,14 @@ const writeFields = ({ view }: Sheet, at: number, header: Header, wide: Wide): v
   view.setUint32(at + 10, header.crc32, true)
   view.setUint32(at + 14, narrow(header.compressedSize, wide), true)
   view.setUint32(at + 18, narrow(header.size, wide), true)
-  view.setUint16(at + 22, header.nameLength, true)
+  view.setUint16(at + 22, header.name.length, true)
   view.setUint16(at + 24, extraLength(header, wide), true)
 }
 
 const writeNameAndExtra = (sheet: Sheet, start: number, header: Header, wide: Wide): number => {
   const { bytes, view } = sheet
-  let at = start + bytes.write(header.name, start)
+  bytes.set(header.name, start)
+  let at = start + header.name.length
   if (wide.length > 0) {
     view.setUint16(at, wideTag, true)
     view.setUint16(at + 2, 8 * wide.length, true)
@@ -154,7 +154,7 @@ const writeNameAndExtra = (sheet: Sheet, start: number, header: Header, wide: Wi
 }
 
 export const localHeaderLength = (header: Header): number =>
-  localBytes + header.nameLength + extraLength(header, localWide(header))
+  localBytes + header.name.length + extraLength(header, localWide(header))
 
 /** Writes at an offset of the sheet and gives the offset after it. */
 export const writeLocalHeader = (sheet: Sheet, at: number, header: Header): number => {

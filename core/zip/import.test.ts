@@ -9,11 +9,10 @@ import { zipSync } from "fflate"
 import { describe, expect, it } from "vitest"
 import { zipEntryHeldBytesMax, zipInflateBytes } from "../limits.js"
 import { relativePath } from "../model/path.js"
-import { Contents, write } from "./archive.contract.js"
+import { Contents, layOut, write } from "./archive.contract.js"
 import { defaultCaps } from "./caps.js"
 import { bytesOf, contentsOf, type Forged, forge, refusalOf, unpackAll } from "./forged.contract.js"
 import { heldContent, isHeld, linkTarget, readZip, streamedContent } from "./import.js"
-import { zipLayout } from "./layout.js"
 
 const problem = (...entries: ReadonlyArray<Forged>): string => refusalOf(forge(entries)).message
 const noise = (length: number): Buffer =>
@@ -31,7 +30,7 @@ describe("an archive", () => {
 
   it("of ours comes back, with kinds, modes and links", () => {
     const contents = new Contents()
-    const layout = zipLayout([
+    const layout = layOut([
       {
         modified: 0,
         entries: [
@@ -61,7 +60,7 @@ describe("an archive", () => {
     const one = contents.stored("any", "x")
     const path = (index: number) => relativePath(`folder ${index % 7}/ünï ${index}`)
     const entries = Array.from({ length: 70_000 }, (_, index) => ({ ...one, path: path(index) }))
-    const archive = write(zipLayout([{ modified: 0, entries }]), (it) => contents.read(it))
+    const archive = write(layOut([{ modified: 0, entries }]), (it) => contents.read(it))
     const members = Effect.runSync(readZip(bytesOf(archive), defaultCaps))
     const names = new Set(members.map((member) => member.path))
     expect(names.size).toBe(70_000)
@@ -77,7 +76,7 @@ describe("an archive", () => {
     const GiB = 2 ** 30
     const contents = new Contents()
     const huge = { ...contents.stored("a", "x"), size: 5 * GiB }
-    const layout = zipLayout([{ modified: 0, entries: [huge, contents.stored("b", "behind")] }])
+    const layout = layOut([{ modified: 0, entries: [huge, contents.stored("b", "behind")] }])
     const zeros = Buffer.alloc(65_536)
     const bytes = {
       size: layout.size,

@@ -6,29 +6,33 @@
  * Headers are written when asked for: an entry costs a few words, however long its name. Reads
  * nothing and opens nothing.
  */
-import type { BlobPart, ByteRange, Sent } from "../blob/blob-store.js"
-import { type Digest, digestOf, hasher, toDigest } from "../model/digest.js"
-import { deflateEnd, type Placed, placeTrees, type ZipFile, type ZipTree } from "./entry.js"
+import type { BlobPart, ByteRange } from "../blob/blob-store.js"
+import { hasher, toDigest } from "../model/digest.js"
+import type { Catalog, ZipSource } from "./catalog.js"
+import { deflateEnd } from "./entry.js"
 import {
   centralRestMax,
   endRecords,
+  type Header,
   localHeaderLength,
   makeSheet,
   methodDeflate,
+  modes,
   type Sheet,
   writeCentralHeader,
   writeLocalHeader,
 } from "./header.js"
 
 /** What is read of a content: its bytes as they are, or its stored form (see the blob port). */
-export interface ZipContent {
-  readonly digest: Digest
-  readonly sent: Sent
+export interface ZipContent extends ZipSource {
   /** Bytes to be read. */
   readonly length: number
   /** Absent when the whole is read. */
   readonly range?: ByteRange
 }
+
+/** A content, or a part of one, and where its bytes are to go: a place of exactly its length. */
+export interface ZipPart extends ZipSource, BlobPart {}
 
 /** A stretch of the archive up to the offset `end`: literals with gaps, or one large content. */
 export type ZipSegment =
@@ -37,7 +41,7 @@ export type ZipSegment =
       readonly end: number
       readonly bytes: Uint8Array
       /** The places in `bytes` that wait for content. */
-      readonly gaps: ReadonlyArray<BlobPart>
+      readonly gaps: ReadonlyArray<ZipPart>
     }
   | { readonly kind: "content"; readonly end: number; readonly content: ZipContent }
 
@@ -45,6 +49,8 @@ export type ZipSegment =
 export interface ZipLayout {
   /** Bytes of the whole archive. */
   readonly size: number
+  /** Files, symlinks and empty directories. */
+  readonly count: number
   /** A strong entity tag, quoted (RFC 9110, 8.8.3): different bytes have different tags. */
   readonly etag: string
   /**
@@ -64,12 +70,6 @@ const recordForm = Buffer.from("zip 1")
 // A central header but its name, and a digest in hexadecimal.
 const hashedRestMax = centralRestMax + 64
 
-const contentDigest = ({ entry }: Placed): string => {
-  if (entry.kind === "directory") return ""
-  if (entry.kind === "symlink") return digestOf(Buffer.from(entry.target))
-  return entry.source.method === "deflate" ? entry.source.storedDigest : entry.digest
-}
-
 // The units of an entry: its header, its content, the end of its stream. One that is absent has
 // no length. Behind them come the central headers, a unit each, and the end records as the last.
 const entryUnits = 3
@@ -77,7 +77,7 @@ const contentUnit = 1
 const endingUnit = 2
 
 interface Plan {
-  readonly placed: ReadonlyArray<Placed>
+  readonly catalog: Catalog
   /** The offset of each unit, and at last the size: a unit reaches to the start of the next. */
   readonly starts: Float64Array
   readonly end: Uint8Array
@@ -85,48 +85,66 @@ interface Plan {
   readonly etag: string
 }
 
-const makePlan = (placed: ReadonlyArray<Placed>): Plan => {
-  const count = placed.length
+/** Writes central headers and digests for the hash, and gives the bytes of the headers alone. */
+class Tag {
+  readonly #hash = hasher()
+  readonly #sheet = makeSheet(sheetBytes)
+  #filled = 0
+
+  constructor() {
+    this.#hash.update(recordForm)
+  }
+
+  add(header: Header, offset: number, contentDigest: string): number {
+    if (this.#filled + header.name.length + hashedRestMax > sheetBytes) this.#flush()
+    const headed = writeCentralHeader(this.#sheet, this.#filled, header, offset)
+    const length = headed - this.#filled
+    this.#filled = headed + this.#sheet.bytes.write(contentDigest, headed)
+    return length
+  }
+
+  finish(): string {
+    this.#flush()
+    return `"${toDigest(this.#hash.bytes())}"`
+  }
+
+  #flush(): void {
+    this.#hash.update(this.#sheet.bytes.subarray(0, this.#filled))
+    this.#filled = 0
+  }
+}
+
+const makePlan = (catalog: Catalog): Plan => {
+  const { count } = catalog
   const central = entryUnits * count
   const starts = new Float64Array(central + count + 2)
-  const hash = hasher()
-  hash.update(recordForm)
-  const sheet = makeSheet(sheetBytes)
-  let filled = 0
-  let index = 0
+  const tag = new Tag()
   let at = 0
   let length = 0
-  for (const one of placed) {
-    if (filled + one.nameLength + hashedRestMax > sheetBytes) {
-      hash.update(sheet.bytes.subarray(0, filled))
-      filled = 0
-    }
-    const headed = writeCentralHeader(sheet, filled, one, at)
+  for (let index = 0; index < count; index += 1) {
+    const header = catalog.header(index)
     starts[central + index] = length
-    length += headed - filled
-    filled = headed + sheet.bytes.write(contentDigest(one), headed)
+    length += tag.add(header, at, catalog.contentDigest(index))
 
-    const inline = one.entry.kind === "file" ? 0 : one.size
-    const ending = one.method === methodDeflate ? deflateEnd.length : 0
+    const inline = header.mode === modes.symlink ? header.size : 0
+    const ending = header.method === methodDeflate ? deflateEnd.length : 0
     const unit = entryUnits * index
     starts[unit] = at
-    at += localHeaderLength(one) + inline
+    at += localHeaderLength(header) + inline
     starts[unit + contentUnit] = at
-    at += one.compressedSize - inline - ending
+    at += header.compressedSize - inline - ending
     starts[unit + endingUnit] = at
     at += ending
-    index += 1
   }
-  hash.update(sheet.bytes.subarray(0, filled))
   // Only now is it known where the central headers begin.
-  for (index = central; index < central + count; index += 1)
+  for (let index = central; index < central + count; index += 1)
     starts[index] = (starts[index] ?? 0) + at
   starts[central + count] = at + length
   const end = endRecords({ count, start: at, length })
   const size = at + length + end.length
   starts[central + count + 1] = size
   if (!Number.isSafeInteger(size)) throw new Error("the sizes of the entries are no sizes")
-  return { placed, starts, end, size, etag: `"${toDigest(hash.bytes())}"` }
+  return { catalog, starts, end, size, etag: tag.finish() }
 }
 
 /** The last unit that does not begin beyond an offset: it holds the byte there. */
@@ -141,32 +159,32 @@ const unitAt = (starts: Float64Array, offset: number): number => {
   return low
 }
 
-const contentOf = ({ digest, source }: ZipFile, range: ByteRange, whole: number): ZipContent => {
-  const sent = source.method === "deflate" ? "deflated" : "content"
+const contentOf = (source: ZipSource, range: ByteRange, whole: number): ZipContent => {
   const length = range.end - range.start
-  return length === whole ? { digest, sent, length } : { digest, sent, length, range }
+  return length === whole ? { ...source, length } : { ...source, length, range }
 }
 
 const startOf = ({ starts }: Plan, unit: number): number => starts[unit] ?? 0
 
 /** The file whose content a unit is, if it is one. */
-const fileOf = ({ placed }: Plan, unit: number): ZipFile | undefined => {
-  if (unit % entryUnits !== contentUnit) return undefined
-  const entry = placed[(unit - contentUnit) / entryUnits]?.entry
-  return entry?.kind === "file" ? entry : undefined
+const fileOf = ({ catalog }: Plan, unit: number): ZipSource | undefined => {
+  const index = (unit - contentUnit) / entryUnits
+  return Number.isInteger(index) && index < catalog.count ? catalog.source(index) : undefined
 }
 
 const writeLiteral = (plan: Plan, unit: number, sheet: Sheet, at: number): void => {
-  const { placed, end } = plan
-  const central = entryUnits * placed.length
-  const index = unit < central ? Math.floor(unit / entryUnits) : unit - central
-  const one = placed[index]
-  if (one === undefined) sheet.bytes.set(end, at)
-  else if (unit >= central) writeCentralHeader(sheet, at, one, startOf(plan, entryUnits * index))
-  else if (unit % entryUnits === endingUnit) sheet.bytes.set(deflateEnd, at)
+  const { catalog, end } = plan
+  const central = entryUnits * catalog.count
+  if (unit === central + catalog.count) sheet.bytes.set(end, at)
+  else if (unit >= central) {
+    const index = unit - central
+    writeCentralHeader(sheet, at, catalog.header(index), startOf(plan, entryUnits * index))
+  } else if (unit % entryUnits === endingUnit) sheet.bytes.set(deflateEnd, at)
   else {
-    const headed = writeLocalHeader(sheet, at, one)
-    if (one.entry.kind === "symlink") sheet.bytes.write(one.entry.target, headed)
+    const index = Math.floor(unit / entryUnits)
+    const header = catalog.header(index)
+    const headed = writeLocalHeader(sheet, at, header)
+    if (header.mode === modes.symlink) sheet.bytes.write(catalog.target(index), headed)
   }
 }
 
@@ -182,7 +200,7 @@ const joinedSegment = (
   const length = Math.min(roomMax, to - origin)
   const room = literal ? Math.max(length, startOf(plan, first + 1) - origin) : length
   const sheet = makeSheet(room)
-  const gaps: Array<BlobPart> = []
+  const gaps: Array<ZipPart> = []
   let unit = first
   let at = origin
   while (at < to) {
@@ -217,14 +235,12 @@ const segmentOf = (plan: Plan, from: number, to: number, room: number): ZipSegme
   return { kind: "content", end, content }
 }
 
-/**
- * Lays out all trees as one archive, its entries ordered by the UTF-8 bytes of their names. Throws
- * on two with one path, or one below a file or a link: a defect.
- */
-export const zipLayout = (trees: ReadonlyArray<ZipTree>): ZipLayout => {
-  const plan = makePlan(placeTrees(trees))
+/** Lays out the entries of a catalog that is finished. */
+export const zipLayout = (catalog: Catalog): ZipLayout => {
+  const plan = makePlan(catalog)
   return {
     size: plan.size,
+    count: catalog.count,
     etag: plan.etag,
     segment: (from, to, room) => segmentOf(plan, from, to, room),
   }

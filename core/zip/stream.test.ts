@@ -7,22 +7,20 @@ import * as Stream from "effect/Stream"
 import fc from "fast-check"
 import { unzipSync } from "fflate"
 import { describe, expect, it } from "vitest"
-import type { BlobPart, BlobStoreShape, ByteRange, Sent } from "../blob/blob-store.js"
 import { BlobCorrupted, type BlobFailure } from "../errors.js"
-import type { Digest } from "../model/digest.js"
 import { relativePath } from "../model/path.js"
-import { Contents, extract, write } from "./archive.contract.js"
+import { Contents, extract, layOut, write } from "./archive.contract.js"
 import type { ZipFile } from "./entry.js"
-import { zipLayout } from "./layout.js"
+import type { ZipPart } from "./layout.js"
 import { type ContentOpener, zipStream } from "./stream.js"
 
 type Pieces = Stream.Stream<Uint8Array, BlobFailure | BlobCorrupted>
-type Opener = Pick<BlobStoreShape, "read" | "readDeflated" | "readInto">
+type Opener = ContentOpener<BlobFailure | BlobCorrupted>
 
 const noise = Uint8Array.from({ length: 300_000 }, (_, index) => (index * index * 31) >>> 7)
 const text = (name: string): string => `this is ${name}\n`.repeat(50)
 
-const layoutOf = (entries: ReadonlyArray<ZipFile>) => zipLayout([{ modified: 0, entries }])
+const layoutOf = (entries: ReadonlyArray<ZipFile>) => layOut([{ modified: 0, entries }])
 
 /** An opener over contents that counts, and hands each content out in pieces of `pieceBytes`. */
 const counting = (contents: Contents, pieceBytes: number, change = (it: Pieces) => it) => {
@@ -30,7 +28,7 @@ const counting = (contents: Contents, pieceBytes: number, change = (it: Pieces) 
   const close = Effect.sync(() => {
     seen.closed += 1
   })
-  const open = (sent: Sent) => (digest: Digest, range?: ByteRange) =>
+  const read = ({ digest, sent, range }: Omit<ZipPart, "into">) =>
     Stream.suspend(() => {
       seen.opened += 1
       seen.openMax = Math.max(seen.openMax, seen.opened - seen.closed)
@@ -43,9 +41,9 @@ const counting = (contents: Contents, pieceBytes: number, change = (it: Pieces) 
       )
       return change(Stream.fromArrays(...pieces.map((piece) => [piece])))
     }).pipe(Stream.ensuring(close))
-  const fill = ({ digest, sent, range, into }: BlobPart) =>
+  const fill = ({ into, ...part }: ZipPart) =>
     Stream.runFold(
-      open(sent)(digest, range),
+      read(part),
       () => 0,
       (filled, piece) => {
         into.set(piece, filled)
@@ -53,8 +51,7 @@ const counting = (contents: Contents, pieceBytes: number, change = (it: Pieces) 
       },
     )
   const opener: Opener = {
-    read: open("content"),
-    readDeflated: open("deflated"),
+    read,
     readInto: (parts) => Effect.forEach(parts, fill, { discard: true }),
   }
   return { opener, seen }
@@ -220,12 +217,14 @@ describe("a stream that breaks off", () => {
     ])
     const target = contents.stored(name, bytes).digest
     const { opener, seen } = counting(contents, 500)
-    const read: Opener["read"] = (digest, range) =>
-      digest === target ? change(opener.read(digest, range)) : opener.read(digest, range)
-    const readInto: Opener["readInto"] = (parts) =>
-      parts.some(({ digest }) => digest === target)
-        ? Stream.runDrain(change(opener.read(target)))
-        : opener.readInto(parts)
+    const read: Opener["read"] = (one) =>
+      one.digest === target ? change(opener.read(one)) : opener.read(one)
+    const readInto: Opener["readInto"] = (parts) => {
+      const broken = parts.find(({ digest }) => digest === target)
+      if (broken === undefined) return opener.readInto(parts)
+      const { into, ...one } = broken
+      return Stream.runDrain(change(opener.read({ ...one, length: into.length })))
+    }
     return { layout, stream: zipStream(layout, { ...opener, read, readInto }), seen }
   }
 
@@ -302,10 +301,8 @@ describe("a stream that breaks off", () => {
 describe("an opener", () => {
   it("may fail in ways of its own, and the stream says so in its type", async () => {
     const { layout } = mixed()
-    const drifted = () => Stream.fail("drifted" as const)
     const opener: ContentOpener<"drifted"> = {
-      read: drifted,
-      readDeflated: drifted,
+      read: () => Stream.fail("drifted" as const),
       readInto: () => Effect.fail("drifted"),
     }
     const stream: Stream.Stream<Uint8Array, "drifted"> = zipStream(layout, opener)

@@ -8,22 +8,14 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { BlobPart, ByteRange } from "../blob/blob-store.js"
-import type { Digest } from "../model/digest.js"
-import type { ZipContent, ZipLayout, ZipSegment } from "./layout.js"
+import type { ByteRange } from "../blob/blob-store.js"
+import type { ZipContent, ZipLayout, ZipPart, ZipSegment } from "./layout.js"
 
-/** The reading verbs of the blob port; one for files left in place has errors of its own. */
+/** Whoever gives the contents of an archive; one for files left in place has errors of its own. */
 export interface ContentOpener<E> {
-  readonly read: (digest: Digest, range?: ByteRange) => Stream.Stream<Uint8Array, E>
-  readonly readDeflated: (digest: Digest, range?: ByteRange) => Stream.Stream<Uint8Array, E>
-  readonly readInto: (parts: ReadonlyArray<BlobPart>) => Effect.Effect<void, E>
+  readonly read: (content: ZipContent) => Stream.Stream<Uint8Array, E>
+  readonly readInto: (parts: ReadonlyArray<ZipPart>) => Effect.Effect<void, E>
 }
-
-const openContent = <E>(
-  { digest, sent, range }: ZipContent,
-  opener: ContentOpener<E>,
-): Stream.Stream<Uint8Array, E> =>
-  sent === "content" ? opener.read(digest, range) : opener.readDeflated(digest, range)
 
 // All that follows would lie at a wrong offset: what was sent must not pass for an archive.
 const lengthBroken = ({ digest, length }: ZipContent, given: "more" | "fewer"): Error =>
@@ -33,7 +25,7 @@ const lengthBroken = ({ digest, length }: ZipContent, given: "more" | "fewer"): 
 const passOn = <E>(content: ZipContent, opener: ContentOpener<E>): Stream.Stream<Uint8Array, E> =>
   Stream.suspend(() => {
     let left = content.length
-    const counted = Stream.map(openContent(content, opener), (piece) => {
+    const counted = Stream.map(opener.read(content), (piece) => {
       left -= piece.length
       if (left < 0) throw lengthBroken(content, "more")
       return piece
