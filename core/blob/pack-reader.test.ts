@@ -1,8 +1,9 @@
 /**
  * Reading frames: whole or not at all, few trips for many, and no handle left behind.
  */
-import { appendFileSync, truncateSync, writeFileSync } from "node:fs"
+import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { afterEach, describe, expect, it, vi } from "vitest"
+import { threads } from "../thread/threads.js"
 import { encodeFrame, type Frame, frameHeaderBytes } from "./frame.js"
 import type { Place } from "./index-row.js"
 import { packHeader, packHeaderBytes } from "./pack.js"
@@ -10,6 +11,7 @@ import { packPath } from "./pack-files.js"
 import { openPackReader } from "./pack-reader.js"
 import { diskError, fileHandles, frameOf, openFiles, temporaryDirectory } from "./packs.contract.js"
 import { expectBytes, noise } from "./samples.contract.js"
+import { stretchWork } from "./stretch-work.js"
 
 const directory = temporaryDirectory()
 
@@ -182,6 +184,44 @@ describe("handles", () => {
     expect(openFiles(directory())).toEqual([])
     expect(await reading).not.toContain(undefined)
     await expect(reader.frames(places)).rejects.toMatchObject({ reason: "stopped" })
+    expect(openFiles(directory())).toEqual([])
+  })
+})
+
+describe("many bytes at once", () => {
+  const large = Array.from({ length: 9 }, (_, index) => frameOf(noise(60_000 + index, index)))
+
+  const begin = async (wants: boolean): Promise<void> => {
+    await threads.close()
+    const job = { descriptor: -1, offset: 0, length: 0, parts: [] }
+    if (wants) await threads.ask(stretchWork, job)
+    expect(threads.readyCount > 0).toBe(wants)
+  }
+
+  it.each([
+    ["by a thread", true],
+    ["here, while there is none", false],
+  ])("are read %s: what is whole comes, what is not does not", async (_, wants) => {
+    const places = write(1, large)
+    const path = packPath(directory(), 1)
+    const bytes = readFileSync(path)
+    const damaged = (places[3]?.offset ?? 0) + frameHeaderBytes + 7
+    bytes[damaged] = (bytes[damaged] ?? 0) ^ 1
+    writeFileSync(path, bytes)
+    truncateSync(path, statSync(path).size - 1)
+    await begin(wants)
+    const reader = openPackReader(directory())
+    const ask = vi.spyOn(threads, "ask")
+    const found = await reader.frames([...places].reverse())
+    expect(ask).toHaveBeenCalledTimes(wants ? 1 : 0)
+    for (const [at, frame] of found.toReversed().entries()) {
+      if (at === 3 || at === 8) expect(frame).toBeUndefined()
+      else expectBytes(frame?.stored ?? noise(1, 1), large[at]?.stored ?? noise(2, 2))
+    }
+    expect(await reader.frames(places.map((place) => ({ ...place, pack: 2 })))).toEqual(
+      places.map(() => undefined),
+    )
+    await reader.close()
     expect(openFiles(directory())).toEqual([])
   })
 })

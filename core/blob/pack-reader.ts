@@ -8,11 +8,12 @@
 import { type FileHandle, open } from "node:fs/promises"
 import { hasCode } from "../model/cause.js"
 import { type Digest, digestOf } from "../model/digest.js"
-import { digestAside } from "./digest-aside.js"
+import { threads } from "../thread/threads.js"
 import { type Frame, frameHeaderBytes, LoadedFrame, readFrameHeader } from "./frame.js"
 import type { Place } from "./index-row.js"
 import { packPath, readAt } from "./pack-files.js"
 import { stopped } from "./rules.js"
+import { type Stretched, stretchWork } from "./stretch-work.js"
 
 const openCountMax = 16
 const windowBytes = 262_144
@@ -21,8 +22,8 @@ const gapBytes = 4_096
 // Frames that lie near each other are read at once, up to this much, with what lies in between.
 const runGapBytes = 65_536
 const runBytesMax = 1_048_576
-// Below this, another thread costs more than it saves: hashing 32 KiB takes some 30 µs.
-const asideBytesMin = 32_768
+// So much is read and hashed by a thread, if there is one: hashing it takes 0.1 ms.
+const asideBytesMin = 262_144
 
 /** Bytes that were read ahead, or are being read. */
 interface Window {
@@ -96,22 +97,6 @@ const readThrough = async (opened: OpenPack, offset: number, length: number) => 
   return part(await bytes, 0, length)
 }
 
-const frameAt = (
-  bytes: Uint8Array,
-  place: Sought,
-): Frame | undefined | Promise<Frame | undefined> => {
-  const header = readFrameHeader(bytes)
-  if (header === undefined || header.storedSize !== place.storedSize) return undefined
-  const stored = bytes.subarray(frameHeaderBytes, frameHeaderBytes + header.storedSize)
-  const checked = (digest: Digest) => {
-    const isWhole = digest === place.storedDigest || digest === header.storedDigest
-    return isWhole ? new LoadedFrame(header, digest, stored) : undefined
-  }
-  return stored.length < asideBytesMin
-    ? checked(digestOf(stored))
-    : digestAside(stored).then(checked)
-}
-
 const endOf = (place: Place): number => place.offset + frameHeaderBytes + place.storedSize
 
 const byPlace = (a: Place, b: Place): number => a.pack - b.pack || a.offset - b.offset
@@ -136,6 +121,53 @@ const runsOf = (places: ReadonlyArray<Sought>): ReadonlyArray<ReadonlyArray<Soug
     }
   }
   return runs
+}
+
+/** A run as it is read, with the digests of what its frames hold where they are known already. */
+type ReadRun = Pick<Stretched, "bytes"> & Partial<Stretched>
+
+const readAside = async (
+  opened: OpenPack,
+  run: ReadonlyArray<Sought>,
+  { offset, length }: { readonly offset: number; readonly length: number },
+): Promise<ReadRun> => {
+  opened.last = offset + length
+  const handle = await opened.handle
+  if (handle === undefined) return { bytes: none }
+  const parts = run.map((place) => {
+    const from = place.offset - offset + frameHeaderBytes
+    return { from, to: from + place.storedSize }
+  })
+  return threads.ask(stretchWork, { descriptor: handle.fd, offset, length, parts })
+}
+
+const readTogether = async (
+  opened: OpenPack,
+  run: ReadonlyArray<Sought>,
+  offset: number,
+): Promise<ReadRun> => {
+  const length = run.reduce((end, place) => Math.max(end, endOf(place)), offset) - offset
+  if (length >= asideBytesMin) {
+    if (threads.readyCount > 0) return readAside(opened, run, { offset, length })
+    // There will be one the next time.
+    threads.warm()
+  }
+  return { bytes: await readThrough(opened, offset, length) }
+}
+
+/** The frame of a place in a run, if a whole one is there. */
+const frameIn = (
+  { bytes, digests }: ReadRun,
+  place: Sought,
+  { from, at }: { readonly from: number; readonly at: number },
+): Frame | undefined => {
+  const header = readFrameHeader(bytes.subarray(from))
+  if (header === undefined || header.storedSize !== place.storedSize) return undefined
+  const begin = from + frameHeaderBytes
+  const stored = bytes.subarray(begin, begin + header.storedSize)
+  const digest = digests?.[at] ?? digestOf(stored)
+  const isWhole = digest === place.storedDigest || digest === header.storedDigest
+  return isWhole ? new LoadedFrame(header, digest, stored) : undefined
 }
 
 /** Opens nothing yet: a pack is opened when a frame of it is read. */
@@ -163,20 +195,17 @@ export const openPackReader = (directory: string): PackReader => {
 
   const readRun = async (run: ReadonlyArray<Sought>, found: Map<Sought, Frame | undefined>) => {
     const [first] = run
-    const last = run.at(-1)
-    if (first === undefined || last === undefined) return
-    const opened = await take(first.pack)
+    if (first === undefined) return
+    const { pack, offset } = first
+    const opened = await take(pack)
     try {
-      const bytes = await readThrough(opened, first.offset, endOf(last) - first.offset)
+      const read = await readTogether(opened, run, offset)
       // Not kept open: what is missing or cannot be read may be there again next time.
-      if (bytes.length === 0) await drop(first.pack)
-      const frames = run.map((place) => frameAt(bytes.subarray(place.offset - first.offset), place))
-      for (const [at, place] of run.entries()) {
-        const frame = frames[at]
-        found.set(place, frame instanceof Promise ? await frame : frame)
-      }
+      if (read.bytes.length === 0) await drop(pack)
+      for (const [at, place] of run.entries())
+        found.set(place, frameIn(read, place, { from: place.offset - offset, at }))
     } catch (cause) {
-      await drop(first.pack)
+      await drop(pack)
       throw cause
     } finally {
       opened.uses -= 1
