@@ -139,6 +139,8 @@ export const layoutEntryCountMax = 20_000
 
 // Directories whose manifests are read side by side.
 export const manifestCountMax = 32
+// Entries of a directory that was left in place which are read at a time.
+export const registeredCountMax = 256
 // Directories that are listed in one go while a folder is scanned, and that are compared in one go
 // with what was registered of them.
 export const listingCountMax = 64

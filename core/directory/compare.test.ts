@@ -14,6 +14,7 @@ import {
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
+import { BlobCorrupted } from "../errors.js"
 import { fileReadBytes } from "../limits.js"
 import { digestOf } from "../model/digest.js"
 import type { RelativePath } from "../model/path.js"
@@ -105,6 +106,36 @@ describe("a folder that is compared", () => {
     expect(new Set(await seen(all))).toEqual(new Set(all.map(({ path }) => `${path} same`)))
     writeFileSync(at("none/later"), "")
     expect((await seen(all)).filter((line) => !line.endsWith("same"))).toEqual(["none/later extra"])
+  })
+
+  it("may have more files to read than wait at a time", async () => {
+    const entries: Array<LinkedEntry> = []
+    for (let number = 0; number < 600; number += 1)
+      entries.push(await registered(`d/f${String(number).padStart(3, "0")}`))
+    writeFileSync(at("d/f100"), "what was registerex")
+    rmSync(at("d/f300"))
+    writeFileSync(at("d/f300-extra"), "")
+    const found = await seen(entries, { check: "hash" })
+    expect(found.filter((line) => !line.endsWith("same"))).toEqual([
+      ...["d/f100 content", "d/f300 missing", "d/f300-extra extra"],
+    ])
+    expect(found).toHaveLength(601)
+  })
+
+  it("fails in the middle as what was registered fails, and leaves nothing open", async () => {
+    const damaged = new BlobCorrupted({ message: "damaged", digest: "of a manifest" })
+    const portions = [Effect.succeed([await registered("a")]), Effect.fail(damaged)]
+    const next = Effect.suspend(() => portions.shift() ?? Effect.die("asked again"))
+    writeFileSync(at("b"), "")
+    const found: Array<string> = []
+    const before = await openFileCount()
+    const root = await openDirectory(directory())
+    const see: Comparing["see"] = (path) => found.push(path)
+    const comparing = { root, check: "stat", isWhole: true, see } as const
+    const comparison = compare(comparing, { path: "", read: Effect.succeed({ next }) })
+    const failure = await Effect.runPromise(Effect.flip(comparison)).finally(() => root.release())
+    expect([failure, found]).toEqual([damaged, ["a"]])
+    expect(await openFileCount()).toBe(before)
   })
 
   it("fails where a directory cannot be read, and names it", async () => {

@@ -6,55 +6,29 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { ContentDrifted } from "../errors.js"
 import { comparedCountMax, fileReadBytes } from "../limits.js"
-import { shownBytes, textOf } from "../model/utf8.js"
-import { attemptOn, failureAt, listAll, readAll, type ScanFailure } from "./asked.js"
+import { attemptOn, listAll, readAll, type ScanFailure } from "./asked.js"
+import { Beside, type Seeing, type Unread } from "./beside.js"
 import { digestFile } from "./file.js"
-import type { Found } from "./found.js"
-import { type Change, judge, type LinkedEntry, modeChange } from "./judge.js"
-import { type ListedEntry, Listing } from "./listing.js"
+import { type Change, modeChange } from "./judge.js"
+import { Listing } from "./listing.js"
 import { splitPath } from "./near.js"
-import type { RegisteredContents, RegisteredDirectory } from "./registered.js"
+import { isDirectory, type RegisteredContents, type RegisteredDirectory } from "./registered.js"
 import { type OpenDirectory, openBelow } from "./safe-path.js"
 
-/** What is found of a path; undefined where nothing has changed. */
-export type See = (path: string, change: Change | "extra" | undefined) => void
-
-export interface Comparing {
+export interface Comparing extends Seeing {
   readonly root: OpenDirectory
-  readonly check: "stat" | "hash"
-  /** Whether all that was there was registered; else nothing is extra. */
-  readonly isWhole: boolean
   /** The one name in the folder that is looked at, where a single file was registered. */
   readonly only?: string
-  readonly see: See
-}
-
-/** A directory as it was: what it had, by name. */
-interface Folder {
-  readonly path: string
-  readonly known: Map<string, LinkedEntry | "folder">
-}
-
-const nameOf = (path: string): string => splitPath(path).name
-
-const folderOf = <E>(path: string, { entries, directories }: RegisteredContents<E>): Folder => {
-  const known = new Map<string, LinkedEntry | "folder">()
-  for (const entry of entries) known.set(nameOf(entry.path), entry)
-  for (const directory of directories) known.set(nameOf(directory.path), "folder")
-  return { path, known }
 }
 
 /** Where nothing was: what is there is extra. */
 const emptyAt = (path: string): RegisteredDirectory<never> => ({
   path,
-  read: Effect.succeed({ entries: [], directories: [] }),
+  read: Effect.succeed({ next: Effect.succeed([]) }),
 })
 
-interface Unread {
-  readonly name: string
-  readonly found: Found
-  readonly entry: LinkedEntry
-}
+// Files of a directory that wait to be read.
+const unreadCountMax = 256
 
 const isSameLarge = (
   { root }: Comparing,
@@ -95,46 +69,42 @@ const compareBytes = (comparing: Comparing, unread: Unread): Effect.Effect<void,
     Effect.map((change) => comparing.see(unread.entry.path, change)),
   )
 
-const compareEntry = (
-  { check, isWhole, see }: Comparing,
-  { path, known }: Folder,
-  lying: ListedEntry,
-): Unread | undefined => {
-  const name = textOf(lying.name)
-  const shown = join(path, name ?? shownBytes(lying.name))
-  const was = name === undefined ? undefined : known.get(name)
-  if (was === "folder" && lying.found.kind === "directory") return undefined
-  if (name === undefined || was === undefined || was === "folder") {
-    if (isWhole) see(shown, "extra")
-    return undefined
-  }
-  known.delete(name)
-  const change = judge(lying, was, check)
-  if (change === "unread") return { name, found: lying.found, entry: was }
-  see(was.path, change)
-  return undefined
-}
+/** What only happens between two steps of others; throws `ScanFailure`. */
+const step = <A>(act: () => A): Effect.Effect<A, ScanFailure> =>
+  Effect.try({ try: act, catch: (cause) => cause as ScanFailure })
 
-/** What is left of what is known is missing. */
-const compareFolder = Effect.fnUntraced(function* (
+/** Compares a directory; answers with those in it. */
+const compareFolder = Effect.fnUntraced(function* <E>(
   comparing: Comparing,
-  folder: Folder,
-  listing: Listing | ScanFailure | undefined,
-): Effect.fn.Return<void, ScanFailure> {
-  const unread: Array<Unread> = []
-  if (listing instanceof Listing)
-    for (let at = 0; at < listing.count; at += 1) {
-      const lying = listing.entry(at)
-      const { problem } = lying
-      if (problem !== undefined && !("sentence" in problem))
-        return yield* failureAt(join(folder.path, shownBytes(lying.name)), problem)
-      // What went while it was looked at is not there.
-      const one = problem === undefined ? compareEntry(comparing, folder, lying) : undefined
-      if (one !== undefined) unread.push(one)
-    }
-  else if (listing !== undefined && !(listing instanceof ContentDrifted)) return yield* listing
-  for (const was of folder.known.values()) if (was !== "folder") comparing.see(was.path, "missing")
-  yield* Effect.forEach(unread, (one) => compareBytes(comparing, one), { concurrency: 4 })
+  path: string,
+  { next }: RegisteredContents<E>,
+  listed: Listing | ScanFailure | undefined,
+): Effect.fn.Return<ReadonlyArray<RegisteredDirectory<E>>, E | ScanFailure> {
+  const isGone = listed === undefined || listed instanceof ContentDrifted
+  if (!isGone && !(listed instanceof Listing)) return yield* listed
+  const listing = isGone ? undefined : listed
+  const beside = yield* step(() => new Beside(comparing, path, listing))
+  const inner: Array<RegisteredDirectory<E>> = []
+  let unread: Array<Unread> = []
+  const read = () =>
+    Effect.forEach(unread, (one) => compareBytes(comparing, one), { concurrency: 4, discard: true })
+  for (let some = yield* next; some.length > 0; some = yield* next) {
+    for (const was of some)
+      if (isDirectory(was)) inner.push(was)
+      else if (was.kind === "directory") inner.push(emptyAt(was.path))
+    yield* step(() => {
+      for (const was of some) {
+        const one = beside.meet(was)
+        if (one !== undefined) unread.push(one)
+      }
+    })
+    if (unread.length < unreadCountMax) continue
+    yield* read()
+    unread = []
+  }
+  yield* step(() => beside.finish())
+  yield* read()
+  return inner
 })
 
 /** Compares directories; answers with those in them. They are listed while they are read. */
@@ -154,10 +124,8 @@ const compareSome = Effect.fnUntraced(function* <E>(
   for (const [at, { path }] of directories.entries()) {
     const contents = all[at]
     if (contents === undefined) continue
-    yield* compareFolder(comparing, folderOf(path, contents), listings[at])
-    inner.push(...contents.directories)
-    for (const entry of contents.entries)
-      if (entry.kind === "directory") inner.push(emptyAt(entry.path))
+    const below = yield* compareFolder(comparing, path, contents, listings[at])
+    for (const one of below) inner.push(one)
   }
   return inner
 })
@@ -169,14 +137,17 @@ export const compare = Effect.fnUntraced(function* <E>(
   comparing: Comparing,
   registered: RegisteredDirectory<E>,
 ): Effect.fn.Return<void, E | ScanFailure> {
-  let level: ReadonlyArray<RegisteredDirectory<E>> = [registered]
-  while (level.length > 0) {
+  // The next one is the last. Those in a directory come before those behind it, so that fewer wait
+  // than on a whole level; and all in order, in which their manifests lie near each other.
+  const waiting: Array<RegisteredDirectory<E>> = [registered]
+  while (waiting.length > 0) {
+    const some = waiting.splice(-sideBySideCount * comparedCountMax).reverse()
     const portions: Array<ReadonlyArray<RegisteredDirectory<E>>> = []
-    for (let from = 0; from < level.length; from += comparedCountMax)
-      portions.push(level.slice(from, from + comparedCountMax))
-    const inner = yield* Effect.forEach(portions, (some) => compareSome(comparing, some), {
+    for (let from = 0; from < some.length; from += comparedCountMax)
+      portions.push(some.slice(from, from + comparedCountMax))
+    const inner = yield* Effect.forEach(portions, (portion) => compareSome(comparing, portion), {
       concurrency: sideBySideCount,
     })
-    level = inner.flat()
+    for (const one of inner.flat().reverse()) waiting.push(one)
   }
 })

@@ -3,10 +3,16 @@
  */
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
+import { registeredCountMax } from "../limits.js"
 import { digestOf } from "../model/digest.js"
 import type { RelativePath } from "../model/path.js"
 import type { LinkedEntry } from "./judge.js"
-import { eachDirectory, type RegisteredDirectory, registeredTree } from "./registered.js"
+import {
+  eachRegistered,
+  isDirectory,
+  type RegisteredDirectory,
+  registeredTree,
+} from "./registered.js"
 
 const digest = digestOf(new Uint8Array(0))
 const entry = (path: string, kind: LinkedEntry["kind"] = "file"): LinkedEntry => ({
@@ -25,28 +31,53 @@ const entries = [
   entry("f/g", "symlink"),
 ]
 
+/** Each directory behind its path. */
 const shapeOf = async (directory: RegisteredDirectory<never>): Promise<unknown> => {
-  const contents = await Effect.runPromise(directory.read)
-  const inner = await Promise.all(contents.directories.map((one) => shapeOf(one)))
-  return [directory.path, contents.entries.map(({ path }) => path), ...inner]
+  const { next } = await Effect.runPromise(directory.read)
+  const all = await Effect.runPromise(next)
+  expect(await Effect.runPromise(next)).toEqual([])
+  const shown = all.map((one) => (isDirectory(one) ? shapeOf(one) : one.path))
+  return [directory.path, await Promise.all(shown)]
 }
 
 describe("a folder in memory", () => {
   it("is read directory by directory, and an empty one is an entry", async () => {
     expect(await shapeOf(registeredTree(entries))).toEqual([
       "",
-      ["a"],
-      ["b", ["b/e"], ["b/c", ["b/c/d", "b/c/none"]]],
-      ["f", ["f/g"]],
+      ["a", ["b", [["b/c", ["b/c/d", "b/c/none"]], "b/e"]], ["f", ["f/g"]]],
     ])
     expect(await shapeOf(registeredTree([]))).toEqual(["", []])
+  })
+
+  it("is in the order of names, its directories among its entries", async () => {
+    const paths = ["b/x", "b-c", "b.d/y", "a", "\u{1f600}", "\uffee/z"]
+    expect(await shapeOf(registeredTree(paths.map((path) => entry(path))))).toEqual([
+      "",
+      ["a", ["b", ["b/x"]], "b-c", ["b.d", ["b.d/y"]], ["\uffee", ["\uffee/z"]], "\u{1f600}"],
+    ])
+  })
+
+  it("is given in portions, and again each time it is read", async () => {
+    const paths = Array.from({ length: 1_000 }, (_, at) => `f${String(at).padStart(4, "0")}`)
+    const { read } = registeredTree(paths.map((path) => entry(path)).reverse())
+    for (let time = 0; time < 2; time += 1) {
+      const { next } = await Effect.runPromise(read)
+      const found: Array<string> = []
+      for (;;) {
+        const some = await Effect.runPromise(next)
+        if (some.length === 0) break
+        expect(some.length).toBeLessThanOrEqual(registeredCountMax)
+        found.push(...some.map(({ path }) => path))
+      }
+      expect(found).toEqual(paths)
+    }
   })
 
   it("gives all its entries, however many directories are read at a time", async () => {
     for (const countMax of [1, 2, 100]) {
       const found: Array<LinkedEntry> = []
       const take = (some: ReadonlyArray<LinkedEntry>) => void found.push(...some)
-      await Effect.runPromise(eachDirectory(registeredTree(entries), countMax, take))
+      await Effect.runPromise(eachRegistered(registeredTree(entries), countMax, take))
       expect(found.sort((a, b) => (a.path < b.path ? -1 : 1))).toEqual(entries)
     }
   })

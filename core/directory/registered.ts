@@ -1,67 +1,87 @@
 /**
- * A folder as it was registered: directory by directory, each read when its turn comes, so that of
- * a large one little is in memory.
+ * A folder as it was registered: directory by directory, each read when its turn comes and given in
+ * portions, so that of a large one little is in memory.
  *
  * Does not know where it is kept.
  */
 import * as Effect from "effect/Effect"
+import { registeredCountMax } from "../limits.js"
+import { compareUtf8 } from "../model/tree.js"
 import type { LinkedEntry } from "./judge.js"
 import { splitPath } from "./near.js"
 
-/** What was in a directory. */
-export interface RegisteredContents<E> {
-  /** Files, symlinks and empty directories. */
-  readonly entries: ReadonlyArray<LinkedEntry>
-  /** Directories with something in them. */
-  readonly directories: ReadonlyArray<RegisteredDirectory<E>>
-}
-
+/** A directory with something in it. */
 export interface RegisteredDirectory<E> {
   /** Below the folder; empty for the folder itself. */
   readonly path: string
   readonly read: Effect.Effect<RegisteredContents<E>, E>
 }
 
-interface Contents {
-  readonly entries: Array<LinkedEntry>
-  readonly directories: Array<RegisteredDirectory<never>>
+/** A file, a symlink or an empty directory; or a directory with something in it. */
+export type Registered<E> = LinkedEntry | RegisteredDirectory<E>
+
+/** What was in a directory, given once from the first to the last. */
+export interface RegisteredContents<E> {
+  /** The next ones in the order of their names; none at the end. */
+  readonly next: Effect.Effect<ReadonlyArray<Registered<E>>, E>
 }
 
-/** A folder of which all entries are in memory. */
+/** Whether it has something in it, which is read by itself. */
+export const isDirectory = <E>(one: Registered<E>): one is RegisteredDirectory<E> => "read" in one
+
+const inPortions = <E>(all: ReadonlyArray<Registered<E>>): RegisteredContents<E> => {
+  let at = 0
+  const next = Effect.sync(() => {
+    const some = all.slice(at, at + registeredCountMax)
+    at += some.length
+    return some
+  })
+  return { next }
+}
+
+/** A folder of which all entries are in memory, in any order. */
 export const registeredTree = (entries: ReadonlyArray<LinkedEntry>): RegisteredDirectory<never> => {
-  const all = new Map<string, Contents>()
+  const all = new Map<string, Array<Registered<never>>>()
   const directoryAt = (path: string): RegisteredDirectory<never> => ({
     path,
-    read: Effect.sync(() => contentsAt(path)),
+    read: Effect.sync(() =>
+      inPortions(contentsAt(path).sort((a, b) => compareUtf8(a.path, b.path))),
+    ),
   })
-  const contentsAt = (path: string): Contents => {
+  const contentsAt = (path: string): Array<Registered<never>> => {
     const there = all.get(path)
     if (there !== undefined) return there
-    const contents: Contents = { entries: [], directories: [] }
+    const contents: Array<Registered<never>> = []
     all.set(path, contents)
-    if (path !== "") contentsAt(splitPath(path).below).directories.push(directoryAt(path))
+    if (path !== "") contentsAt(splitPath(path).below).push(directoryAt(path))
     return contents
   }
-  for (const entry of entries) contentsAt(splitPath(entry.path).below).entries.push(entry)
+  for (const entry of entries) contentsAt(splitPath(entry.path).below).push(entry)
   return directoryAt("")
 }
 
-/** Hands out every entry of a folder, those of a directory together; in no order. */
-export const eachDirectory = Effect.fnUntraced(function* <E>(
+/** Hands out every entry of a folder, some of a directory at a time; in no order. */
+export const eachRegistered = Effect.fnUntraced(function* <E>(
   root: RegisteredDirectory<E>,
-  sideBySide: number,
+  countMax: number,
   take: (entries: ReadonlyArray<LinkedEntry>) => void,
 ): Effect.fn.Return<void, E> {
-  let waiting = [root]
-  while (waiting.length > 0) {
-    const some = waiting.slice(-sideBySide)
-    waiting = waiting.slice(0, -sideBySide)
-    const read = ({ read: one }: RegisteredDirectory<E>) => one
-    for (const { entries, directories } of yield* Effect.forEach(some, read, {
-      concurrency: sideBySide,
-    })) {
+  const waiting = [root]
+  const takeOne = Effect.fnUntraced(function* (
+    directory: RegisteredDirectory<E>,
+  ): Effect.fn.Return<void, E> {
+    const { next } = yield* directory.read
+    for (let some = yield* next; some.length > 0; some = yield* next) {
+      const entries: Array<LinkedEntry> = []
+      for (const one of some)
+        if (isDirectory(one)) waiting.push(one)
+        else entries.push(one)
       take(entries)
-      waiting.push(...directories)
     }
-  }
+  })
+  while (waiting.length > 0)
+    yield* Effect.forEach(waiting.splice(-countMax), takeOne, {
+      concurrency: countMax,
+      discard: true,
+    })
 })

@@ -98,8 +98,8 @@ describe("a scan", () => {
     expect(found.entries).toBeUndefined()
     for (const bytes of summary.manifests)
       expect(kept.manifests.get(digestOf(bytes))).toEqual(Buffer.from(bytes))
-    const root = parseManifest(kept.manifests.get(found.digest) ?? Buffer.of(), "")
-    const states = parseStates(kept.manifests.get(found.states as Digest) ?? Buffer.of())
+    const root = [...parseManifest(kept.manifests.get(found.digest) ?? Buffer.of(), "")]
+    const states = [...parseStates(kept.manifests.get(found.states as Digest) ?? Buffer.of())]
     expect(states.map(({ name }) => name)).toEqual(root.map(({ path }) => path))
     expect(states.filter((state) => state.states === undefined).map(({ name }) => name)).toEqual([
       "none",
@@ -111,7 +111,7 @@ describe("a scan", () => {
     utimesSync(join(directory(), "old"), 1e9, 1e9)
     const kept = keep()
     const found = await scanned(kept)
-    const states = parseStates(kept.manifests.get(found.states as Digest) ?? Buffer.of())
+    const states = [...parseStates(kept.manifests.get(found.states as Digest) ?? Buffer.of())]
     expect(states.map(({ name, recent, mtime }) => [name, recent, mtime === 10n ** 18n])).toEqual([
       ["new", true, false],
       ["old", undefined, true],

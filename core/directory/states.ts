@@ -87,14 +87,17 @@ const decodeState = (plain: Plain): EntryState => {
   }
 }
 
-/** Throws when the bytes are no states, or out of order; so no name comes twice. */
-export const parseStates = (bytes: Uint8Array): ReadonlyArray<EntryState> => {
+/**
+ * The states of one directory, each when it is asked for. Throws where the bytes are no states, or
+ * out of order, when it comes there; so no name comes twice.
+ */
+export function* parseStates(bytes: Uint8Array): Generator<EntryState, void> {
   let before = ""
-  return unpackAll(bytes).map((plain) => {
+  for (const plain of unpackAll(bytes)) {
     const state = decodeState(plain)
     if (state.name.includes("/") || compareUtf8(before, state.name) >= 0)
       throw new Error(`the entry ${state.name} of the states is no name, or out of order`)
     before = state.name
-    return state
-  })
+    yield state
+  }
 }

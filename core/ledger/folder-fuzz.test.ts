@@ -63,7 +63,7 @@ const blobs = new Map(manifests.map((bytes) => [digestOf(bytes), bytes]))
 
 /** Keeps the states of what a manifest lists, those below it first. */
 const keepStates = (of: Digest): Digest => {
-  const states = parseManifest(blobs.get(of) ?? new Uint8Array(0), "").map((entry) =>
+  const states = [...parseManifest(blobs.get(of) ?? new Uint8Array(0), "")].map((entry) =>
     state(entry.path, blobs.has(entry.digest) ? keepStates(entry.digest) : undefined),
   )
   const bytes = encodeStates(states)

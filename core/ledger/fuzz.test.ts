@@ -244,10 +244,10 @@ const formats: ReadonlyArray<Format> = [
       trees().flatMap((tree) =>
         summarizeTree(tree).manifests.map((bytes) => ({
           bytes,
-          read: (manifest) => parseManifest(manifest, "in/"),
+          read: (manifest) => [...parseManifest(manifest, "in/")],
         })),
       ),
-    refuses: byModel(unpackAll),
+    refuses: byModel((bytes) => [...unpackAll(bytes)]),
     whole: wholeTree,
   },
   {
@@ -255,25 +255,28 @@ const formats: ReadonlyArray<Format> = [
     samples: () =>
       [listed, listed.slice(2)].map((entries) => ({
         bytes: manifestBytes(entries),
-        read: (manifest) => parseManifest(manifest, "in/"),
+        read: (manifest) => [...parseManifest(manifest, "in/")],
       })),
-    refuses: byModel(unpackAll),
-    whole: (entries: ReturnType<typeof parseManifest>) => {
+    refuses: byModel((bytes) => [...unpackAll(bytes)]),
+    whole: (entries: ReadonlyArray<TreeEntry>) => {
       wholeTree(entries)
       const names = entries.map((one) => [one.path.slice("in/".length), one] as const)
-      expect(parseManifest(manifestBytes(names), "in/")).toEqual(entries)
+      expect([...parseManifest(manifestBytes(names), "in/")]).toEqual(entries)
     },
   },
   {
     name: "states of folders",
     samples: () =>
-      [seen, seen.slice(1)].map((states) => ({ bytes: encodeStates(states), read: parseStates })),
-    refuses: byModel(unpackAll),
+      [seen, seen.slice(1)].map((states) => ({
+        bytes: encodeStates(states),
+        read: (bytes) => [...parseStates(bytes)],
+      })),
+    refuses: byModel((bytes) => [...unpackAll(bytes)]),
     whole: (states: ReadonlyArray<EntryState>) => {
       const names = states.map(({ name }) => name)
       expect(names).toEqual([...new Set(names)].sort(compareUtf8))
       const again = encodeStates(states)
-      expect(Buffer.compare(encodeStates(parseStates(again)), again)).toBe(0)
+      expect(Buffer.compare(encodeStates([...parseStates(again)]), again)).toBe(0)
     },
   },
   {

@@ -11,7 +11,7 @@ import { pageSizeMax } from "../limits.js"
 import * as MemoryLog from "../log/memory.js"
 import { type Digest, digestOf } from "../model/digest.js"
 import type { RelativePath } from "../model/path.js"
-import { makeTree, summarizeTree, type Tree } from "../model/tree.js"
+import { makeTree, manifestBytes, summarizeTree, type Tree } from "../model/tree.js"
 import type { VersionRow } from "../projection/versions.js"
 import { momentsOf } from "../query/moment.contract.js"
 import * as MemoryViews from "../view/memory.js"
@@ -107,5 +107,23 @@ describe("the blobs of a content", () => {
     expect(manifests).toHaveLength(3)
     expect((await blobsIn(tree, false)).sort()).toEqual([...all].sort())
     expect(await blobsIn(tree, false, [digest])).toEqual([digest])
+  })
+
+  it("may be more directories in one than a call takes arguments", async () => {
+    const inner = { kind: "directory", size: 0, digest } as const
+    const names = Array.from({ length: 150_000 }, (_, at) => `d${String(at).padStart(6, "0")}`)
+    const root = manifestBytes(names.map((name) => [name, inner]))
+    const row = { content: { digest: digestOf(root), size: 0, count: names.length } }
+    let count = 0
+    const visit = Effect.gen(function* () {
+      const blobs = yield* BlobStore
+      yield* blobs.put<never>(root)
+      yield* eachBlob(blobs, row as unknown as VersionRow, (one) => {
+        count += 1
+        return one === row.content.digest
+      })
+    })
+    await Effect.runPromise(Effect.provide(visit, MemoryBlobs.layer))
+    expect(count).toBe(1 + names.length)
   })
 })

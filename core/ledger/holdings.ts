@@ -14,7 +14,7 @@ import { findArtifact, hiddenSince, type ResolvedVersion } from "../projection/r
 import { type VersionRow, versions } from "../projection/versions.js"
 import type { Moment } from "../query/query.js"
 import { type Blobs, blobsOf, type ContentSource } from "./content.js"
-import { manifestsIn, readManifests, readStates, statesIn } from "./manifests.js"
+import { manifestsIn, readManifest, readStates, statesIn } from "./manifests.js"
 
 /**
  * `surviving`: its content stays. `undo`: it was deleted, and can still be restored. `due`: a sweep
@@ -103,9 +103,9 @@ export const eachBlob = Effect.fnUntraced(function* <E>(
   const waiting = [content.digest as Digest]
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     if (!visit(next)) continue
-    const entries = yield* readManifests(blobs, [{ digest: next, below: "" }])
+    const entries = yield* readManifest(blobs, next)
     for (const digest of storedFiles(content, entries)) visit(digest)
-    waiting.push(...manifestsIn(entries))
+    for (const inner of manifestsIn(entries)) waiting.push(inner)
   }
 })
 
@@ -118,7 +118,7 @@ const eachStates = Effect.fnUntraced(function* <E>(
   const waiting = root === undefined ? [] : [root]
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     if (!visit(next)) continue
-    waiting.push(...statesIn(yield* readStates(blobs, next)))
+    for (const inner of statesIn(yield* readStates(blobs, next))) waiting.push(inner)
   }
 })
 

@@ -6,11 +6,13 @@ import { describe, expect, it } from "vitest"
 import { BlobStore } from "../blob/blob-store.js"
 import * as MemoryBlobs from "../blob/memory.js"
 import { type EntryState, encodeStates } from "../directory/states.js"
+import { BlobCorrupted } from "../errors.js"
+import { registeredCountMax } from "../limits.js"
 import type { Content } from "../model/artifact.js"
 import { type Digest, digestOf } from "../model/digest.js"
 import type { RelativePath } from "../model/path.js"
 import { makeTree, summarizeTree, type TreeEntry } from "../model/tree.js"
-import { readLinkedTree } from "./linked-tree.js"
+import { keptFolder, readLinkedTree } from "./linked-tree.js"
 
 const file = (path: string): TreeEntry => ({
   path: path as RelativePath,
@@ -50,6 +52,32 @@ const read = (
     return yield* readLinkedTree(blobs, { digest, size, count: tree.length, states, ...content })
   }).pipe(Effect.provide(MemoryBlobs.layer), Effect.scoped, Effect.runPromise)
 
+/** Reads one directory with so many files, and states which these make of them, in portions. */
+const portions = (
+  count: number,
+  statesOf: (all: ReadonlyArray<EntryState>) => ReadonlyArray<EntryState>,
+  content: Partial<Content> = {},
+) =>
+  Effect.gen(function* () {
+    const blobs = yield* BlobStore
+    const names = Array.from({ length: count }, (_, at) => `f${String(at).padStart(6, "0")}`)
+    const { digest, size, manifests } = summarizeTree(names.map(file))
+    for (const manifest of manifests) yield* blobs.put<never>(manifest)
+    const states = (yield* blobs.put<never>(
+      encodeStates(statesOf(names.map((name) => state(name)))),
+    )).digest
+    const root = yield* keptFolder(blobs, { digest, size, count, states, ...content })
+    const { next } = yield* root.read
+    const found: Array<number> = []
+    const all = Effect.gen(function* () {
+      for (let some = yield* next; some.length > 0; some = yield* next) found.push(some.length)
+    })
+    return yield* Effect.match(all, {
+      onSuccess: () => ({ found, error: undefined }),
+      onFailure: (error) => ({ found, error }),
+    })
+  }).pipe(Effect.provide(MemoryBlobs.layer), Effect.scoped, Effect.runPromise)
+
 const damaged = { _tag: "BlobCorrupted", message: expect.stringContaining("list other names") }
 
 describe("a tree with its states", () => {
@@ -82,5 +110,23 @@ describe("a tree with its states", () => {
       read((root) => root.map((one) => ({ ...one, name: `x${one.name}` }))),
     ).rejects.toMatchObject(damaged)
     await expect(read((root) => root.map(({ name }) => state(name)))).rejects.toMatchObject(damaged)
+  })
+
+  it("is given in portions, and is damage by name where it comes to it", async () => {
+    const [some, tooEarly] = [registeredCountMax, { found: [registeredCountMax] }]
+    const whole = await portions(2 * some + 5, (all) => all)
+    expect(whole).toEqual({ found: [some, some, 5], error: undefined })
+    const turned = await portions(2 * some, (all) => [
+      ...all.slice(0, some + 3),
+      ...all.slice(some + 3).reverse(),
+    ])
+    expect(turned).toMatchObject(tooEarly)
+    expect(turned.error).toBeInstanceOf(BlobCorrupted)
+    expect(turned.error?.message).toContain("out of order")
+    const short = await portions(2 * some, (all) => all.slice(0, some))
+    expect(short).toMatchObject({ ...tooEarly, error: damaged })
+    const long = await portions(2 * some, (all) => all, { count: 2 * some - 1 })
+    expect(long).toMatchObject(tooEarly)
+    expect(long.error?.message).toContain("more entries than its version has")
   })
 })

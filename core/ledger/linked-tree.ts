@@ -5,7 +5,8 @@
 import * as Effect from "effect/Effect"
 import type { LinkedEntry } from "../directory/judge.js"
 import {
-  eachDirectory,
+  eachRegistered,
+  type Registered,
   type RegisteredContents,
   type RegisteredDirectory,
   registeredTree,
@@ -17,22 +18,9 @@ import type { Content } from "../model/artifact.js"
 import type { Digest } from "../model/digest.js"
 import { compareUtf8, emptyManifestDigest, type TreeEntry } from "../model/tree.js"
 import type { Blobs } from "./content.js"
-import {
-  checkCounted,
-  readInline,
-  readManifests,
-  readStates,
-  readStatesBelow,
-} from "./manifests.js"
+import { checkCounted, openManifests, readInline, readStatesBelow } from "./manifests.js"
 
 type Reading<E> = Pick<Blobs<E>, "stat" | "readInto">
-
-/** A directory that is to be read. */
-interface DirectoryAt {
-  readonly digest: Digest
-  readonly states: Digest
-  readonly path: string
-}
 
 const apart = (digest: Digest): BlobCorrupted =>
   new BlobCorrupted({
@@ -40,20 +28,32 @@ const apart = (digest: Digest): BlobCorrupted =>
     digest,
   })
 
-/** What a directory lists, both manifests line by line; undefined where they do not agree. */
-const paired = (
+/** Whether both manifests list the same, line by line. */
+const isPaired = (
   below: string,
   entries: ReadonlyArray<TreeEntry>,
   states: ReadonlyArray<EntryState>,
-): ReadonlyArray<readonly [TreeEntry, EntryState]> | undefined => {
-  if (entries.length !== states.length) return undefined
-  const pairs: Array<readonly [TreeEntry, EntryState]> = []
-  for (const [at, entry] of entries.entries()) {
-    const state = states[at]
-    if (state === undefined || entry.path !== below + state.name) return undefined
-    pairs.push([entry, state])
+): boolean =>
+  entries.length === states.length &&
+  entries.every(({ path }, at) => path === below + states[at]?.name)
+
+/** A directory that is kept: as long as it waits, little of it is in memory. */
+class KeptDirectory<E> implements RegisteredDirectory<E | BlobCorrupted> {
+  readonly path: string
+  readonly digest: Digest
+  readonly states: Digest
+  readonly #folder: KeptFolder<E>
+
+  constructor(folder: KeptFolder<E>, path: string, digest: Digest, states: Digest) {
+    this.path = path
+    this.digest = digest
+    this.states = states
+    this.#folder = folder
   }
-  return pairs
+
+  get read(): Effect.Effect<RegisteredContents<E | BlobCorrupted>, E | BlobCorrupted> {
+    return this.#folder.read(this)
+  }
 }
 
 /** A folder whose manifests are read one by one; together no more than its version counts. */
@@ -68,34 +68,42 @@ class KeptFolder<E> {
     this.#content = content
   }
 
-  directory(at: DirectoryAt): RegisteredDirectory<E | BlobCorrupted> {
-    return { path: at.path, read: Effect.suspend(() => this.#read(at)) }
-  }
-
-  readonly #read = Effect.fnUntraced(function* (
+  readonly read = Effect.fnUntraced(function* (
     this: KeptFolder<E>,
-    at: DirectoryAt,
-  ): Effect.fn.Return<RegisteredContents<E | BlobCorrupted>, E | BlobCorrupted> {
+    at: KeptDirectory<E>,
+  ): Effect.fn.Return<RegisteredContents<E | BlobCorrupted>, E> {
     const below = at.path === "" ? "" : `${at.path}/`
-    const countMax = this.#content.count - this.#count + 1
-    const listed = yield* readManifests(this.#blobs, [{ digest: at.digest, below }], countMax)
-    const seen = yield* readStates(this.#blobs, at.states)
-    const pairs = paired(below, listed, seen) ?? (yield* apart(at.digest))
-    const entries: Array<LinkedEntry> = []
-    const directories: Array<RegisteredDirectory<E | BlobCorrupted>> = []
-    // One that is empty has no manifest: it is an entry itself.
-    for (const [entry, state] of pairs)
-      if (entry.kind !== "directory" || entry.digest === emptyManifestDigest)
-        entries.push({ ...entry, state })
-      else if (state.states === undefined) return yield* apart(entry.digest)
-      else {
-        const { path, digest } = entry
-        directories.push(this.directory({ path, digest, states: state.states }))
-      }
-    this.#count += pairs.length - 1
-    yield* checkCounted(this.#content, this.#count)
-    return { entries, directories }
+    const { digest, states } = at
+    const portions = yield* openManifests(this.#blobs, { digest, states, below })
+    // It was counted while it waited: what is in it counts instead.
+    let counted = 1
+    const next = Effect.flatMap(Effect.all(portions), ([listed, seen]) => {
+      if (!isPaired(below, listed, seen)) return Effect.fail(apart(digest))
+      this.#count += listed.length - counted
+      counted = 0
+      const { count } = this.#content
+      const pairs = Effect.suspend(() => this.#pair(listed, seen))
+      return Effect.andThen(checkCounted({ digest, count }, this.#count), pairs)
+    })
+    return { next }
   })
+
+  #pair(
+    listed: ReadonlyArray<TreeEntry>,
+    seen: ReadonlyArray<EntryState>,
+  ): Effect.Effect<ReadonlyArray<Registered<E | BlobCorrupted>>, BlobCorrupted> {
+    const pairs: Array<Registered<E | BlobCorrupted>> = []
+    for (const [at, entry] of listed.entries()) {
+      const state = seen[at]
+      const { path, digest } = entry
+      // One that is empty has no manifest: it is an entry itself.
+      if (entry.kind !== "directory" || digest === emptyManifestDigest)
+        pairs.push({ ...entry, state })
+      else if (state?.states === undefined) return Effect.fail(apart(digest))
+      else pairs.push(new KeptDirectory(this, path, digest, state.states))
+    }
+    return Effect.succeed(pairs)
+  }
 }
 
 /** A folder that was left in place, directory by directory. */
@@ -110,7 +118,7 @@ export const keptFolder = Effect.fnUntraced(function* <E>(
     return registeredTree(inline.map((entry) => ({ ...entry, state: seen.get(entry.path) })))
   }
   if (states === undefined) return yield* apart(digest)
-  return new KeptFolder(blobs, content).directory({ digest, states, path: "" })
+  return new KeptDirectory(new KeptFolder(blobs, content), "", digest, states)
 })
 
 /** Hands out every entry of a folder that was left in place, some at a time; in no order. */
@@ -119,7 +127,7 @@ export const eachLinked = Effect.fnUntraced(function* <E>(
   content: Content,
   take: (entries: ReadonlyArray<LinkedEntry>) => void,
 ): Effect.fn.Return<void, E | BlobCorrupted> {
-  yield* eachDirectory(yield* keptFolder(blobs, content), manifestCountMax, take)
+  yield* eachRegistered(yield* keptFolder(blobs, content), manifestCountMax, take)
 })
 
 /** Every entry of a folder that was left in place, sorted by path. */

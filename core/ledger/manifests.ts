@@ -10,7 +10,7 @@ import type { BlobPart } from "../blob/blob-store.js"
 import { directoriesOf } from "../directory/checkout.js"
 import { type EntryState, parseStates } from "../directory/states.js"
 import { BlobCorrupted } from "../errors.js"
-import { treeEntryCountMax } from "../limits.js"
+import { registeredCountMax, treeEntryCountMax } from "../limits.js"
 import type { ArtifactVersion, Content } from "../model/artifact.js"
 import type { Digest } from "../model/digest.js"
 import {
@@ -47,6 +47,8 @@ const readStored = Effect.fnUntraced(function* <E>(
   return parts.map(({ into }) => into)
 })
 
+const nothing = new Uint8Array(0)
+
 const manifestDamaged = (digest: Digest, cause: unknown): BlobCorrupted => {
   const found = `the manifest ${digest} is damaged (${String(cause)})`
   return new BlobCorrupted({ message: `${found}: restore it from a backup`, digest })
@@ -59,23 +61,17 @@ const manifestDamaged = (digest: Digest, cause: unknown): BlobCorrupted => {
 const tooMany = (digest: Digest): BlobCorrupted =>
   manifestDamaged(digest, "it leads to more entries than its version has")
 
-/** The entries of manifests, one manifest behind the other; fails beyond so many. */
-export const readManifests = Effect.fnUntraced(function* <E>(
+/** The entries of one manifest. */
+export const readManifest = Effect.fnUntraced(function* <E>(
   blobs: Pick<Blobs<E>, "stat" | "readInto">,
-  wanted: ReadonlyArray<ManifestAt>,
-  countMax: number = treeEntryCountMax,
+  digest: Digest,
 ): Effect.fn.Return<ReadonlyArray<TreeEntry>, E | BlobCorrupted> {
-  const entries: Array<TreeEntry> = []
-  for (const [index, bytes] of (yield* readStored(blobs, wanted)).entries()) {
-    const { digest = emptyManifestDigest, below = "" } = wanted[index] ?? {}
-    try {
-      for (const entry of parseManifest(bytes, below)) entries.push(entry)
-    } catch (cause) {
-      return yield* manifestDamaged(digest, cause)
-    }
-    if (entries.length > countMax) return yield* tooMany(digest)
+  const [bytes] = yield* readStored(blobs, [{ digest, below: "" }])
+  try {
+    return [...parseManifest(bytes ?? nothing, "")]
+  } catch (cause) {
+    return yield* manifestDamaged(digest, cause)
   }
-  return entries
 })
 
 /** The manifests that entries name: an empty directory has none. */
@@ -95,11 +91,48 @@ export const readStates = Effect.fnUntraced(function* <E>(
 ): Effect.fn.Return<ReadonlyArray<EntryState>, E | BlobCorrupted> {
   const [bytes] = yield* readStored(blobs, [{ digest, below: "" }])
   try {
-    return parseStates(bytes ?? new Uint8Array(0))
+    return [...parseStates(bytes ?? nothing)]
   } catch (cause) {
     return yield* manifestDamaged(digest, cause)
   }
 })
+
+/** Some at a time, in their order; none at the end. */
+export type Portions<A> = Effect.Effect<ReadonlyArray<A>, BlobCorrupted>
+
+const inPortions = <A>(digest: Digest, all: Iterator<A, void>): Portions<A> =>
+  Effect.try({
+    try: () => {
+      const some: Array<A> = []
+      while (some.length < registeredCountMax) {
+        const next = all.next()
+        if (next.done === true) break
+        some.push(next.value)
+      }
+      return some
+    },
+    catch: (cause) => manifestDamaged(digest, cause),
+  })
+
+/** A directory that was left in place, and what was seen of its entries. */
+export interface SeenAt extends ManifestAt {
+  readonly states: Digest
+}
+
+/** The entries of a directory and their states, each decoded as they are asked for; once. */
+export const openManifests = <E>(
+  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  { digest, below, states }: SeenAt,
+): Effect.Effect<readonly [Portions<TreeEntry>, Portions<EntryState>], E> => {
+  const stored = readStored(blobs, [
+    { digest, below },
+    { digest: states, below },
+  ])
+  return Effect.map(stored, ([listed = nothing, seen = nothing]) => [
+    inPortions(digest, parseManifest(listed, below)),
+    inPortions(states, parseStates(seen)),
+  ])
+}
 
 /** Fails where a tree has become larger than its version says it is. */
 export const checkCounted = (
@@ -150,20 +183,26 @@ export const eachEntry = Effect.fnUntraced(function* <E, F>(
 ): Effect.fn.Return<void, E | F | BlobCorrupted> {
   if (content.entries !== undefined) return yield* take(yield* readInline(content, content.entries))
   const waiting: Array<ManifestAt> = [{ digest: content.digest, below: "" }]
-  const countMax = Math.min(content.count, treeEntryCountMax)
   let count = 0
   while (waiting.length > 0) {
     const some = waiting.splice(-manifestsAtOnce)
-    // There is something in every directory that has a manifest, so each that waits counts as well.
-    const listed = yield* readManifests(blobs, some, countMax - count - waiting.length)
-    const entries: Array<TreeEntry> = []
-    // An empty directory has no manifest of its own to read: it is an entry of the tree.
-    for (const entry of listed)
-      if (entry.kind === "directory" && entry.digest !== emptyManifestDigest)
-        waiting.push({ digest: entry.digest, below: `${entry.path}/` })
-      else entries.push(entry)
-    count += entries.length
-    yield* take(entries)
+    const stored = yield* readStored(blobs, some)
+    for (const [at, { digest, below }] of some.entries()) {
+      const portions = inPortions(digest, parseManifest(stored[at] ?? nothing, below))
+      for (let listed = yield* portions; listed.length > 0; listed = yield* portions) {
+        const entries: Array<TreeEntry> = []
+        // An empty directory has no manifest of its own to read: it is an entry of the tree.
+        for (const entry of listed)
+          if (entry.kind === "directory" && entry.digest !== emptyManifestDigest)
+            waiting.push({ digest: entry.digest, below: `${entry.path}/` })
+          else entries.push(entry)
+        count += entries.length
+        // There is something in every directory that has a manifest, so each that waits counts too.
+        const left = some.length - at - 1
+        yield* checkCounted({ digest, count: content.count }, count + waiting.length + left)
+        yield* take(entries)
+      }
+    }
   }
 })
 

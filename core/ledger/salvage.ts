@@ -12,7 +12,7 @@ import type { CoreEvents } from "../event/catalog.js"
 import type { LostContent } from "../event/loss.js"
 import type { Digest } from "../model/digest.js"
 import type { TreeEntry } from "../model/tree.js"
-import { manifestsIn, readManifests, readStates, statesIn } from "./manifests.js"
+import { manifestsIn, readManifest, readStates, statesIn } from "./manifests.js"
 
 type Saved = CoreEvents["version-saved"]
 
@@ -85,7 +85,7 @@ export class Salvage {
 
   /** What a manifest of content names. */
   readonly #listed = (digest: Digest): Effect.Effect<Named, Failure> =>
-    Effect.map(readManifests(this.#to, [{ digest, below: "" }]), (entries) => ({
+    Effect.map(readManifest(this.#to, digest), (entries) => ({
       entries,
       manifests: manifestsIn(entries),
     }))
@@ -109,7 +109,7 @@ export class Salvage {
       )
       if (named === undefined) continue
       yield* this.#files(named.entries, saved)
-      waiting.push(...named.manifests)
+      for (const inner of named.manifests) waiting.push(inner)
     }
   })
 

@@ -54,10 +54,14 @@ export const digestOf = (...parts: ReadonlyArray<Uint8Array>): Digest => {
   return toDigest(sha256(...parts))
 }
 
+// Copied here, since asking short bytes for their buffer costs them one outside of the heap.
+const shown = Buffer.allocUnsafeSlow(32)
+
 /** The name of 32 bytes of hash. Any other length is a defect. */
 export const toDigest = (bytes: Uint8Array): Digest => {
   if (bytes.length !== 32) throw new Error(`a SHA-256 has 32 bytes, not ${bytes.length}`)
-  return Buffer.from(bytes.buffer, bytes.byteOffset, 32).toString("hex") as Digest
+  shown.set(bytes)
+  return shown.toString("hex") as Digest
 }
 
 export const fromDigest = (digest: Digest): Uint8Array => Buffer.from(digest, "hex")

@@ -48,14 +48,14 @@ const numberAt = (bytes: Uint8Array, at: number, length: number): number => {
 }
 
 /**
- * Throws where the bytes are not `count` such values, or any number of them. Takes as long as there
- * are values, whatever they claim.
+ * Where the value ends that begins at a place. Throws where no whole one does. Takes as long as
+ * there are values in it, whatever they claim.
  */
-export const checkForm = (bytes: Uint8Array, count?: number): void => {
+export const endOf = (bytes: Uint8Array, from: number): number => {
   const end = bytes.length
   // How many values are still to come of those that were begun.
-  let wanted = count ?? Math.min(end, 1)
-  let at = 0
+  let wanted = 1
+  let at = from
   while (wanted > 0) {
     if (wanted > end - at) refuse("it ends too early", at)
     const token = bytes[at] ?? 0
@@ -67,7 +67,17 @@ export const checkForm = (bytes: Uint8Array, count?: number): void => {
     wanted += (holds[token] ?? 0) - 1
     if (claim === text) at += claimed
     else wanted += claimed * claim
-    if (wanted === 0 && count === undefined && at < end) wanted = 1
   }
-  if (at !== end) refuse(at > end ? "it ends too early" : "something behind it", Math.min(at, end))
+  return at > end ? refuse("it ends too early", end) : at
+}
+
+/** Throws where the bytes are not one such value. */
+export const checkOne = (bytes: Uint8Array): void => {
+  const end = endOf(bytes, 0)
+  if (end < bytes.length) refuse("something behind it", end)
+}
+
+/** Throws where the bytes are not such values, however many. */
+export const checkAll = (bytes: Uint8Array): void => {
+  for (let at = 0; at < bytes.length; ) at = endOf(bytes, at)
 }

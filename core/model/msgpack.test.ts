@@ -301,7 +301,7 @@ describe("bytes that are not one value", () => {
     ["a map with a map as key", "818001"],
   ])("are refused when they claim %s", (_, claim) => {
     expect(() => unpack(Buffer.from(claim, "hex"))).toThrow()
-    expect(() => unpackAll(Buffer.from(claim, "hex"))).toThrow()
+    expect(() => [...unpackAll(Buffer.from(claim, "hex"))]).toThrow()
   })
 
   it("leave no trace in what is read next", () => {
@@ -326,14 +326,30 @@ describe("values without a frame", () => {
   it("are read one after the other", () =>
     fc.assert(
       fc.property(fc.array(plain, { maxLength: 6 }), (values) => {
-        const read = unpackAll(Buffer.concat(values.map(pack)))
+        const read = [...unpackAll(Buffer.concat(values.map(pack)))]
         expect(read.map(asRead)).toEqual(values.map(asRead))
       }),
     ))
 
-  it("are none in no bytes, and refused when the last is cut short", () => {
-    expect(unpackAll(new Uint8Array(0))).toEqual([])
-    expect(() => unpackAll(Buffer.concat([pack(1), pack("text").subarray(0, 2)]))).toThrow()
+  it("are read however many, long and short", () => {
+    const values = Array.from({ length: 3_000 }, (_, at) =>
+      at % 700 === 5 ? "x".repeat(9_000) : at,
+    )
+    expect([...unpackAll(Buffer.concat(values.map(pack)))]).toEqual(values)
+  })
+
+  it("may be left early, and others read meanwhile", () => {
+    const bytes = Buffer.concat(Array.from({ length: 3_000 }, (_, at) => pack(at)))
+    const all = unpackAll(bytes)
+    expect([all.next().value, unpack(pack("between")), all.next().value]).toEqual([0, "between", 1])
+    for (const value of unpackAll(bytes)) if (value === 2_000) break
+    const [first] = unpackAll(bytes)
+    expect([first, ...[...all].slice(-1)]).toEqual([0, 2_999])
+  })
+
+  it("are none in no bytes, and refused before the first when the last is cut short", () => {
+    expect([...unpackAll(new Uint8Array(0))]).toEqual([])
+    expect(() => unpackAll(Buffer.concat([pack(1), pack("text").subarray(0, 2)])).next()).toThrow()
   })
 })
 

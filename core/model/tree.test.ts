@@ -79,7 +79,7 @@ const tree: fc.Arbitrary<Tree> = folder.map((root) => makeTree(entriesOf(root)))
 const rebuild = (digest: Digest, manifests: ReadonlyArray<Uint8Array>): Tree => {
   const stored = new Map(manifests.map((manifest) => [digestOf(manifest), manifest]))
   const walk = (at: Digest, below: string): ReadonlyArray<TreeEntry> =>
-    parseManifest(stored.get(at) ?? Buffer.from("missing"), below).flatMap((entry) =>
+    [...parseManifest(stored.get(at) ?? Buffer.from("missing"), below)].flatMap((entry) =>
       entry.kind !== "directory" || entry.digest === emptyManifestDigest
         ? [entry]
         : walk(entry.digest, `${entry.path}/`),
@@ -171,7 +171,9 @@ describe("the digest of a tree", () => {
 describe("manifests", () => {
   it("are one a folder, deepest first, and list its entries by name", () => {
     const { manifests } = summarizeTree(mixed)
-    const names = manifests.map((manifest) => parseManifest(manifest, "").map(({ path }) => path))
+    const names = manifests.map((manifest) =>
+      [...parseManifest(manifest, "")].map(({ path }) => path),
+    )
     expect(names).toEqual([
       ["latest", "run.sh"],
       ["empty"],
@@ -182,7 +184,7 @@ describe("manifests", () => {
 
   it("give a folder the size of what lies below it", () => {
     const root = summarizeTree(mixed).manifests.at(-1) ?? Buffer.alloc(0)
-    const sizes = parseManifest(root, "x/").map(({ path, size }) => [path, size])
+    const sizes = [...parseManifest(root, "x/")].map(({ path, size }) => [path, size])
     expect(sizes).toEqual([
       ["x/README.md", 9],
       ["x/bin", 16],
@@ -196,7 +198,7 @@ describe("manifests", () => {
     fc.assert(
       fc.property(tree, (entries) => {
         for (const manifest of summarizeTree(entries).manifests) {
-          const paths = parseManifest(manifest, "").map((entry) => Buffer.from(entry.path))
+          const paths = [...parseManifest(manifest, "")].map((entry) => Buffer.from(entry.path))
           expect(paths).toEqual([...paths].sort(Buffer.compare))
         }
       }),
@@ -252,10 +254,11 @@ describe("a tree that came from elsewhere", () => {
 describe("bytes that are no manifest", () => {
   const raw = (...entries: ReadonlyArray<Parameters<typeof pack>[0]>) =>
     Buffer.concat(entries.map(pack))
+  const read = (bytes: Uint8Array, below: string) => [...parseManifest(bytes, below)]
   const plain = { name: "a", kind: 0, size: 1, sha256: Buffer.alloc(32) }
 
   it("are refused for what they hold", () => {
-    expect(parseManifest(raw(plain), "")).toHaveLength(1)
+    expect(read(raw(plain), "")).toHaveLength(1)
     const broken: ReadonlyArray<Buffer> = [
       raw({ ...plain, kind: 3 }),
       raw({ ...plain, kind: "file" }),
@@ -282,22 +285,32 @@ describe("bytes that are no manifest", () => {
       raw([plain]),
     ]
     for (const [index, bytes] of broken.entries())
-      expect(() => parseManifest(bytes, ""), `case ${index}`).toThrow(/manifest|SHA-256/)
+      expect(() => read(bytes, ""), `case ${index}`).toThrow(/manifest|SHA-256/)
+  })
+
+  it("give the entries before the one that is damaged, where their form is right", () => {
+    const named = (name: string) => ({ ...plain, name })
+    const entries = parseManifest(raw(named("a"), named("b"), named("a"), named("c")), "")
+    expect([entries.next().value?.path, entries.next().value?.path]).toEqual(["a", "b"])
+    expect(() => entries.next()).toThrow("out of order")
+    expect(entries.next().done).toBe(true)
+    const cut = parseManifest(raw(named("a"), named("b")).subarray(0, -1), "")
+    expect(() => cut.next()).toThrow("ends too early")
   })
 
   it("are refused when a name comes twice or out of order", () => {
     const other = { ...plain, name: "b" }
-    expect(parseManifest(raw(plain, other), "")).toHaveLength(2)
-    expect(() => parseManifest(raw(plain, plain), "")).toThrow("out of order")
-    expect(() => parseManifest(raw(other, plain), "")).toThrow("out of order")
+    expect(read(raw(plain, other), "")).toHaveLength(2)
+    expect(() => read(raw(plain, plain), "")).toThrow("out of order")
+    expect(() => read(raw(other, plain), "")).toThrow("out of order")
     const astral = { ...plain, name: "\u{1f600}" }
-    expect(() => parseManifest(raw(astral, { ...plain, name: "\uffee" }), "")).toThrow("order")
+    expect(() => read(raw(astral, { ...plain, name: "\uffee" }), "")).toThrow("order")
   })
 
   it("are refused when names lead too deep or too long with what is above them", () => {
     const below = "d/".repeat(63)
-    expect(parseManifest(raw(plain), below)).toHaveLength(1)
-    expect(() => parseManifest(raw(plain), `${below}d/`)).toThrow("deeper than 64")
+    expect(read(raw(plain), below)).toHaveLength(1)
+    expect(() => read(raw(plain), `${below}d/`)).toThrow("deeper than 64")
   })
 
   it("throw or give safe entries for every flipped bit, cut and splice", () => {
@@ -310,7 +323,7 @@ describe("bytes that are no manifest", () => {
     const check = (bytes: Uint8Array) => {
       let entries: ReadonlyArray<TreeEntry>
       try {
-        entries = parseManifest(bytes, "x/")
+        entries = read(bytes, "x/")
       } catch (cause) {
         return cause instanceof Error
       }

@@ -181,20 +181,21 @@ const nameOf = (plain: Plain): Plain | undefined =>
   (plain as { readonly name?: Plain } | null)?.name
 
 /**
- * The entries of one manifest, with `below` (empty, or ending in `/`) before their names. Throws
- * when the bytes are not a manifest, are damaged or out of order; so no name comes twice.
+ * The entries of one manifest, with `below` (empty, or ending in `/`) before their names; each when
+ * it is asked for. Throws where the bytes are not a manifest, are damaged or out of order, when it
+ * comes there; so no name comes twice.
  */
-export const parseManifest = (bytes: Uint8Array, below: string): ReadonlyArray<TreeEntry> => {
+export function* parseManifest(bytes: Uint8Array, below: string): Generator<TreeEntry, void> {
   let before = ""
-  return unpackAll(bytes).map((plain) => {
+  for (const plain of unpackAll(bytes)) {
     const name = nameOf(plain)
     if (typeof name !== "string" || name.includes("/"))
       throw new Error(`a manifest entry below ${below || "the root"} has no name`)
     if (compareUtf8(before, name) >= 0)
       throw new Error(`the manifest entry ${name} is out of order`)
     before = name
-    return decodeEntry(plain, below + name)
-  })
+    yield decodeEntry(plain, below + name)
+  }
 }
 
 /** The form inside an event: as in a manifest, but with whole paths. */
