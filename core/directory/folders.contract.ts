@@ -5,10 +5,13 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:
 import { readdir, readlink, realpath } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
+import * as Effect from "effect/Effect"
 import { afterEach, beforeEach } from "vitest"
 import type { RelativePath } from "../model/path.js"
+import { compareUtf8 } from "../model/tree.js"
 import { digestFile } from "./file.js"
 import type { LinkedEntry } from "./judge.js"
+import { eachRegistered, type RegisteredDirectory } from "./registered.js"
 import { openDirectory } from "./safe-path.js"
 import { stateOf } from "./scanned.js"
 
@@ -58,4 +61,15 @@ export const registeredIn = async (
   await opened.release()
   const state = { ...stateOf(basename(whole), file.found, Date.now()), ...rest }
   return { path: path as RelativePath, kind: "file", size: bytes.length, digest, state }
+}
+
+/** Every entry of a registered folder, in the order of the bytes of their paths. */
+export const entriesOf = <E>(
+  registered: RegisteredDirectory<E>,
+): Effect.Effect<ReadonlyArray<LinkedEntry>, E> => {
+  const found: Array<LinkedEntry> = []
+  return Effect.map(
+    eachRegistered(registered, 8, (entry) => void found.push(entry)),
+    () => found.sort((a, b) => compareUtf8(a.path, b.path)),
+  )
 }

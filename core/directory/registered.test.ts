@@ -9,6 +9,7 @@ import type { RelativePath } from "../model/path.js"
 import type { LinkedEntry } from "./judge.js"
 import {
   eachRegistered,
+  handingOut,
   isDirectory,
   type RegisteredDirectory,
   registeredTree,
@@ -76,9 +77,19 @@ describe("a folder in memory", () => {
   it("gives all its entries, however many directories are read at a time", async () => {
     for (const countMax of [1, 2, 100]) {
       const found: Array<LinkedEntry> = []
-      const take = (some: ReadonlyArray<LinkedEntry>) => void found.push(...some)
+      const take = (one: LinkedEntry) => void found.push(one)
       await Effect.runPromise(eachRegistered(registeredTree(entries), countMax, take))
       expect(found.sort((a, b) => (a.path < b.path ? -1 : 1))).toEqual(entries)
     }
+  })
+
+  it("hands out its entries to another while it is read", async () => {
+    const [seen, found]: [Array<LinkedEntry>, Array<LinkedEntry>] = [[], []]
+    const told = handingOut(registeredTree(entries), (one) => void seen.push(one))
+    expect(seen).toEqual([])
+    await Effect.runPromise(eachRegistered(told, 1, (one) => void found.push(one)))
+    expect(found).toHaveLength(entries.length)
+    expect(seen).toEqual(expect.arrayContaining(found))
+    expect(seen).toHaveLength(found.length)
   })
 })

@@ -60,24 +60,21 @@ export const registeredTree = (entries: ReadonlyArray<LinkedEntry>): RegisteredD
   return directoryAt("")
 }
 
-/** Hands out every entry of a folder, some of a directory at a time; in no order. */
+/** Hands out every entry of a folder, in no order. */
 export const eachRegistered = Effect.fnUntraced(function* <E>(
   root: RegisteredDirectory<E>,
   countMax: number,
-  take: (entries: ReadonlyArray<LinkedEntry>) => void,
+  take: (entry: LinkedEntry) => void,
 ): Effect.fn.Return<void, E> {
   const waiting = [root]
   const takeOne = Effect.fnUntraced(function* (
     directory: RegisteredDirectory<E>,
   ): Effect.fn.Return<void, E> {
     const { next } = yield* directory.read
-    for (let some = yield* next; some.length > 0; some = yield* next) {
-      const entries: Array<LinkedEntry> = []
+    for (let some = yield* next; some.length > 0; some = yield* next)
       for (const one of some)
         if (isDirectory(one)) waiting.push(one)
-        else entries.push(one)
-      take(entries)
-    }
+        else take(one)
   })
   while (waiting.length > 0)
     yield* Effect.forEach(waiting.splice(-countMax), takeOne, {
@@ -85,3 +82,17 @@ export const eachRegistered = Effect.fnUntraced(function* <E>(
       discard: true,
     })
 })
+
+/** The same folder, which hands out its entries when it is read. */
+export const handingOut = <E>(
+  { path, read }: RegisteredDirectory<E>,
+  take: (entry: LinkedEntry) => void,
+): RegisteredDirectory<E> => {
+  const taken = (one: Registered<E>): Registered<E> => {
+    if (isDirectory(one)) return handingOut(one, take)
+    take(one)
+    return one
+  }
+  const portion = (some: ReadonlyArray<Registered<E>>) => some.map(taken)
+  return { path, read: Effect.map(read, ({ next }) => ({ next: Effect.map(next, portion) })) }
+}

@@ -16,8 +16,7 @@ import type { ZipSource } from "../zip/catalog.js"
 import type { ZipEntry, ZipFile } from "../zip/entry.js"
 import type { ContentOpener } from "../zip/stream.js"
 import { blobsOf, named } from "./content.js"
-import { type AnySource, filesOf, judge } from "./linked-content.js"
-import { eachLinked } from "./linked-tree.js"
+import { type AnySource, eachLinked, filesOf } from "./linked-content.js"
 import { eachEntry } from "./manifests.js"
 
 /** Takes entries of a version. */
@@ -29,7 +28,7 @@ export interface Taking {
 
 /** A version that is sent. */
 export interface Archived {
-  /** Hands out its entries, in no order. What was left in place is judged before, as a whole. */
+  /** Hands out its entries, in no order. Fails where what was left in place has changed. */
   readonly each: (taking: Taking) => Effect.Effect<void, Failure | Refusal>
   readonly opener: ContentOpener<Failure | Refusal>
 }
@@ -114,12 +113,9 @@ const inPlace = (
     digest,
     pieces: pieces.get(path),
   })
-  const each = (taking: Taking) =>
-    eachLinked(blobsOf(source, version), version.content, (entries) => {
-      for (const entry of entries) add(taking, entry)
-    })
   return {
-    each: (taking) => Effect.andThen(judge(source, version, link, check), each(taking)),
+    each: (taking) =>
+      eachLinked(source, version, link, { check, take: (entry) => add(taking, entry) }),
     opener: {
       read: (content) => files.read(fileOf(content), content.range),
       readInto: (parts) =>

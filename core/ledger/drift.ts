@@ -76,8 +76,7 @@ export const findDrift = Effect.fnUntraced(function* (
   const check = yield* parsedInput(() => parseDrift(options))
   const { link } = version.content
   if (link === undefined) return yield* notInPlace(version)
-  const drifted = yield* compareLink(source, version, link, { check, isWhole: true })
-  const { same, counts, entries } = drifted
+  const { same, counts, entries } = yield* compareLink(source, version, link, check)
   const { missing, extra } = counts
   const changed = counts.content + counts.kind + counts.mode
   const found = { drifted: changed + missing + extra > 0, same, changed, missing, extra, entries }

@@ -14,6 +14,7 @@ import * as fc from "fast-check"
 import { afterAll, describe, expect, it } from "vitest"
 import type { BlobPart, BlobStat } from "../blob/blob-store.js"
 import { checkOut } from "../directory/checkout.js"
+import { entriesOf } from "../directory/folders.contract.js"
 import { type EntryState, encodeStates } from "../directory/states.js"
 import { BlobCorrupted, FileFailure } from "../errors.js"
 import { type Digest, digestOf } from "../model/digest.js"
@@ -31,7 +32,7 @@ import {
 import type { Blobs } from "./content.js"
 import { apply, type Change, changeKindMax, runs, seed } from "./fuzz.contract.js"
 import { watchReads } from "./hang.contract.js"
-import { readLinkedTree } from "./linked-tree.js"
+import { keptFolder } from "./linked-tree.js"
 import { readStatesBelow, treeOf } from "./manifests.js"
 
 const reads = watchReads()
@@ -121,13 +122,16 @@ const isSound = (found: Tree | undefined, { count }: Reading): void => {
   expect(checkedTree(found).map(({ path }) => path)).toEqual(found.map(({ path }) => path))
 }
 
+const linkedTree = (reader: ReturnType<typeof readerOf>, of: Reading) =>
+  Effect.flatMap(keptFolder(reader, of), entriesOf)
+
 /** Everything that reads manifests, of this much. */
 const readAll = (stored: Stored, of: Reading = content): Tree | undefined => {
   const before = process.memoryUsage()
   const reader = readerOf(stored)
   const found = answer("a tree", treeOf(reader, { content: of }))
   isSound(found, of)
-  isSound(answer("a tree with states", readLinkedTree(reader, of)), of)
+  isSound(answer("a tree with states", linkedTree(reader, of)), of)
   const below = answer("states", readStatesBelow(reader, of, found ?? tree))
   const paths = new Set((found ?? tree).flatMap(({ path }) => [path, ...foldersOf(path)]))
   for (const path of below?.keys() ?? []) expect(paths).toContain(path)
@@ -175,7 +179,7 @@ describe(`manifests that were changed (FUZZ_RUNS=${runs} FUZZ_SEED=${seed})`, ()
     expect(names.length).toBe(manifests.length * 2)
     const seen = answer("states", readStatesBelow(readerOf(blobs), content, tree))
     expect(seen?.size).toBe(tree.length + 4)
-    const linked = answer("a tree with states", readLinkedTree(readerOf(blobs), content))
+    const linked = answer("a tree with states", linkedTree(readerOf(blobs), content))
     expect(linked?.map(({ state: _, ...entry }) => entry)).toEqual(tree)
   })
 
@@ -252,7 +256,7 @@ describe("manifests that were made to hurt", () => {
     expect(readAll(stored, exact)).toHaveLength(3 ** 4)
     for (const read of [
       treeOf(readerOf(stored), { content: { ...root, count: 3 ** 4 - 1 } }),
-      readLinkedTree(readerOf(stored), { ...root, count: 3 ** 4 - 1 }),
+      linkedTree(readerOf(stored), { ...root, count: 3 ** 4 - 1 }),
     ])
       expect(Effect.runSync(Effect.flip(read)).message).toContain("more entries than its version")
   })

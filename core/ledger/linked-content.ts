@@ -6,14 +6,17 @@ import { attemptOn } from "../directory/asked.js"
 import { type Drifted, findDrift } from "../directory/drift.js"
 import { type Check, changedEntry, type LinkedEntry } from "../directory/judge.js"
 import { type LinkedFile, LinkedFiles } from "../directory/linked.js"
+import { eachRegistered, handingOut, type RegisteredDirectory } from "../directory/registered.js"
 import * as Roots from "../directory/roots.js"
 import type { Failure, Refusal } from "../errors.js"
+import { manifestCountMax } from "../limits.js"
 import type { ArtifactVersion, Link } from "../model/artifact.js"
 import type { Digest } from "../model/digest.js"
 import { refuse } from "../model/input.js"
+import { compareUtf8 } from "../model/tree.js"
 import { blobsOf, type ContentSource, type Opened } from "./content.js"
 import type { Engine } from "./engine.js"
-import { keptFolder, readLinkedTree } from "./linked-tree.js"
+import { keptFolder } from "./linked-tree.js"
 import { treeOf } from "./manifests.js"
 
 /** What it takes to read content wherever it lies. */
@@ -27,35 +30,55 @@ export const parseCheck = (check: unknown): Check => {
     : refuse("options.check", 'is none of "stat", "hash" and "none"')
 }
 
-/** Compares a folder or a file with what was registered of it; `isWhole`: with what came later. */
-export const compareLink = Effect.fnUntraced(function* (
-  source: AnySource,
-  version: ArtifactVersion,
+/** How what was left in place is compared. */
+interface Compared {
+  readonly check: "stat" | "hash"
+  /** Whether what came later is looked at too. */
+  readonly isWhole: boolean
+}
+
+/** Compares a folder or a file with what was registered of it. */
+const compare = (
+  { bounds: { roots } }: AnySource,
   link: Link,
-  { check, isWhole }: { readonly check: "stat" | "hash"; readonly isWhole: boolean },
-): Effect.fn.Return<Drifted, Refusal | Failure> {
-  const { roots } = source.bounds
-  const registered = yield* keptFolder(blobsOf(source, version), version.content)
-  return yield* Effect.acquireUseRelease(
-    attemptOn(Roots.pathOf(roots, link), () => Roots.openLink(roots, link)),
+  registered: RegisteredDirectory<Refusal | Failure>,
+  { check, isWhole }: Compared,
+): Effect.Effect<Drifted, Refusal | Failure> =>
+  Effect.acquireUseRelease(
+    Effect.suspend(() => attemptOn(Roots.pathOf(roots, link), () => Roots.openLink(roots, link))),
     ({ directory: root, name }) => {
       const only = name === undefined ? {} : { only: name }
       return findDrift({ root, check, isWhole: isWhole && name === undefined, ...only }, registered)
     },
     ({ directory }) => Effect.promise(() => directory.release()),
   )
-})
 
-/** Fails with `ContentDrifted` for the first entry that is not what was registered. */
-export const judge = Effect.fnUntraced(function* (
+/** Compares what was left in place, with what came later, with what was registered. */
+export const compareLink = (
   source: AnySource,
   version: ArtifactVersion,
   link: Link,
-  check: Check,
+  check: "stat" | "hash",
+): Effect.Effect<Drifted, Refusal | Failure> =>
+  Effect.flatMap(keptFolder(blobsOf(source, version), version.content), (registered) =>
+    compare(source, link, registered, { check, isWhole: true }),
+  )
+
+/**
+ * Hands out every entry of what was left in place, in no order. Fails with `ContentDrifted` for the
+ * first one that is not what was registered.
+ */
+export const eachLinked = Effect.fnUntraced(function* (
+  source: AnySource,
+  version: ArtifactVersion,
+  link: Link,
+  { check, take }: { readonly check: Check; readonly take: (entry: LinkedEntry) => void },
 ): Effect.fn.Return<void, Refusal | Failure> {
-  if (check === "none") return
-  const drifted = yield* compareLink(source, version, link, { check, isWhole: false })
-  const [first] = drifted.entries
+  const registered = yield* keptFolder(blobsOf(source, version), version.content)
+  if (check === "none") return yield* eachRegistered(registered, manifestCountMax, take)
+  const told = handingOut(registered, take)
+  const { entries } = yield* compare(source, link, told, { check, isWhole: false })
+  const [first] = entries
   if (first !== undefined && first.change !== "extra")
     return yield* changedEntry(first.path, first.change)
 })
@@ -83,15 +106,18 @@ export const openContent = Effect.fnUntraced(function* (
   const { link } = version.content
   const blobs = blobsOf(source, version)
   if (link === undefined) return { tree: yield* treeOf(blobs, version), read: blobs.read }
-  yield* judge(source, version, link, check)
-  const tree = yield* readLinkedTree(blobs, version.content)
-  const files = filesOf(source, link)
+  const tree: Array<LinkedEntry> = []
   const byDigest = new Map<Digest, LinkedEntry>()
-  for (const entry of tree) if (entry.kind === "file") byDigest.set(entry.digest, entry)
+  const take = (entry: LinkedEntry): void => {
+    tree.push(entry)
+    if (entry.kind === "file") byDigest.set(entry.digest, entry)
+  }
+  yield* eachLinked(source, version, link, { check, take })
+  const files = filesOf(source, link)
   const read: Opened["read"] = (digest, range) => {
     const entry = byDigest.get(digest)
     if (entry === undefined) throw new Error(`no file of ${link.path} has the digest ${digest}`)
     return files.read(linkedFile(entry), range)
   }
-  return { tree, read }
+  return { tree: tree.sort((a, b) => compareUtf8(a.path, b.path)), read }
 })

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { BlobStore } from "../blob/blob-store.js"
 import * as MemoryBlobs from "../blob/memory.js"
+import { entriesOf } from "../directory/folders.contract.js"
 import { type EntryState, encodeStates } from "../directory/states.js"
 import { BlobCorrupted } from "../errors.js"
 import { registeredCountMax } from "../limits.js"
@@ -12,7 +13,7 @@ import type { Content } from "../model/artifact.js"
 import { type Digest, digestOf } from "../model/digest.js"
 import type { RelativePath } from "../model/path.js"
 import { makeTree, summarizeTree, type TreeEntry } from "../model/tree.js"
-import { keptFolder, readLinkedTree } from "./linked-tree.js"
+import { keptFolder } from "./linked-tree.js"
 
 const file = (path: string): TreeEntry => ({
   path: path as RelativePath,
@@ -49,7 +50,8 @@ const read = (
     const b = yield* put(encodeStates([state("c"), state("d", d), state("none")]))
     const root = [state("a"), state("b", b), state("b-c"), state("z")]
     const states = yield* put(encodeStates(change(root)))
-    return yield* readLinkedTree(blobs, { digest, size, count: tree.length, states, ...content })
+    const of = { digest, size, count: tree.length, states, ...content }
+    return yield* entriesOf(yield* keptFolder(blobs, of))
   }).pipe(Effect.provide(MemoryBlobs.layer), Effect.scoped, Effect.runPromise)
 
 /** Reads one directory with so many files, and states which these make of them, in portions. */

@@ -3,9 +3,7 @@
  * both, directory by directory.
  */
 import * as Effect from "effect/Effect"
-import type { LinkedEntry } from "../directory/judge.js"
 import {
-  eachRegistered,
   type Registered,
   type RegisteredContents,
   type RegisteredDirectory,
@@ -13,10 +11,9 @@ import {
 } from "../directory/registered.js"
 import type { EntryState } from "../directory/states.js"
 import { BlobCorrupted } from "../errors.js"
-import { manifestCountMax } from "../limits.js"
 import type { Content } from "../model/artifact.js"
 import type { Digest } from "../model/digest.js"
-import { compareUtf8, emptyManifestDigest, type TreeEntry } from "../model/tree.js"
+import { emptyManifestDigest, type TreeEntry } from "../model/tree.js"
 import type { Blobs } from "./content.js"
 import { checkCounted, openManifests, readInline, readStatesBelow } from "./manifests.js"
 
@@ -119,25 +116,4 @@ export const keptFolder = Effect.fnUntraced(function* <E>(
   }
   if (states === undefined) return yield* apart(digest)
   return new KeptDirectory(new KeptFolder(blobs, content), "", digest, states)
-})
-
-/** Hands out every entry of a folder that was left in place, some at a time; in no order. */
-export const eachLinked = Effect.fnUntraced(function* <E>(
-  blobs: Reading<E>,
-  content: Content,
-  take: (entries: ReadonlyArray<LinkedEntry>) => void,
-): Effect.fn.Return<void, E | BlobCorrupted> {
-  yield* eachRegistered(yield* keptFolder(blobs, content), manifestCountMax, take)
-})
-
-/** Every entry of a folder that was left in place, sorted by path. */
-export const readLinkedTree = Effect.fnUntraced(function* <E>(
-  blobs: Reading<E>,
-  content: Content,
-): Effect.fn.Return<ReadonlyArray<LinkedEntry>, E | BlobCorrupted> {
-  const tree: Array<LinkedEntry> = []
-  yield* eachLinked(blobs, content, (entries) => {
-    for (const entry of entries) tree.push(entry)
-  })
-  return tree.sort((a, b) => compareUtf8(a.path, b.path))
 })
