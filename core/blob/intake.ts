@@ -44,6 +44,8 @@ export interface BlobDraft {
 // Raw bytes of the chunks that are compressed at once.
 const groupBytes = 1_048_576
 const deflateCountMax = 4
+// Pieces of a stream between two turns of the event loop.
+const turnCount = 256
 // Hashed in one go; a larger value lets the event loop turn in between.
 const sliceBytes = 4_194_304
 
@@ -89,7 +91,10 @@ class Intake {
     return this.#groupSize >= groupBytes
   }
 
-  readonly append = Effect.suspend(() => Effect.flatMap(this.#frames(), this.#draft.append))
+  // Known bytes wait for nothing, and a source may have them at once: others get their turns here.
+  readonly append = Effect.suspend(() =>
+    Effect.andThen(Effect.flatMap(this.#frames(), this.#draft.append), Effect.yieldNow),
+  )
 
   /** Keeps what is left, and the recipe when the blob is new. `digest` is that of the content. */
   finish(digest: Digest): Effect.Effect<BlobStat, BlobFailure> {
@@ -181,8 +186,12 @@ const takeStream = Effect.fnUntraced(function* <E>(
     hash.update(chunk)
     if (intake.add(chunk)) yield* intake.append
   })
+  let count = 0
   const takePieces = Effect.fnUntraced(function* (pieces: ReadonlyArray<Uint8Array>) {
     for (const piece of pieces) for (const chunk of cutter.push(piece)) yield* takeOne(chunk)
+    count += 1
+    // However small they are.
+    if (count % turnCount === 0) yield* Effect.yieldNow
   })
   yield* Stream.runForEachArray(source, takePieces)
   const last = cutter.end()

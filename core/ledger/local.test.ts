@@ -133,12 +133,16 @@ describe("closing", () => {
     await ledger.close()
   })
 
-  it("ends a save whose content never ends", async () => {
+  it.each([
+    ["bytes that are known", 1_000],
+    ["no bytes at all", 0],
+  ])("ends a save of endless %s, which are there at once", async (_, length) => {
     const ledger = await openLedger({ memory: true })
+    await ledger.save("zeros", new Uint8Array(4_000_000))
     let returned = false
     const endless = (async function* () {
       try {
-        for (;;) yield await Promise.resolve(new Uint8Array(1_000))
+        for (;;) yield await Promise.resolve(new Uint8Array(length))
       } finally {
         returned = true
       }
