@@ -253,6 +253,28 @@ const doorRule: Rule = {
   },
 }
 
+/** What a thread begins with, and every kind of work that it loads. */
+const isOnThreads = ({ path, kind, exports }: Source): boolean =>
+  path === "core/thread/worker.ts" ||
+  (kind === "source" && exports.some(({ name }) => name === "answer"))
+
+const threadRule: Rule = {
+  name: "what threads load knows no Effect",
+  find: ({ sources }) => {
+    const loaded = new Set([...sources.values()].filter(isOnThreads).map(({ path }) => path))
+    const breaches: Array<string> = []
+    // A set that grows is walked to its end.
+    for (const path of loaded)
+      for (const { specifier, target, typeOnly } of sources.get(path)?.imports ?? []) {
+        if (typeOnly) continue
+        if (target !== undefined) loaded.add(target)
+        if (/^effect\b/.test(specifier))
+          breaches.push(`${path} imports ${specifier}, which each thread would hold: 20 MB`)
+      }
+    return breaches
+  },
+}
+
 export const importRules: ReadonlyArray<Rule> = [
   roomRule,
   outerRule,
@@ -264,4 +286,5 @@ export const importRules: ReadonlyArray<Rule> = [
   orphanRule,
   listRule,
   doorRule,
+  threadRule,
 ]

@@ -125,12 +125,18 @@ export const heldIntakeCountMax = 64
 
 // Groups of files that are taken in side by side while a folder is scanned, and bytes of them that
 // are in memory: so many share an fsync. Entries of a directory that make a part of its manifest.
-export const scanGroupCountMax = 32
+export const scanGroupCountMax = 12
 export const scanGroupBytesMax = 262_144
 export const scanBytesMax = 16_777_216
 export const scanPageCount = 256
 // Small files of a folder that was left in place, read in one go when they are sent.
 export const sentFileCountMax = 128
+// Of a directory of more entries, pages go into its manifests as they come. Those of a shorter one
+// wait in memory for the last: some 200 bytes an entry.
+export const scanLongCountMin = 4_096
+// Manifests of small directories that are stored together, and bytes of them: they wait in memory.
+export const manifestGroupCountMax = 128
+export const manifestGroupBytesMax = 262_144
 // A file of so many bytes is read in one go, a larger one in parts of so many.
 export const fileReadBytes = 1_048_576
 

@@ -182,6 +182,16 @@ const breaches: ReadonlyArray<Breach> = [
     says: "core/ledger/ledger.ts: core needs no @effect/platform-node",
   },
   {
+    rule: "what threads load knows no Effect",
+    of: "work that is led to it by another file",
+    files: {
+      ...adds("core/log/memory.ts", 'import "./sort.js"\nexport const answer = 1'),
+      "core/log/sort.ts": source('import * as Effect from "effect/Effect"\nexport const sort = 1'),
+      "core/log/sort.test.ts": 'import "./sort.js"',
+    },
+    says: "core/log/sort.ts imports effect/Effect, which each thread would hold",
+  },
+  {
     rule: "a foreign package has one importer",
     of: "a second importer",
     files: imports("core/log/memory.ts", "msgpackr"),

@@ -33,6 +33,17 @@ describe("the stored form of a chunk", () => {
     }
   })
 
+  it("takes as much room as it needs, and comes out the same", () => {
+    const samples = Array.from({ length: 700 }, (_, size) => [text(size), noise(size)]).flat()
+    for (const raw of samples) {
+      const { form, stored: kept } = storedForm(raw)
+      if (form === "raw") continue
+      same(kept, deflateRawSync(raw, { level: 5, finishFlush: constants.Z_SYNC_FLUSH }))
+      // That of the pool where it is small, and never zlib's own.
+      expect(kept.buffer.byteLength).toBeLessThanOrEqual(Buffer.poolSize)
+    }
+  })
+
   it("is the chunk itself, not a copy, where deflating saves less than 3 %", () => {
     for (const size of [1, 20, 4_096, 32_768, 65_536, 262_144]) {
       const raw = noise(size)

@@ -30,9 +30,18 @@ const choose = (raw: Uint8Array, deflated: Uint8Array): StoredForm =>
     ? { form: "deflate", stored: deflated }
     : { form: "raw", stored: raw }
 
+// Node's zlib takes 16 KiB for what comes of it, which a small form would keep from being freed.
+const roomMax = 16_384
+// What zlib adds to bytes that it makes no smaller (its deflateBound), and a sync flush; beyond.
+const roomBeside = 64
+
+// All of a small form fits at once, so that its flush is one and the bytes are the same.
+const deflated = (raw: Uint8Array): Uint8Array =>
+  deflateRawSync(raw, { ...parameters, chunkSize: Math.min(raw.length + roomBeside, roomMax) })
+
 /** The form in which a chunk is kept. Another build of zlib may give another. Raw is not copied. */
 export const storedForm = (raw: Uint8Array): StoredForm =>
-  isNoise(raw) ? { form: "raw", stored: raw } : choose(raw, deflateRawSync(raw, parameters))
+  isNoise(raw) ? { form: "raw", stored: raw } : choose(raw, deflated(raw))
 
 /**
  * The chunk back from its stored form; undefined unless size and CRC-32 are those it had. A raw

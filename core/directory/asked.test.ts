@@ -9,8 +9,8 @@ import { InvalidInput } from "../errors.js"
 import { digestOf } from "../model/digest.js"
 import { attemptOn, failureAt, failureOf, listAll, readAll, readRegistered } from "./asked.js"
 import { temporaryDirectory, write } from "./folders.contract.js"
-import { toFound } from "./found.js"
 import { Listing } from "./listing.js"
+import { toFound } from "./look.js"
 import { type OpenDirectory, openDirectory } from "./safe-path.js"
 
 const directory = temporaryDirectory()

@@ -74,8 +74,10 @@ export const sound = <A extends object>(
 ): Effect.Effect<ReadonlyArray<A>, ScanFailure> => {
   const whole: Array<A> = []
   for (const [at, result] of results.entries()) {
-    const shown = join(root.shown, below.path, files[at]?.name ?? "")
-    if ("problem" in result) return Effect.fail(failureAt(shown, result.problem))
+    if ("problem" in result) {
+      const shown = join(root.shown, below.path, files[at]?.name ?? "")
+      return Effect.fail(failureAt(shown, result.problem))
+    }
     whole.push(result)
   }
   return Effect.succeed(whole)

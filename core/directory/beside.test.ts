@@ -35,11 +35,11 @@ const listingOf = (lying: ReadonlyArray<Lying>): Listing => {
   const all = lying.map((one) => {
     const [name, what] = typeof one === "string" ? [one, "file" as const] : one
     const more = typeof what === "string" ? { found: found(what) } : { found: found(), ...what }
-    return { name: Buffer.from(name as Uint8Array), ...more }
+    return [Buffer.from(name as Uint8Array).toString("latin1"), more] as const
   })
-  const sorted = all.map(({ name }) => name as Uint8Array).sort(Buffer.compare)
-  const look = (name: Uint8Array) =>
-    all.find((one) => Buffer.compare(one.name, name) === 0) ?? { found: found() }
+  const byName = new Map(all)
+  const sorted = [...byName.keys()].sort()
+  const look = (name: string) => byName.get(name) ?? { found: found() }
   return new Listing(packListing({ device: 1n, inode: 1n }, sorted, look))
 }
 

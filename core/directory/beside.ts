@@ -5,13 +5,13 @@
  * Opens nothing, and reads no file: what only its bytes can tell is given back.
  */
 import { join } from "node:path"
+import { splitPath } from "../model/path.js"
 import { compareUtf8 } from "../model/tree.js"
 import { shownBytes, textOf } from "../model/utf8.js"
 import { failureAt } from "./asked.js"
 import type { Found } from "./found.js"
 import { type Change, judge, type LinkedEntry } from "./judge.js"
 import type { ListedEntry, Listing } from "./listing.js"
-import { splitPath } from "./near.js"
 import { isDirectory, type Registered } from "./registered.js"
 
 /** What is found of a path; undefined where nothing has changed. */

@@ -25,7 +25,7 @@ const paths = (of: Listing, directory: string, from = 0) =>
 /** As they are listed: looked at in their order. */
 const packed = (entries: ReadonlyArray<ListedEntry>) => {
   const rest = entries.values()
-  const names = entries.map(({ name }) => name)
+  const names = entries.map(({ name }) => Buffer.from(name).toString("latin1"))
   return packListing({ device: 1n, inode: 2n }, names, () => rest.next().value as ListedEntry)
 }
 

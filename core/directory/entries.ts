@@ -11,7 +11,7 @@ import type { ListedEntry, Listing } from "./listing.js"
 import { entryPath, refusedName } from "./names.js"
 
 /** An entry that can be kept. */
-export interface Entry extends ListedEntry {
+export interface Entry extends Pick<ListedEntry, "found" | "target"> {
   readonly text: string
   readonly path: RelativePath
 }
@@ -21,7 +21,9 @@ const entryOf = (shown: string, below: string, listed: ListedEntry): Entry => {
   if (listed.problem !== undefined) throw failureAt(join(shown, path), listed.problem)
   if (listed.found.kind === "special")
     throw refusedName(path, "is neither a file, a directory nor a symlink")
-  return { ...listed, path, text: path.slice(below.length) }
+  const { found, target } = listed
+  const text = path.slice(below.length)
+  return target === undefined ? { text, path, found } : { text, path, found, target }
 }
 
 /** A page of the listing of a directory below a root. Fails for an entry that cannot be kept. */

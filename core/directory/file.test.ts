@@ -8,8 +8,8 @@ import { describe, expect, it, onTestFinished } from "vitest"
 import { digestOf } from "../model/digest.js"
 import { digestFile, partsOf, readExactly } from "./file.js"
 import { temporaryDirectory } from "./folders.contract.js"
+import { pieceBytes } from "./pieces.js"
 import { openDirectory } from "./safe-path.js"
-import { pieceBytes } from "./states.js"
 
 const directory = temporaryDirectory()
 

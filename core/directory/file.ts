@@ -5,8 +5,8 @@ import { crc32 } from "node:zlib"
 import { fileReadBytes } from "../limits.js"
 import { type Digest, digestOf, hasher, toDigest } from "../model/digest.js"
 import { drifted, sentences } from "./found.js"
+import { pieceBytes } from "./pieces.js"
 import type { OpenFile } from "./safe-path.js"
-import { pieceBytes } from "./states.js"
 
 /** What is to be known of a file that was taken in. */
 export interface TakenFile {

@@ -1,64 +1,17 @@
 /**
- * What the system says of entries: told apart, compared, and put into errors that name the entry.
+ * The errors of entries: each names the entry, and says what to do.
  */
-import { lstatSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { temporaryDirectory } from "./folders.contract.js"
-import {
-  drifted,
-  isGone,
-  isSameEntry,
-  isUnchanged,
-  prefixOf,
-  readFailure,
-  toFound,
-} from "./found.js"
+import { drifted, readFailure, sentences } from "./found.js"
 
-const directory = temporaryDirectory()
-const at = (name: string): string => join(directory(), name)
-const found = (name: string) => toFound(lstatSync(at(name), { bigint: true }))
-
-describe("an entry", () => {
-  it("is a file, a directory or a symlink, and special otherwise", () => {
-    writeFileSync(at("file"), "four", { mode: 0o640 })
-    mkdirSync(at("directory"))
-    symlinkSync("file", at("link"))
-    expect(found("file")).toMatchObject({ kind: "file", size: 4, mode: 0o640 })
-    expect(found("directory").kind).toBe("directory")
-    expect(found("link")).toMatchObject({ kind: "symlink", size: 4 })
-    expect(toFound(lstatSync("/dev/null", { bigint: true })).kind).toBe("special")
-  })
-
-  it("shows a change by what the system says of it, and stays the same entry", () => {
-    writeFileSync(at("a"), "one")
-    const before = found("a")
-    expect(isUnchanged(before, found("a"))).toBe(true)
-    writeFileSync(at("a"), "two")
-    utimesSync(at("a"), 1, 1)
-    expect([isUnchanged(before, found("a")), isSameEntry(before, found("a"))]).toEqual([
-      false,
-      true,
-    ])
-    writeFileSync(at("b"), "two")
-    expect(isSameEntry(before, found("b"))).toBe(false)
-  })
-
+describe("an entry that is not what it was", () => {
   it("is named by its errors", () => {
-    expect(drifted("a/b", "is gone by now")).toMatchObject({
+    expect(drifted("a/b", sentences.gone)).toMatchObject({
       _tag: "ContentDrifted",
       path: "a/b",
       message: "a/b is gone by now: register it again when it is at rest",
     })
     const cause = Object.assign(new Error("no"), { code: "EACCES" })
     expect(readFailure("a/b", cause)).toMatchObject({ _tag: "FileFailure", reason: "permission" })
-    expect([isGone(cause), isGone(Object.assign(new Error("loop"), { code: "ELOOP" }))]).toEqual([
-      false,
-      true,
-    ])
-  })
-
-  it("is found behind a prefix that ends in a slash", () => {
-    expect(prefixOf(7, directory()).endsWith("/")).toBe(true)
   })
 })

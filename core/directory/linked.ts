@@ -8,13 +8,14 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { sentFileCountMax } from "../limits.js"
 import { fromDigest, sha256 } from "../model/digest.js"
+import { splitPath } from "../model/path.js"
 import { attemptOn, failureOf, readRegistered, type ScanFailure } from "./asked.js"
 import { readExactly } from "./file.js"
 import { drifted, sentences } from "./found.js"
-import { NearDirectories, splitPath } from "./near.js"
+import { NearDirectories } from "./near.js"
+import { pieceBytes } from "./pieces.js"
 import { type OpenDirectory, type OpenFile, openBelow } from "./safe-path.js"
 import type { RegisteredFile } from "./send-work.js"
-import { pieceBytes } from "./states.js"
 
 /** A file as it was registered, with the digests of its pieces if it has several. */
 export interface LinkedFile extends RegisteredFile {

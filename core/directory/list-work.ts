@@ -5,9 +5,17 @@
  * Opens no file.
  */
 import type { Done, Work } from "../thread/work.js"
-import { type Found, isUnchanged } from "./found.js"
-import { buffersOf, type ListedEntry, type PackedListing, packListing } from "./listing.js"
-import { type Below, type DirectoryNow, type Problem, problemOf, Way } from "./open-now.js"
+import type { Found } from "./found.js"
+import { bufferOf, type ListedEntry, type PackedListing, packListing } from "./listing.js"
+import { isUnchanged } from "./look.js"
+import {
+  type Below,
+  type ByteName,
+  type DirectoryNow,
+  type Problem,
+  problemOf,
+  Way,
+} from "./open-now.js"
 import type { Place } from "./safe-path.js"
 
 /** A directory to list: all that is in it, or the entry of one name. */
@@ -33,7 +41,7 @@ const nothing: Found = {
   ctime: 0n,
 }
 
-const lookAt = (directory: DirectoryNow, name: Uint8Array): Omit<ListedEntry, "name"> => {
+const lookAt = (directory: DirectoryNow, name: ByteName): Omit<ListedEntry, "name"> => {
   try {
     const found = directory.look(name)
     if (found.kind !== "symlink") return { found }
@@ -47,8 +55,8 @@ const lookAt = (directory: DirectoryNow, name: Uint8Array): Omit<ListedEntry, "n
 }
 
 const list = (directory: DirectoryNow, only: string | undefined): PackedListing => {
-  const all = only === undefined ? directory.names() : [Buffer.from(only)]
-  const names = [...all].sort(Buffer.compare)
+  const all = only === undefined ? directory.names() : [Buffer.from(only).toString("latin1")]
+  const names = [...all].sort()
   const { device, inode } = directory.place
   return packListing({ device, inode }, names, (name) => lookAt(directory, name))
 }
@@ -60,7 +68,7 @@ export const answer = ({ root, directories }: ListJob): Done<Listings> => {
     const value = directories.map((below) => {
       try {
         const listing = list(way.to(below), below.only)
-        transfer.push(...buffersOf(listing))
+        transfer.push(bufferOf(listing))
         return listing
       } catch (cause) {
         return { problem: problemOf(cause) }

@@ -3,7 +3,7 @@
  */
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { buffersOf, type ListedEntry, Listing, packListing } from "./listing.js"
+import { bufferOf, type ListedEntry, Listing, packListing } from "./listing.js"
 
 const bigint = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n })
 const found = fc.record({
@@ -28,7 +28,7 @@ const entry: fc.Arbitrary<ListedEntry> = fc.record(
 /** As they are listed: looked at in their order. */
 const packed = (entries: ReadonlyArray<ListedEntry>) => {
   const rest = entries.values()
-  const names = entries.map(({ name }) => name)
+  const names = entries.map(({ name }) => Buffer.from(name).toString("latin1"))
   return packListing({ device: 1n, inode: 2n }, names, () => rest.next().value as ListedEntry)
 }
 
@@ -45,7 +45,7 @@ describe("a listing", () => {
     return fc.assert(fc.property(fc.array(entry), holds))
   })
 
-  it("travels with its buffers, which are its own", () => {
+  it("travels with its buffer, which is its own", () => {
     const name = Buffer.from("a name in a pool")
     const one = {
       kind: "file",
@@ -57,8 +57,7 @@ describe("a listing", () => {
       ctime: 6n,
     } as const
     const travelling = packed([{ name, found: one }])
-    const transfer = buffersOf(travelling).map((buffer) => buffer as ArrayBuffer)
-    const travelled = structuredClone(travelling, { transfer })
+    const travelled = structuredClone(travelling, { transfer: [bufferOf(travelling)] })
     expect(new Listing(travelled).entry(0)).toMatchObject({ found: one })
     expect([travelling.names.length, name.toString()]).toEqual([0, "a name in a pool"])
   })

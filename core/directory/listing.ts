@@ -6,7 +6,7 @@
  * Looks at nothing itself.
  */
 import type { Found, FoundKind } from "./found.js"
-import type { Problem } from "./open-now.js"
+import type { ByteName, Problem } from "./open-now.js"
 
 /** An entry as it is found. */
 export interface ListedEntry {
@@ -32,6 +32,7 @@ export interface PackedListing {
 }
 
 const valueCount = 6
+const entryBytes = valueCount * BigInt64Array.BYTES_PER_ELEMENT + Uint32Array.BYTES_PER_ELEMENT
 const kinds: ReadonlyArray<FoundKind> = ["file", "directory", "symlink", "special"]
 // Above the bits of permissions.
 const kindUnit = 0x1_0000
@@ -39,19 +40,20 @@ const kindUnit = 0x1_0000
 /** Packs entries of the names of a directory, in their order, one at a time. */
 export const packListing = (
   found: PackedListing["found"],
-  sorted: ReadonlyArray<Uint8Array>,
-  look: (name: Uint8Array) => Omit<ListedEntry, "name">,
+  sorted: ReadonlyArray<ByteName>,
+  look: (name: ByteName) => Omit<ListedEntry, "name">,
 ): PackedListing => {
-  const ends = new Uint32Array(sorted.length)
-  const values = new BigInt64Array(sorted.length * valueCount)
+  const length = sorted.reduce((sum, name) => sum + name.length, 0)
+  const buffer = new ArrayBuffer(sorted.length * entryBytes + length)
+  const values = new BigInt64Array(buffer, 0, sorted.length * valueCount)
+  const ends = new Uint32Array(buffer, values.byteLength, sorted.length)
+  const names = Buffer.from(buffer, values.byteLength + ends.byteLength)
   const targets = new Map<number, Uint8Array>()
   const problems = new Map<number, Problem>()
-  const names = Buffer.allocUnsafeSlow(sorted.reduce((sum, name) => sum + name.length, 0))
   let end = 0
   for (const [at, name] of sorted.entries()) {
     const { found: one, target, problem } = look(name)
-    names.set(name, end)
-    end += name.length
+    end += names.write(name, end, "latin1")
     ends[at] = end
     const kind = BigInt(kinds.indexOf(one.kind) * kindUnit + one.mode)
     const value = [one.device, one.inode, BigInt(one.size), kind, one.mtime, one.ctime]
@@ -62,9 +64,8 @@ export const packListing = (
   return { found, names, ends, values, targets, problems }
 }
 
-/** What a listing is handed over with. */
-export const buffersOf = ({ names, ends, values }: PackedListing): ReadonlyArray<ArrayBuffer> =>
-  [names, ends, values].map(({ buffer }) => buffer as ArrayBuffer)
+/** What a listing is handed over with: all of it lies there. */
+export const bufferOf = ({ values }: PackedListing): ArrayBuffer => values.buffer as ArrayBuffer
 
 /** A listing to read from. */
 export class Listing {

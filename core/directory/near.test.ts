@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from "vitest"
 import { openFileCount, temporaryDirectory, write } from "./folders.contract.js"
-import { NearDirectories, splitPath } from "./near.js"
+import { NearDirectories } from "./near.js"
 import { openDirectory } from "./safe-path.js"
 
 const directory = temporaryDirectory()
@@ -31,10 +31,5 @@ describe("directories that are needed again", () => {
         _tag: "ContentDrifted",
       })
     await near.close()
-  })
-
-  it("are told from the names in them", () => {
-    expect(splitPath("a")).toEqual({ below: "", name: "a" })
-    expect(splitPath("a/b/c")).toEqual({ below: "a/b", name: "c" })
   })
 })

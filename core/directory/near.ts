@@ -2,15 +2,10 @@
  * Directories below a root that are needed one after the other, and mostly again: the last ones are
  * kept open.
  */
+import { splitPath } from "../model/path.js"
 import { type OpenDirectory, openBelow } from "./safe-path.js"
 
 const keptCountMax = 32
-
-/** A path within a directory, as its directory and the name there. */
-export const splitPath = (path: string): { readonly below: string; readonly name: string } => {
-  const cut = path.lastIndexOf("/")
-  return { below: path.slice(0, Math.max(cut, 0)), name: path.slice(cut + 1) }
-}
 
 export class NearDirectories {
   readonly #root: OpenDirectory

@@ -7,7 +7,7 @@ import { lstatSync, mkdirSync, renameSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { openFileCount, temporaryDirectory, write } from "./folders.contract.js"
-import { toFound } from "./found.js"
+import { toFound } from "./look.js"
 import { DirectoryNow, fillNow, problemOf, statNow, unfit, usingFile, Way } from "./open-now.js"
 import { openDirectory, type Place } from "./safe-path.js"
 
@@ -47,10 +47,10 @@ describe("a directory on a thread", () => {
       write(directory(), { "a.txt": "aa", "d/b": "b" })
       symlinkSync("a.txt", at("link"))
       const opened = new DirectoryNow(place)
-      expect([...opened.names()].map(String).sort()).toEqual(["a.txt", "d", "link"])
+      expect([...opened.names()].sort()).toEqual(["a.txt", "d", "link"])
       expect(textOf(opened, "a.txt")).toBe("aa")
-      expect(opened.look(Buffer.from("d")).kind).toBe("directory")
-      expect(opened.link(Buffer.from("link")).toString()).toBe("a.txt")
+      expect(opened.look("d").kind).toBe("directory")
+      expect(opened.link("link").toString()).toBe("a.txt")
       const inner = opened.directory("d")
       expect([inner.place.shown, textOf(inner, "b")]).toEqual([at("d"), "b"])
       inner.close()
@@ -67,8 +67,8 @@ describe("a directory on a thread", () => {
       expect(problemIn(() => opened.file("file"))).toEqual({ sentence: "other" })
       expect(problemIn(() => opened.file("pipe"))).toEqual({ sentence: "file" })
       expect(problemIn(() => opened.file("real"))).toEqual({ sentence: "file" })
-      expect(problemIn(() => opened.look(Buffer.from("none")))).toEqual({ sentence: "gone" })
-      expect(problemIn(() => opened.link(Buffer.from("real")))).toMatchObject({ code: "EINVAL" })
+      expect(problemIn(() => opened.look("none"))).toEqual({ sentence: "gone" })
+      expect(problemIn(() => opened.link("real"))).toMatchObject({ code: "EINVAL" })
     }))
 
   it("says when a file is shorter than it was", () =>

@@ -16,21 +16,26 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import { type PlainError, toPlainError } from "../model/cause.js"
+import type { Found, sentences } from "./found.js"
 import {
   directoryFlags,
-  type Found,
   fileFlags,
   hasDescriptors,
   isGone,
   isSameEntry,
   prefixOf,
-  type sentences,
   toFound,
-} from "./found.js"
+} from "./look.js"
 import type { Place } from "./safe-path.js"
 
 /** What is wrong with an entry: one of ours, or what the system said. Travels between threads. */
 export type Problem = { readonly sentence: keyof typeof sentences } | PlainError
+
+/**
+ * A name as the bytes it has, a letter for each (Latin-1): it sorts as they do. A buffer of its own
+ * for each of a million names would take ten times the room.
+ */
+export type ByteName = string
 
 class Unfit extends Error {
   readonly sentence: keyof typeof sentences
@@ -99,24 +104,23 @@ export class DirectoryNow {
     }
   }
 
-  look(name: Uint8Array): Found {
+  look(name: ByteName): Found {
     return this.#looking(() => toFound(lstatSync(this.#at(name), { bigint: true })))
   }
 
   /** Where a symlink points, as the bytes it has. It must be the one that was looked at. */
-  link(name: Uint8Array): Buffer {
+  link(name: ByteName): Buffer {
     return this.#looking(() => readlinkSync(this.#at(name), { encoding: "buffer" }))
   }
 
-  /** The names in it, as the bytes they have, in the order of the system. */
-  *names(): Generator<Buffer> {
-    // Node's types know no buffers here, its implementation does.
-    const options = { encoding: "buffer" as BufferEncoding, bufferSize: 1_024 }
+  /** The names in it, in the order of the system. */
+  *names(): Generator<ByteName> {
+    const options = { encoding: "latin1", bufferSize: 1_024 } as const
     const { descriptor, shown } = this.place
     const listing = this.#looking(() => opendirSync(prefixOf(descriptor, shown), options))
     try {
       for (let entry = listing.readSync(); entry !== null; entry = listing.readSync())
-        yield entry.name as unknown as Buffer
+        yield entry.name
     } finally {
       listing.closeSync()
     }
@@ -126,9 +130,9 @@ export class DirectoryNow {
     closeSync(this.place.descriptor)
   }
 
-  #at(name: Uint8Array): Buffer {
+  #at(name: ByteName): Buffer {
     const { descriptor, shown } = this.place
-    return Buffer.concat([Buffer.from(prefixOf(descriptor, shown)), name])
+    return Buffer.concat([Buffer.from(prefixOf(descriptor, shown)), Buffer.from(name, "latin1")])
   }
 
   #looking<A>(look: () => A): A {

@@ -8,10 +8,10 @@ import { crc32 } from "node:zlib"
 import { describe, expect, it } from "vitest"
 import { digestOf } from "../model/digest.js"
 import { openFileCount, temporaryDirectory, write } from "./folders.contract.js"
-import { toFound } from "./found.js"
+import { toFound } from "./look.js"
+import { digestPieces, pieceBytes } from "./pieces.js"
 import { answer, readEach } from "./read-work.js"
 import { openDirectory } from "./safe-path.js"
-import { digestPieces, pieceBytes } from "./states.js"
 
 const directory = temporaryDirectory()
 const at = (name: string): string => join(directory(), "d", name)

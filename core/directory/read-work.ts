@@ -8,7 +8,8 @@ import { crc32 } from "node:zlib"
 import { digestOf } from "../model/digest.js"
 import type { Done, Work } from "../thread/work.js"
 import type { TakenFile } from "./file.js"
-import { type Found, isUnchanged } from "./found.js"
+import type { Found } from "./found.js"
+import { isUnchanged } from "./look.js"
 import {
   type Below,
   fillNow,
@@ -19,8 +20,8 @@ import {
   usingFile,
   Way,
 } from "./open-now.js"
+import { digestPieces } from "./pieces.js"
 import type { Place } from "./safe-path.js"
-import { digestPieces } from "./states.js"
 
 /** Files of one directory, as they were listed. */
 export interface ReadJob {

@@ -6,9 +6,9 @@
  */
 import * as Effect from "effect/Effect"
 import { registeredCountMax } from "../limits.js"
+import { splitPath } from "../model/path.js"
 import { compareUtf8 } from "../model/tree.js"
 import type { LinkedEntry } from "./judge.js"
-import { splitPath } from "./near.js"
 
 /** A directory with something in it. */
 export interface RegisteredDirectory<E> {

@@ -11,19 +11,16 @@ import { join } from "node:path"
 import { InvalidInput } from "../errors.js"
 import { hasCode } from "../model/cause.js"
 import { shownBytes } from "../model/utf8.js"
+import { drifted, type Found, readFailure, sentences } from "./found.js"
 import {
   directoryFlags,
-  drifted,
-  type Found,
   fileFlags,
   hasDescriptors,
   isGone,
   isSameEntry,
   prefixOf,
-  readFailure,
-  sentences,
   toFound,
-} from "./found.js"
+} from "./look.js"
 
 const statOf = (path: string) => lstat(path, { bigint: true })
 

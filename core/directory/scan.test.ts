@@ -6,8 +6,9 @@ import { appendFileSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } fro
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
-import { fileReadBytes } from "../limits.js"
+import { fileReadBytes, scanLongCountMin } from "../limits.js"
 import { type Digest, digestOf } from "../model/digest.js"
 import type { RelativePath } from "../model/path.js"
 import { makeTree, parseManifest, summarizeTree, type TreeEntry } from "../model/tree.js"
@@ -48,6 +49,11 @@ const keep = (take?: (reading: Reading) => ReturnType<ScanSink<"stop">["files"]>
         manifests.set(digest, bytes)
         return digest
       }),
+    longManifest: (parts) =>
+      Effect.flatMap(
+        Stream.runCollect(parts),
+        (all) => sink.manifest([...all]) as Effect.Effect<Digest>,
+      ),
     refuses: () => undefined,
   }
   return { files, manifests, sink }
@@ -106,6 +112,20 @@ describe("a scan", () => {
     ])
   })
 
+  it("gives the same of a long directory, whose pages are not kept", async () => {
+    const count = scanLongCountMin + 1
+    for (let at = 0; at < count; at += 1) writeFileSync(join(directory(), `${at}`), "")
+    const kept = keep()
+    const found = await scanned(kept)
+    const { digest } = summarizeTree(
+      makeTree(Array.from({ length: count }, (_, at) => entryOf(`${at}`, ""))),
+    )
+    expect(found).toMatchObject({ digest, size: 0, count, entries: undefined, held: [] })
+    const states = found.states && kept.manifests.get(found.states)
+    expect(states && [...parseStates(states)]).toHaveLength(count)
+    expect(kept.manifests.size).toBe(2)
+  })
+
   it("notes what changed so short before that times cannot be trusted", async () => {
     write(directory(), { old: "o", new: "n" })
     utimesSync(join(directory(), "old"), 1e9, 1e9)
@@ -159,7 +179,7 @@ describe("a scan", () => {
     const opened = await openDirectory(directory())
     const slow = keep(() => Effect.never)
     const fiber = Effect.runFork(scan(opened, slow.sink))
-    while (slow.files.length < 100) await new Promise((resolve) => setImmediate(resolve))
+    while (slow.files.length < 50) await new Promise((resolve) => setImmediate(resolve))
     await Effect.runPromise(Fiber.interrupt(fiber))
     expect(await openFileCount()).toBe(before)
   })

@@ -7,9 +7,11 @@
  * and manifests: whoever scans takes them.
  */
 import { join } from "node:path"
+import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import {
@@ -17,17 +19,18 @@ import {
   listingCountMax,
   scanBytesMax,
   scanGroupCountMax,
+  scanLongCountMin,
   scanPageCount,
-  treeInlineCountMax,
 } from "../limits.js"
-import { digestOf } from "../model/digest.js"
-import { compareUtf8, emptyManifestDigest } from "../model/tree.js"
+import { compareUtf8 } from "../model/tree.js"
 import { shownBytes, textOf } from "../model/utf8.js"
 import { attemptOn, listAll, type ScanFailure } from "./asked.js"
 import { type Entry, entriesOf, type Group, groupsOf } from "./entries.js"
-import { drifted, type Found, isUnchanged, sentences } from "./found.js"
+import { finish, finishLong, type Pages } from "./finish.js"
+import { drifted, type Found, sentences } from "./found.js"
 import type { Listed } from "./list-work.js"
 import { Listing } from "./listing.js"
+import { isUnchanged } from "./look.js"
 import { refusedName } from "./names.js"
 import type { Below } from "./open-now.js"
 import { type OpenDirectory, openBelow } from "./safe-path.js"
@@ -43,6 +46,7 @@ import {
 import type { ScannedFile, ScanSink } from "./sink.js"
 
 type Walking<E> = Fiber.Fiber<Scanned, E | ScanFailure>
+type Paging<E> = Fiber.Fiber<Page, E | ScanFailure>
 type Taking<E> = Fiber.Fiber<ReadonlyArray<Entered>, E | ScanFailure>
 
 /** What the directories of a scan share. */
@@ -88,14 +92,32 @@ class Scan<E> {
       return yield* listing ?? drifted(this.#shown(path), sentences.gone)
     const refusal = this.#shared.sink.refuses(listing.found)
     if (refusal !== undefined) return yield* refusedName(this.#shown(path), refusal)
-    const below = { path, ...listing.found }
-    const pages: Array<Fiber.Fiber<Page, E | ScanFailure>> = []
-    for (let from = 0; from < listing.count; from += scanPageCount) {
-      const entries = yield* entriesOf(this.#shared.root.shown, listing, below.path, from)
-      const takings = yield* this.#begin(below, entries)
-      pages.push(yield* this.#fork(Effect.map(Effect.forEach(takings, Fiber.join), pageOf)))
+    const { sink } = this.#shared
+    if (listing.count > scanLongCountMin) {
+      const long: Pages<E | ScanFailure> = yield* Queue.unbounded<Paging<E>, Cause.Done>()
+      const whole = yield* this.#fork(finishLong(long, sink))
+      yield* this.#page(path, listing, (page) => Queue.offer(long, page))
+      yield* Queue.end(long)
+      return whole
     }
-    return yield* this.#fork(this.#finish(pages))
+    const pages: Array<Paging<E>> = []
+    yield* this.#page(path, listing, (page) => Effect.sync(() => pages.push(page)))
+    return yield* this.#fork(finish(pages, sink))
+  })
+
+  /** Walks through the pages of a directory, each of which goes on beside the walk. */
+  readonly #page = Effect.fnUntraced(function* (
+    this: Scan<E>,
+    path: string,
+    listing: Listing,
+    add: (page: Paging<E>) => Effect.Effect<unknown>,
+  ): Effect.fn.Return<void, E | ScanFailure> {
+    const below = { path, ...listing.found }
+    for (let from = 0; from < listing.count; from += scanPageCount) {
+      const entries = yield* entriesOf(this.#shared.root.shown, listing, path, from)
+      const takings = yield* this.#begin(below, entries)
+      yield* add(yield* this.#fork(Effect.map(Effect.forEach(takings, Fiber.join), pageOf)))
+    }
   })
 
   #shown(path: string): string {
@@ -176,9 +198,9 @@ class Scan<E> {
     const entries: Array<Entered> = []
     for (const [at, file] of files.entries()) {
       const one = taken[at]
-      if (one !== undefined) entries.push(enteredFile(file, one, now))
-      yield* sink.taken(file.path, file.found.size)
+      if (one !== undefined) entries.push(enteredFile(file, one, now, files.length))
     }
+    yield* sink.taken(files)
     return entries
   })
 
@@ -209,8 +231,8 @@ class Scan<E> {
     const after = yield* attemptOn(shown, () => file.handle.stat({ bigint: true }))
     if (after.mtimeNs !== listed.mtime || after.ctimeNs !== listed.ctime)
       return yield* drifted(shown, sentences.changed)
-    yield* sink.taken(file.path, file.found.size)
-    return [enteredFile(file, taken, now)]
+    yield* sink.taken([file])
+    return [enteredFile(file, taken, now, 1)]
   })
 
   readonly #takeLink = Effect.fnUntraced(function* (
@@ -224,32 +246,6 @@ class Scan<E> {
         `points to ${shownBytes(bytes)}, which is not UTF-8`,
       )
     return enteredLink(path, found, bytes, target)
-  })
-
-  readonly #finish = Effect.fnUntraced(function* (
-    this: Scan<E>,
-    waiting: ReadonlyArray<Fiber.Fiber<Page, E | ScanFailure>>,
-  ): Effect.fn.Return<Scanned, E | ScanFailure> {
-    const pages: Array<Page> = []
-    for (const fiber of waiting) pages.push(yield* Fiber.join(fiber))
-    const size = pages.reduce((sum, page) => sum + page.size, 0)
-    const count = pages.reduce((sum, page) => sum + page.count, 0)
-    const directories = pages.reduce((sum, page) => sum + page.directories, 0)
-    const totals = { size, count, directories }
-    if (pages.length === 0)
-      return { ...totals, digest: emptyManifestDigest, states: undefined, entries: [], held: [] }
-    const manifest = pages.map((page) => page.manifest)
-    const states = yield* this.#shared.sink.manifest(pages.map((page) => page.states))
-    const held = pages.flatMap((page) => page.held)
-    // A tree of few entries lies in its event, and needs no manifests.
-    if (count <= treeInlineCountMax) {
-      const bytes = Buffer.concat(manifest)
-      const entries = pages.flatMap((page) => page.entries ?? [])
-      return { ...totals, digest: digestOf(bytes), states, entries, held: [...held, bytes] }
-    }
-    for (const bytes of held) yield* this.#shared.sink.manifest([bytes])
-    const digest = yield* this.#shared.sink.manifest(manifest)
-    return { ...totals, digest, states, entries: undefined, held: [] }
   })
 }
 

@@ -49,16 +49,21 @@ export const stateOf = (name: string, { mode, mtime, ctime }: Found, now: number
 
 const nameOf = (path: RelativePath): string => path.slice(path.lastIndexOf("/") + 1)
 
-/** A file as its directory lists it. `now`: when it was read. */
+// One for all.
+const noneHeld: ReadonlyArray<Uint8Array> = []
+
+/** A file as its directory lists it, and one of how many at least. `now`: when it was read. */
 export const enteredFile = (
   { path, found }: { readonly path: RelativePath; readonly found: Found },
   { digest, ...rest }: TakenFile,
   now: number,
+  countMin: number,
 ): Entered => {
   const executable = isExecutable(found) ? { executable: true as const } : {}
   const entry = { digest, kind: "file" as const, size: found.size, ...executable }
   const state = { ...stateOf(nameOf(path), found, now), ...rest }
-  return { entry, state, count: 1, directories: 0, entries: [{ ...entry, path }], held: [] }
+  const entries = countMin > treeInlineCountMax ? undefined : [{ ...entry, path }]
+  return { entry, state, count: 1, directories: 0, entries, held: noneHeld }
 }
 
 /** A symlink as its directory lists it: what it points to is its content. */

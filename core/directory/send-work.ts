@@ -5,8 +5,8 @@
  * Their bytes come back one behind the other. Does not know where they are sent.
  */
 import { type Digest, digestOf } from "../model/digest.js"
+import { splitPath } from "../model/path.js"
 import type { Done, Work } from "../thread/work.js"
-import { splitPath } from "./near.js"
 import { fillNow, type Problem, problemOf, unfit, usingFile, Way } from "./open-now.js"
 import type { Place } from "./safe-path.js"
 

@@ -2,6 +2,7 @@
  * Who takes what a scan finds: files, and the manifests of directories.
  */
 import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
 import type { Digest } from "../model/digest.js"
 import type { RelativePath } from "../model/path.js"
 import type { Reading, ScanFailure } from "./asked.js"
@@ -20,10 +21,14 @@ export interface ScanSink<E> {
   readonly files: (reading: Reading) => Effect.Effect<ReadonlyArray<TakenFile>, E | ScanFailure>
   /** A file of more than `fileReadBytes`, to be read part by part. */
   readonly file: (file: ScannedFile) => Effect.Effect<TakenFile, E>
-  /** Bytes of a manifest, in parts. */
+  /** Bytes of a manifest, in parts: it need not be stored before the scan is done. */
   readonly manifest: (parts: ReadonlyArray<Uint8Array>) => Effect.Effect<Digest, E>
+  /** Of a long directory, as they come. */
+  readonly longManifest: <F>(parts: Stream.Stream<Uint8Array, F>) => Effect.Effect<Digest, E | F>
   /** What may not be met, and why. */
   readonly refuses: (found: Pick<Found, "device" | "inode">) => string | undefined
-  /** A file was taken in. */
-  readonly taken: (path: RelativePath, size: number) => Effect.Effect<void, E>
+  /** Files were taken in. */
+  readonly taken: (
+    files: ReadonlyArray<Pick<ScannedFile, "path" | "found">>,
+  ) => Effect.Effect<void, E>
 }

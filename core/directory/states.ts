@@ -6,21 +6,9 @@
  * `name`; of a file `crc32`, and where it has more than one piece `pieces`, a SHA-256 of each; of a
  * directory that is not empty `states`, the SHA-256 of its own states. Reads and writes nothing.
  */
-import { type Digest, fromDigest, sha256, toDigest } from "../model/digest.js"
+import { type Digest, fromDigest, toDigest } from "../model/digest.js"
 import { type Plain, pack, unpackAll } from "../model/msgpack.js"
 import { compareUtf8 } from "../model/tree.js"
-
-/** Bytes of the pieces that a file is checked by; part of the format. */
-export const pieceBytes = 262_144
-
-/** A SHA-256 of each piece of a file, one after the other; undefined where it has only one. */
-export const digestPieces = (bytes: Uint8Array): Uint8Array | undefined => {
-  if (bytes.length <= pieceBytes) return undefined
-  const digests: Array<Uint8Array> = []
-  for (let start = 0; start < bytes.length; start += pieceBytes)
-    digests.push(sha256(bytes.subarray(start, start + pieceBytes)))
-  return Buffer.concat(digests)
-}
 
 export interface EntryState {
   readonly name: string

@@ -13,7 +13,8 @@ import {
   type Refusal,
   TargetExists,
 } from "../errors.js"
-import { fileFailure, hasCode } from "../model/cause.js"
+import { hasCode } from "../model/cause.js"
+import { fileFailure } from "../model/file-failure.js"
 import type { ArchiveOf } from "./archive.js"
 import type { Bytes } from "./content.js"
 

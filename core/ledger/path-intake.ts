@@ -20,7 +20,6 @@ import type { ScannedFile, ScanSink } from "../directory/sink.js"
 import type { Failure, Refusal } from "../errors.js"
 import {
   extensionCountMax,
-  fileReadBytes,
   nameBytesMax,
   shownNameLengthMax,
   treeEntryCountMax,
@@ -34,6 +33,7 @@ import type { SaveOptions } from "./call-options.js"
 import { CopiedFiles, takenOf } from "./copied-files.js"
 import { calling } from "./foreign.js"
 import type { Stored, TakenIn } from "./intake.js"
+import { PutManifests } from "./put-manifests.js"
 
 /** What reads path-typed versions: no materializer turns them into values. */
 export const pathMaterializer = "path@1"
@@ -84,12 +84,6 @@ const putParts = (blobs: BlobStoreShape, file: ScannedFile) => {
   return blobs.put<ScanFailure>(source)
 }
 
-const putManifest = (blobs: BlobStoreShape, parts: ReadonlyArray<Uint8Array>) => {
-  const bytes = parts.reduce((sum, part) => sum + part.length, 0)
-  const source = bytes <= fileReadBytes ? Buffer.concat(parts) : Stream.fromIterable(parts)
-  return Effect.map(blobs.put<never>(source), ({ digest }) => digest)
-}
-
 /** What is counted of a folder while it is taken in. */
 export class Counted {
   readonly #extensions = new Map<string, number>()
@@ -124,6 +118,7 @@ interface Taking {
   /** Where somebody is told how far it has come. */
   readonly total: Measured | undefined
   readonly blobs: BlobStoreShape
+  readonly manifests: PutManifests
   readonly mode: RegisterMode
   readonly own: PathBounds["own"]
   readonly counted: Counted
@@ -133,21 +128,21 @@ interface Taking {
 const sinkOf = ({
   total,
   blobs,
+  manifests,
   mode,
   own,
   counted,
   onProgress,
 }: Taking): ScanSink<Failure | Refusal> => {
   let done = 0
-  const taken = (path: string, size: number) =>
-    calling(() => {
-      counted.see(path)
-      done += size
-      if (total === undefined) return
-      // A folder may have grown since it was measured.
-      const files = { done: counted.files, total: Math.max(counted.files, total.files) }
-      onProgress?.({ done, total: Math.max(done, total.bytes), files })
-    })
+  const takenOne = (path: string, size: number) => {
+    counted.see(path)
+    done += size
+    if (total === undefined) return
+    // A folder may have grown since it was measured.
+    const files = { done: counted.files, total: Math.max(counted.files, total.files) }
+    onProgress?.({ done, total: Math.max(done, total.bytes), files })
+  }
   const copied = new CopiedFiles(blobs)
   return {
     files: mode === "copy" ? (reading) => copied.take(reading) : readAll,
@@ -155,8 +150,12 @@ const sinkOf = ({
       mode === "copy"
         ? Effect.map(putParts(blobs, file), takenOf)
         : attemptOn(file.path, () => digestFile(file, file.path)),
-    taken,
-    manifest: (parts) => putManifest(blobs, parts),
+    taken: (files) =>
+      calling(() => {
+        for (const { path, found } of files) takenOne(path, found.size)
+      }),
+    manifest: (parts) => manifests.put(parts),
+    longManifest: (parts) => Effect.map(blobs.put(parts), ({ digest }) => digest),
     refuses: ({ device, inode }) =>
       own?.device === device && own.inode === inode
         ? "is the directory of this ledger, which changes while it is read"
@@ -212,9 +211,11 @@ export const takePathIn = (
       const known = { materializer: pathMaterializer, type: "data" as const }
       const store = (blobs: BlobStoreShape, onProgress?: Progress) => {
         const counted = new Counted()
+        const manifests = new PutManifests(blobs)
+        const taking = { blobs, manifests, mode, own: bounds.own, counted, onProgress }
         const take = (linked: Linked) =>
           Effect.flatMap(measured(linked, onProgress), (total) =>
-            scanned(linked, sinkOf({ total, blobs, mode, own: bounds.own, counted, onProgress })),
+            Effect.tap(scanned(linked, sinkOf({ ...taking, total })), manifests.finish),
           )
         return Effect.acquireUseRelease(
           attemptOn(given, () => openLink(bounds.roots, link)),

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { defaultChunking, fastcdc } from "../blob/chunk.js"
 import { prepare } from "../blob/prepared.js"
 import { mixed, noise, prose } from "../blob/samples.contract.js"
-import { toFound } from "../directory/found.js"
+import { toFound } from "../directory/look.js"
 import { openDirectory } from "../directory/safe-path.js"
 import { answer, preparedOf } from "./prepare-work.js"
 

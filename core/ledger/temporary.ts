@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import type { FileFailure } from "../errors.js"
-import { fileFailure } from "../model/cause.js"
+import { fileFailure } from "../model/file-failure.js"
 
 export class Temporary {
   readonly #directories: Array<string> = []

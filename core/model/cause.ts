@@ -2,7 +2,7 @@
  * Foreign errors, told apart by their codes: those of Node and of LevelDB, found on the error
  * or on one of its causes. Never by their text.
  */
-import { FileFailure, type LogFailure } from "../errors.js"
+import type { LogFailure } from "../errors.js"
 
 // Causes may form a cycle, and what lies deeper than this adds nothing.
 const depthMax = 8
@@ -38,10 +38,6 @@ export const storageReason = (cause: unknown): LogFailure["reason"] => {
   const code = codesOf(cause).find((one) => reasons.has(one)) ?? ""
   return reasons.get(code) ?? "io"
 }
-
-/** What came of reading or writing a file of a caller's; nothing of it is stored. */
-export const fileFailure = (operation: string, message: string, cause: unknown): FileFailure =>
-  new FileFailure({ message, operation, reason: storageReason(cause), outcome: "none", cause })
 
 /** What of a foreign error travels between threads: its own properties would not. */
 export interface PlainError {

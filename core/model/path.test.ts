@@ -3,7 +3,7 @@
  */
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { isRelativePath, pathProblem, relativePath } from "./path.js"
+import { isRelativePath, pathProblem, relativePath, splitPath } from "./path.js"
 
 const deep = (depth: number) => Array(depth).fill("d").join("/")
 const long = (bytes: number) =>
@@ -97,5 +97,12 @@ describe("a relative path", () => {
         expect(new URL(`./${text}`, base).href.startsWith(base)).toBe(true)
       }),
     )
+  })
+})
+
+describe("a path in two", () => {
+  it("is its directory and the name there", () => {
+    expect(splitPath("a")).toEqual({ below: "", name: "a" })
+    expect(splitPath("a/b/c")).toEqual({ below: "a/b", name: "c" })
   })
 })

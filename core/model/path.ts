@@ -44,3 +44,9 @@ export const relativePath = (text: string): RelativePath => {
   if (isRelativePath(text)) return text
   throw new Error(`the path ${JSON.stringify(text)} ${pathProblem(text)}`)
 }
+
+/** A path within a directory, as its directory and the name there. */
+export const splitPath = (path: string): { readonly below: string; readonly name: string } => {
+  const cut = path.lastIndexOf("/")
+  return { below: path.slice(0, Math.max(cut, 0)), name: path.slice(cut + 1) }
+}

@@ -20,7 +20,7 @@ const threadWorkCountMax = 2
 const idleMilliseconds = 60_000
 
 // What is young is soon garbage here, and would be kept for long in the room that V8 likes to take.
-const resourceLimits = { maxYoungGenerationSizeMb: 8 }
+const resourceLimits = { maxYoungGenerationSizeMb: 3 }
 
 interface Asked {
   readonly order: Order
