@@ -2,7 +2,6 @@
  * Side by side: what a directory had and what lies there, in the order of the bytes of names, as a
  * plain look-up by name would tell it.
  */
-import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { FileFailure } from "../errors.js"
@@ -27,7 +26,7 @@ const file = (path: string, kind: LinkedEntry["kind"] = "file"): LinkedEntry => 
   return { path: path as RelativePath, kind, size: 0, digest, state }
 }
 
-const folderOf = (path: string): Registered<never> => ({ path, read: Effect.die("not read here") })
+const folderOf = (path: string): Registered => ({ path })
 
 type Lying = string | readonly [name: string | Uint8Array, what: Partial<ListedEntry> | FoundKind]
 
@@ -45,7 +44,7 @@ const listingOf = (lying: ReadonlyArray<Lying>): Listing => {
 
 /** What is seen of a directory `d`, and whether all of it was registered. */
 const seen = (
-  was: ReadonlyArray<Registered<never>>,
+  was: ReadonlyArray<Registered>,
   lying: ReadonlyArray<Lying> | undefined,
   more: Partial<Seeing> = {},
 ): ReadonlyArray<string> => {

@@ -54,7 +54,7 @@ export class Beside {
   }
 
   /** Sees what was there and what lies before it; gives what its bytes must be asked about. */
-  meet<E>(was: Registered<E>): Unread | undefined {
+  meet(was: Registered): Unread | undefined {
     const name = splitPath(was.path).name
     let order = this.#order(name)
     for (; order < 0; order = this.#order(name)) this.#pass()

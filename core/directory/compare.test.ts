@@ -132,7 +132,8 @@ describe("a folder that is compared", () => {
     const root = await openDirectory(directory())
     const see: Comparing["see"] = (path) => found.push(path)
     const comparing = { root, check: "stat", isWhole: true, see } as const
-    const comparison = compare(comparing, { path: "", read: Effect.succeed({ next }) })
+    const folder = { root: { path: "" }, read: () => Effect.succeed([{ next }]) }
+    const comparison = compare(comparing, folder)
     const failure = await Effect.runPromise(Effect.flip(comparison)).finally(() => root.release())
     expect([failure, found]).toEqual([damaged, ["a"]])
     expect(await openFileCount()).toBe(before)

@@ -12,7 +12,12 @@ import { Beside, type Seeing, type Unread } from "./beside.js"
 import { digestFile } from "./file.js"
 import { type Change, modeChange } from "./judge.js"
 import { Listing } from "./listing.js"
-import { isDirectory, type RegisteredContents, type RegisteredDirectory } from "./registered.js"
+import {
+  isDirectory,
+  type RegisteredContents,
+  type RegisteredDirectory,
+  type RegisteredFolder,
+} from "./registered.js"
 import { type OpenDirectory, openBelow } from "./safe-path.js"
 
 export interface Comparing extends Seeing {
@@ -21,11 +26,13 @@ export interface Comparing extends Seeing {
   readonly only?: string
 }
 
-/** Where nothing was: what is there is extra. */
-const emptyAt = (path: string): RegisteredDirectory<never> => ({
-  path,
-  read: Effect.succeed({ next: Effect.succeed([]) }),
-})
+/** A directory that is compared: what was in it, or nothing, so that all that is there is extra. */
+interface Turn {
+  readonly path: string
+  readonly registered: RegisteredDirectory | undefined
+}
+
+const nothing: RegisteredContents<never> = { next: Effect.succeed([]) }
 
 // Files of a directory that wait to be read.
 const unreadCountMax = 256
@@ -79,19 +86,19 @@ const compareFolder = Effect.fnUntraced(function* <E>(
   path: string,
   { next }: RegisteredContents<E>,
   listed: Listing | ScanFailure | undefined,
-): Effect.fn.Return<ReadonlyArray<RegisteredDirectory<E>>, E | ScanFailure> {
+): Effect.fn.Return<ReadonlyArray<Turn>, E | ScanFailure> {
   const isGone = listed === undefined || listed instanceof ContentDrifted
   if (!isGone && !(listed instanceof Listing)) return yield* listed
   const listing = isGone ? undefined : listed
   const beside = yield* step(() => new Beside(comparing, path, listing))
-  const inner: Array<RegisteredDirectory<E>> = []
+  const inner: Array<Turn> = []
   let unread: Array<Unread> = []
   const read = () =>
     Effect.forEach(unread, (one) => compareBytes(comparing, one), { concurrency: 4, discard: true })
   for (let some = yield* next; some.length > 0; some = yield* next) {
     for (const was of some)
-      if (isDirectory(was)) inner.push(was)
-      else if (was.kind === "directory") inner.push(emptyAt(was.path))
+      if (isDirectory(was)) inner.push({ path: was.path, registered: was })
+      else if (was.kind === "directory") inner.push({ path: was.path, registered: undefined })
     yield* step(() => {
       for (const was of some) {
         const one = beside.meet(was)
@@ -107,24 +114,37 @@ const compareFolder = Effect.fnUntraced(function* <E>(
   return inner
 })
 
+/** What was in each of the directories, in their order. */
+const readTurns = <E>(
+  folder: RegisteredFolder<E>,
+  turns: ReadonlyArray<Turn>,
+): Effect.Effect<ReadonlyArray<RegisteredContents<E>>, E> => {
+  const registered = turns.flatMap((turn) => turn.registered ?? [])
+  return Effect.map(folder.read(registered), (read) => {
+    const contents = read.values()
+    return turns.map((turn) =>
+      turn.registered === undefined ? nothing : (contents.next().value ?? nothing),
+    )
+  })
+}
+
 /** Compares directories; answers with those in them. They are listed while they are read. */
 const compareSome = Effect.fnUntraced(function* <E>(
   comparing: Comparing,
-  directories: ReadonlyArray<RegisteredDirectory<E>>,
-): Effect.fn.Return<ReadonlyArray<RegisteredDirectory<E>>, E | ScanFailure> {
+  folder: RegisteredFolder<E>,
+  turns: ReadonlyArray<Turn>,
+): Effect.fn.Return<ReadonlyArray<Turn>, E | ScanFailure> {
   const { root, only } = comparing
-  const read = Effect.forEach(directories, ({ read: one }) => one, { concurrency: "unbounded" })
   const wanted = only === undefined ? {} : { only }
   const listing = listAll(
     root,
-    directories.map(({ path }) => ({ path, ...wanted })),
+    turns.map(({ path }) => ({ path, ...wanted })),
   )
-  const [all, listings] = yield* Effect.all([read, listing], { concurrency: 2 })
-  const inner: Array<RegisteredDirectory<E>> = []
-  for (const [at, { path }] of directories.entries()) {
-    const contents = all[at]
-    if (contents === undefined) continue
-    const below = yield* compareFolder(comparing, path, contents, listings[at])
+  const reading = readTurns(folder, turns)
+  const [all, listings] = yield* Effect.all([reading, listing], { concurrency: 2 })
+  const inner: Array<Turn> = []
+  for (const [at, { path }] of turns.entries()) {
+    const below = yield* compareFolder(comparing, path, all[at] ?? nothing, listings[at])
     for (const one of below) inner.push(one)
   }
   return inner
@@ -135,19 +155,21 @@ const sideBySideCount = 4
 /** Sees every entry of a registered folder, and what is extra; in no order. */
 export const compare = Effect.fnUntraced(function* <E>(
   comparing: Comparing,
-  registered: RegisteredDirectory<E>,
+  folder: RegisteredFolder<E>,
 ): Effect.fn.Return<void, E | ScanFailure> {
   // The next one is the last. Those in a directory come before those behind it, so that fewer wait
   // than on a whole level; and all in order, in which their manifests lie near each other.
-  const waiting: Array<RegisteredDirectory<E>> = [registered]
+  const waiting: Array<Turn> = [{ path: folder.root.path, registered: folder.root }]
   while (waiting.length > 0) {
     const some = waiting.splice(-sideBySideCount * comparedCountMax).reverse()
-    const portions: Array<ReadonlyArray<RegisteredDirectory<E>>> = []
+    const portions: Array<ReadonlyArray<Turn>> = []
     for (let from = 0; from < some.length; from += comparedCountMax)
       portions.push(some.slice(from, from + comparedCountMax))
-    const inner = yield* Effect.forEach(portions, (portion) => compareSome(comparing, portion), {
-      concurrency: sideBySideCount,
-    })
+    const inner = yield* Effect.forEach(
+      portions,
+      (portion) => compareSome(comparing, folder, portion),
+      { concurrency: sideBySideCount },
+    )
     for (const one of inner.flat().reverse()) waiting.push(one)
   }
 })

@@ -8,7 +8,7 @@ import type { ScanFailure } from "./asked.js"
 import type { See } from "./beside.js"
 import { type Comparing, compare } from "./compare.js"
 import type { Change } from "./judge.js"
-import type { RegisteredDirectory } from "./registered.js"
+import type { RegisteredFolder } from "./registered.js"
 
 /** An entry that is not what it was, or was not there. */
 export interface DriftedEntry {
@@ -55,7 +55,7 @@ class Drifting {
 /** Compares what was registered with what lies there now. */
 export const findDrift = <E>(
   comparing: Omit<Comparing, "see">,
-  registered: RegisteredDirectory<E>,
+  registered: RegisteredFolder<E>,
 ): Effect.Effect<Drifted, E | ScanFailure> => {
   const drifting = new Drifting()
   const see: See = (path, change) => drifting.see(path, change)

@@ -11,7 +11,7 @@ import type { RelativePath } from "../model/path.js"
 import { compareUtf8 } from "../model/tree.js"
 import { digestFile } from "./file.js"
 import type { LinkedEntry } from "./judge.js"
-import { eachRegistered, type RegisteredDirectory } from "./registered.js"
+import { eachRegistered, type RegisteredFolder } from "./registered.js"
 import { openDirectory } from "./safe-path.js"
 import { stateOf } from "./scanned.js"
 
@@ -65,7 +65,7 @@ export const registeredIn = async (
 
 /** Every entry of a registered folder, in the order of the bytes of their paths. */
 export const entriesOf = <E>(
-  registered: RegisteredDirectory<E>,
+  registered: RegisteredFolder<E>,
 ): Effect.Effect<ReadonlyArray<LinkedEntry>, E> => {
   const found: Array<LinkedEntry> = []
   return Effect.map(

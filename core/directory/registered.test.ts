@@ -11,7 +11,7 @@ import {
   eachRegistered,
   handingOut,
   isDirectory,
-  type RegisteredDirectory,
+  type RegisteredFolder,
   registeredTree,
 } from "./registered.js"
 
@@ -33,11 +33,15 @@ const entries = [
 ]
 
 /** Each directory behind its path. */
-const shapeOf = async (directory: RegisteredDirectory<never>): Promise<unknown> => {
-  const { next } = await Effect.runPromise(directory.read)
+const shapeOf = async (
+  folder: RegisteredFolder<never>,
+  directory = folder.root,
+): Promise<unknown> => {
+  const [contents] = await Effect.runPromise(folder.read([directory]))
+  const next = contents?.next ?? Effect.succeed([])
   const all = await Effect.runPromise(next)
   expect(await Effect.runPromise(next)).toEqual([])
-  const shown = all.map((one) => (isDirectory(one) ? shapeOf(one) : one.path))
+  const shown = all.map((one) => (isDirectory(one) ? shapeOf(folder, one) : one.path))
   return [directory.path, await Promise.all(shown)]
 }
 
@@ -60,9 +64,8 @@ describe("a folder in memory", () => {
 
   it("is given in portions, and again each time it is read", async () => {
     const paths = Array.from({ length: 1_000 }, (_, at) => `f${String(at).padStart(4, "0")}`)
-    const { read } = registeredTree(paths.map((path) => entry(path)).reverse())
-    for (let time = 0; time < 2; time += 1) {
-      const { next } = await Effect.runPromise(read)
+    const { root, read } = registeredTree(paths.map((path) => entry(path)).reverse())
+    for (const { next } of await Effect.runPromise(read([root, root]))) {
       const found: Array<string> = []
       for (;;) {
         const some = await Effect.runPromise(next)

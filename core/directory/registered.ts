@@ -1,6 +1,6 @@
 /**
- * A folder as it was registered: directory by directory, each read when its turn comes and given in
- * portions, so that of a large one little is in memory.
+ * A folder as it was registered: its directories are read when their turns come, some in one go,
+ * and given in portions, so that of a large one little is in memory.
  *
  * Does not know where it is kept.
  */
@@ -11,25 +11,35 @@ import { compareUtf8 } from "../model/tree.js"
 import type { LinkedEntry } from "./judge.js"
 
 /** A directory with something in it. */
-export interface RegisteredDirectory<E> {
+export interface RegisteredDirectory {
   /** Below the folder; empty for the folder itself. */
   readonly path: string
-  readonly read: Effect.Effect<RegisteredContents<E>, E>
+  /** What an entry has. */
+  readonly kind?: never
 }
 
 /** A file, a symlink or an empty directory; or a directory with something in it. */
-export type Registered<E> = LinkedEntry | RegisteredDirectory<E>
+export type Registered = LinkedEntry | RegisteredDirectory
 
 /** What was in a directory, given once from the first to the last. */
 export interface RegisteredContents<E> {
   /** The next ones in the order of their names; none at the end. */
-  readonly next: Effect.Effect<ReadonlyArray<Registered<E>>, E>
+  readonly next: Effect.Effect<ReadonlyArray<Registered>, E>
+}
+
+export interface RegisteredFolder<E> {
+  /** The folder itself. */
+  readonly root: RegisteredDirectory
+  /** What was in some directories of it, in their order. */
+  readonly read: (
+    directories: ReadonlyArray<RegisteredDirectory>,
+  ) => Effect.Effect<ReadonlyArray<RegisteredContents<E>>, E>
 }
 
 /** Whether it has something in it, which is read by itself. */
-export const isDirectory = <E>(one: Registered<E>): one is RegisteredDirectory<E> => "read" in one
+export const isDirectory = (one: Registered): one is RegisteredDirectory => one.kind === undefined
 
-const inPortions = <E>(all: ReadonlyArray<Registered<E>>): RegisteredContents<E> => {
+const inPortions = (all: ReadonlyArray<Registered>): RegisteredContents<never> => {
   let at = 0
   const next = Effect.sync(() => {
     const some = all.slice(at, at + registeredCountMax)
@@ -40,59 +50,54 @@ const inPortions = <E>(all: ReadonlyArray<Registered<E>>): RegisteredContents<E>
 }
 
 /** A folder of which all entries are in memory, in any order. */
-export const registeredTree = (entries: ReadonlyArray<LinkedEntry>): RegisteredDirectory<never> => {
-  const all = new Map<string, Array<Registered<never>>>()
-  const directoryAt = (path: string): RegisteredDirectory<never> => ({
-    path,
-    read: Effect.sync(() =>
-      inPortions(contentsAt(path).sort((a, b) => compareUtf8(a.path, b.path))),
-    ),
-  })
-  const contentsAt = (path: string): Array<Registered<never>> => {
+export const registeredTree = (entries: ReadonlyArray<LinkedEntry>): RegisteredFolder<never> => {
+  const all = new Map<string, Array<Registered>>()
+  const contentsAt = (path: string): Array<Registered> => {
     const there = all.get(path)
     if (there !== undefined) return there
-    const contents: Array<Registered<never>> = []
+    const contents: Array<Registered> = []
     all.set(path, contents)
-    if (path !== "") contentsAt(splitPath(path).below).push(directoryAt(path))
+    if (path !== "") contentsAt(splitPath(path).below).push({ path })
     return contents
   }
   for (const entry of entries) contentsAt(splitPath(entry.path).below).push(entry)
-  return directoryAt("")
+  const sorted = ({ path }: RegisteredDirectory) =>
+    contentsAt(path).sort((a, b) => compareUtf8(a.path, b.path))
+  return {
+    root: { path: "" },
+    read: (directories) =>
+      Effect.sync(() => directories.map((directory) => inPortions(sorted(directory)))),
+  }
 }
 
-/** Hands out every entry of a folder, in no order. */
+/** Hands out every entry of a folder, in no order; so many directories are read in one go. */
 export const eachRegistered = Effect.fnUntraced(function* <E>(
-  root: RegisteredDirectory<E>,
+  { root, read }: RegisteredFolder<E>,
   countMax: number,
   take: (entry: LinkedEntry) => void,
 ): Effect.fn.Return<void, E> {
   const waiting = [root]
-  const takeOne = Effect.fnUntraced(function* (
-    directory: RegisteredDirectory<E>,
-  ): Effect.fn.Return<void, E> {
-    const { next } = yield* directory.read
-    for (let some = yield* next; some.length > 0; some = yield* next)
-      for (const one of some)
-        if (isDirectory(one)) waiting.push(one)
-        else take(one)
-  })
   while (waiting.length > 0)
-    yield* Effect.forEach(waiting.splice(-countMax), takeOne, {
-      concurrency: countMax,
-      discard: true,
-    })
+    for (const { next } of yield* read(waiting.splice(-countMax)))
+      for (let some = yield* next; some.length > 0; some = yield* next)
+        for (const one of some)
+          if (isDirectory(one)) waiting.push(one)
+          else take(one)
 })
 
 /** The same folder, which hands out its entries when it is read. */
 export const handingOut = <E>(
-  { path, read }: RegisteredDirectory<E>,
+  { root, read }: RegisteredFolder<E>,
   take: (entry: LinkedEntry) => void,
-): RegisteredDirectory<E> => {
-  const taken = (one: Registered<E>): Registered<E> => {
-    if (isDirectory(one)) return handingOut(one, take)
-    take(one)
-    return one
+): RegisteredFolder<E> => {
+  const told = ({ next }: RegisteredContents<E>): RegisteredContents<E> => ({
+    next: Effect.map(next, (some) => {
+      for (const one of some) if (!isDirectory(one)) take(one)
+      return some
+    }),
+  })
+  return {
+    root,
+    read: (directories) => Effect.map(read(directories), (all) => all.map(told)),
   }
-  const portion = (some: ReadonlyArray<Registered<E>>) => some.map(taken)
-  return { path, read: Effect.map(read, ({ next }) => ({ next: Effect.map(next, portion) })) }
 }

@@ -6,7 +6,7 @@ import { attemptOn } from "../directory/asked.js"
 import { type Drifted, findDrift } from "../directory/drift.js"
 import { type Check, changedEntry, type LinkedEntry } from "../directory/judge.js"
 import { type LinkedFile, LinkedFiles } from "../directory/linked.js"
-import { eachRegistered, handingOut, type RegisteredDirectory } from "../directory/registered.js"
+import { eachRegistered, handingOut, type RegisteredFolder } from "../directory/registered.js"
 import * as Roots from "../directory/roots.js"
 import type { Failure, Refusal } from "../errors.js"
 import { manifestCountMax } from "../limits.js"
@@ -41,7 +41,7 @@ interface Compared {
 const compare = (
   { bounds: { roots } }: AnySource,
   link: Link,
-  registered: RegisteredDirectory<Refusal | Failure>,
+  registered: RegisteredFolder<Refusal | Failure>,
   { check, isWhole }: Compared,
 ): Effect.Effect<Drifted, Refusal | Failure> =>
   Effect.acquireUseRelease(

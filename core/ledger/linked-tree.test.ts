@@ -68,8 +68,9 @@ const portions = (
     const states = (yield* blobs.put<never>(
       encodeStates(statesOf(names.map((name) => state(name)))),
     )).digest
-    const root = yield* keptFolder(blobs, { digest, size, count, states, ...content })
-    const { next } = yield* root.read
+    const folder = yield* keptFolder(blobs, { digest, size, count, states, ...content })
+    const [contents] = yield* folder.read([folder.root])
+    const next = contents?.next ?? Effect.die("the folder was not read")
     const found: Array<number> = []
     const all = Effect.gen(function* () {
       for (let some = yield* next; some.length > 0; some = yield* next) found.push(some.length)

@@ -7,6 +7,7 @@ import {
   type Registered,
   type RegisteredContents,
   type RegisteredDirectory,
+  type RegisteredFolder,
   registeredTree,
 } from "../directory/registered.js"
 import type { EntryState } from "../directory/states.js"
@@ -15,7 +16,13 @@ import type { Content } from "../model/artifact.js"
 import type { Digest } from "../model/digest.js"
 import { emptyManifestDigest, type TreeEntry } from "../model/tree.js"
 import type { Blobs } from "./content.js"
-import { checkCounted, openManifests, readInline, readStatesBelow } from "./manifests.js"
+import {
+  checkCounted,
+  openManifests,
+  type Portions,
+  readInline,
+  readStatesBelow,
+} from "./manifests.js"
 
 type Reading<E> = Pick<Blobs<E>, "stat" | "readInto">
 
@@ -35,71 +42,82 @@ const isPaired = (
   entries.every(({ path }, at) => path === below + states[at]?.name)
 
 /** A directory that is kept: as long as it waits, little of it is in memory. */
-class KeptDirectory<E> implements RegisteredDirectory<E | BlobCorrupted> {
+class KeptDirectory implements RegisteredDirectory {
   readonly path: string
   readonly digest: Digest
   readonly states: Digest
-  readonly #folder: KeptFolder<E>
 
-  constructor(folder: KeptFolder<E>, path: string, digest: Digest, states: Digest) {
+  constructor(path: string, digest: Digest, states: Digest) {
     this.path = path
     this.digest = digest
     this.states = states
-    this.#folder = folder
   }
 
-  get read(): Effect.Effect<RegisteredContents<E | BlobCorrupted>, E | BlobCorrupted> {
-    return this.#folder.read(this)
+  get below(): string {
+    return this.path === "" ? "" : `${this.path}/`
   }
 }
 
-/** A folder whose manifests are read one by one; together no more than its version counts. */
-class KeptFolder<E> {
+/** What a directory lists, with what was seen of each. */
+const paired = (
+  listed: ReadonlyArray<TreeEntry>,
+  seen: ReadonlyArray<EntryState>,
+  manifest: Digest,
+): Effect.Effect<ReadonlyArray<Registered>, BlobCorrupted> => {
+  const pairs: Array<Registered> = []
+  for (const [at, entry] of listed.entries()) {
+    const state = seen[at]
+    const { path, digest } = entry
+    // One that is empty has no manifest: it is an entry itself.
+    if (entry.kind !== "directory" || digest === emptyManifestDigest)
+      pairs.push({ ...entry, state })
+    else if (state?.states === undefined) return Effect.fail(apart(manifest))
+    else pairs.push(new KeptDirectory(path, digest, state.states))
+  }
+  return Effect.succeed(pairs)
+}
+
+type Contents<E> = RegisteredContents<E | BlobCorrupted>
+
+/** A folder whose manifests are read a few at a time; together no more than its version counts. */
+class KeptFolder<E> implements RegisteredFolder<E | BlobCorrupted> {
+  readonly root: RegisteredDirectory
   readonly #blobs: Reading<E>
   readonly #content: Content
   /** Entries that were found, and directories to be read, which have one at least. */
   #count = 1
 
-  constructor(blobs: Reading<E>, content: Content) {
+  constructor(blobs: Reading<E>, content: Content, states: Digest) {
+    this.root = new KeptDirectory("", content.digest, states)
     this.#blobs = blobs
     this.#content = content
   }
 
-  readonly read = Effect.fnUntraced(function* (
-    this: KeptFolder<E>,
-    at: KeptDirectory<E>,
-  ): Effect.fn.Return<RegisteredContents<E | BlobCorrupted>, E> {
-    const below = at.path === "" ? "" : `${at.path}/`
-    const { digest, states } = at
-    const portions = yield* openManifests(this.#blobs, { digest, states, below })
+  readonly read = (
+    directories: ReadonlyArray<RegisteredDirectory>,
+  ): Effect.Effect<ReadonlyArray<Contents<E>>, E> => {
+    const kept = directories.filter((one) => one instanceof KeptDirectory)
+    return Effect.map(openManifests(this.#blobs, kept), (opened) =>
+      opened.map(({ at, listed, seen }) => this.#contents(at, listed, seen)),
+    )
+  }
+
+  #contents(
+    { digest, below }: KeptDirectory,
+    entries: Portions<TreeEntry>,
+    states: Portions<EntryState>,
+  ): Contents<E> {
     // It was counted while it waited: what is in it counts instead.
     let counted = 1
-    const next = Effect.flatMap(Effect.all(portions), ([listed, seen]) => {
+    const next = Effect.flatMap(Effect.all([entries, states]), ([listed, seen]) => {
       if (!isPaired(below, listed, seen)) return Effect.fail(apart(digest))
       this.#count += listed.length - counted
       counted = 0
       const { count } = this.#content
-      const pairs = Effect.suspend(() => this.#pair(listed, seen))
+      const pairs = Effect.suspend(() => paired(listed, seen, digest))
       return Effect.andThen(checkCounted({ digest, count }, this.#count), pairs)
     })
     return { next }
-  })
-
-  #pair(
-    listed: ReadonlyArray<TreeEntry>,
-    seen: ReadonlyArray<EntryState>,
-  ): Effect.Effect<ReadonlyArray<Registered<E | BlobCorrupted>>, BlobCorrupted> {
-    const pairs: Array<Registered<E | BlobCorrupted>> = []
-    for (const [at, entry] of listed.entries()) {
-      const state = seen[at]
-      const { path, digest } = entry
-      // One that is empty has no manifest: it is an entry itself.
-      if (entry.kind !== "directory" || digest === emptyManifestDigest)
-        pairs.push({ ...entry, state })
-      else if (state?.states === undefined) return Effect.fail(apart(digest))
-      else pairs.push(new KeptDirectory(this, path, digest, state.states))
-    }
-    return Effect.succeed(pairs)
   }
 }
 
@@ -107,7 +125,7 @@ class KeptFolder<E> {
 export const keptFolder = Effect.fnUntraced(function* <E>(
   blobs: Reading<E>,
   content: Content,
-): Effect.fn.Return<RegisteredDirectory<E | BlobCorrupted>, E | BlobCorrupted> {
+): Effect.fn.Return<RegisteredFolder<E | BlobCorrupted>, E | BlobCorrupted> {
   const { digest, entries, states } = content
   if (entries !== undefined) {
     const inline = yield* readInline(content, entries)
@@ -115,5 +133,5 @@ export const keptFolder = Effect.fnUntraced(function* <E>(
     return registeredTree(inline.map((entry) => ({ ...entry, state: seen.get(entry.path) })))
   }
   if (states === undefined) return yield* apart(digest)
-  return new KeptDirectory(new KeptFolder(blobs, content), "", digest, states)
+  return new KeptFolder(blobs, content, states)
 })

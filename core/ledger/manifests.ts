@@ -119,19 +119,29 @@ export interface SeenAt extends ManifestAt {
   readonly states: Digest
 }
 
-/** The entries of a directory and their states, each decoded as they are asked for; once. */
-export const openManifests = <E>(
+/** A directory that is read: each of its entries and their states is decoded as it is asked for. */
+export interface OpenedAt<A extends SeenAt> {
+  readonly at: A
+  readonly listed: Portions<TreeEntry>
+  readonly seen: Portions<EntryState>
+}
+
+/** The manifests of directories and of their states, read in one go; each is given once. */
+export const openManifests = <E, A extends SeenAt>(
   blobs: Pick<Blobs<E>, "stat" | "readInto">,
-  { digest, below, states }: SeenAt,
-): Effect.Effect<readonly [Portions<TreeEntry>, Portions<EntryState>], E> => {
-  const stored = readStored(blobs, [
+  directories: ReadonlyArray<A>,
+): Effect.Effect<ReadonlyArray<OpenedAt<A>>, E> => {
+  const wanted = directories.flatMap(({ digest, states, below }) => [
     { digest, below },
     { digest: states, below },
   ])
-  return Effect.map(stored, ([listed = nothing, seen = nothing]) => [
-    inPortions(digest, parseManifest(listed, below)),
-    inPortions(states, parseStates(seen)),
-  ])
+  return Effect.map(readStored(blobs, wanted), (stored) =>
+    directories.map((at, index) => ({
+      at,
+      listed: inPortions(at.digest, parseManifest(stored[2 * index] ?? nothing, at.below)),
+      seen: inPortions(at.states, parseStates(stored[2 * index + 1] ?? nothing)),
+    })),
+  )
 }
 
 /** Fails where a tree has become larger than its version says it is. */
