@@ -1,24 +1,23 @@
 /**
- * Folders of many files: registering one, its drift, its archive and checking it out, with the time
- * that each takes and the most memory that the process had meanwhile.
+ * Folders of many files: registering one, its drift, its archive and checking it out, each in a
+ * process of its own, with the time that it takes and the most memory that is resident meanwhile.
  *
- *   npm run folders -- [--entries 200000] [--shape deep | flat] [--mode link | copy] [--no-zip]
+ *   npm run folders -- [--entries 200000] [--shape deep | flat] [--mode link | copy]
  *
  * The files are small, made first and removed in the end. Memory needs `/proc`.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import { open } from "./ledgers.js"
 
 const { values } = parseArgs({
   options: {
     entries: { type: "string", default: "200000" },
     shape: { type: "string", default: "deep" },
     mode: { type: "string", default: "link" },
-    "no-zip": { type: "boolean", default: false },
   },
 })
 const count = Number(values.entries)
@@ -39,46 +38,60 @@ const fill = (root: string): void => {
   }
 }
 
-const status = (name: string): number => {
-  if (!existsSync("/proc/self/status")) return Number.NaN
-  const line = new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync("/proc/self/status", "utf8"))
-  return Math.round((Number(line?.[1]) * 1_024) / 1e6)
+const here = fileURLToPath(new URL(".", import.meta.url))
+const program = JSON.stringify(new URL("../dist/core/index.js", import.meta.url))
+
+/** Opens the ledger in a process of its own, does this, and tells what it took. */
+const report = (what: string, ledger: string, act: string): void => {
+  const script = `
+    import { readFileSync } from "node:fs"
+    import { openLedger } from ${program}
+    const resident = () => {
+      const most = /VmHWM:\\s+(\\d+)/.exec(readFileSync("/proc/self/status", "utf8"))
+      return Math.round((Number(most[1]) * 1_024) / 1e6)
+    }
+    const ledger = await openLedger({ directory: ${JSON.stringify(ledger)}, actor: "ann" })
+    const before = resident()
+    const [begun, used] = [performance.now(), process.cpuUsage()]
+    const said = await (async () => { ${act} })()
+    const seconds = ((performance.now() - begun) / 1_000).toFixed(1)
+    const { user, system } = process.cpuUsage(used)
+    const processor = ((user + system) / 1e6).toFixed(1)
+    const memory = resident() + " MB resident at most, " + before + " when it was open"
+    await ledger.close()
+    console.log([seconds + " s", processor + " s of CPU", memory, said ?? []].flat().join(", "))`
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    ["--input-type=module", "--eval", script],
+    { encoding: "utf8", cwd: here },
+  )
+  if (stderr !== "") throw new Error(stderr)
+  console.log(`${what}: ${stdout.trim()}`)
 }
 
-const report = async (what: string, act: () => Promise<unknown>): Promise<void> => {
-  // The peak begins anew.
-  if (existsSync("/proc/self/clear_refs")) writeFileSync("/proc/self/clear_refs", "5")
-  const [begun, used] = [performance.now(), process.cpuUsage()]
-  const answer = await act()
-  const { user, system } = process.cpuUsage(used)
-  const seconds = ((performance.now() - begun) / 1_000).toFixed(1)
-  const processor = ((user + system) / 1e6).toFixed(1)
-  const said = typeof answer === "string" ? `, ${answer}` : ""
-  console.log(`${what}: ${seconds} s, ${processor} s of CPU, ${status("VmHWM")} MB at most${said}`)
-}
-
-const results = fileURLToPath(new URL("results", import.meta.url))
+const results = join(here, "results")
 mkdirSync(results, { recursive: true })
 const work = await mkdtemp(join(results, "work-"))
 const folder = join(work, "folder")
 mkdirSync(folder)
-fill(folder)
-const ledger = await open(join(work, "ledger"))
-console.log(`${count} files, ${values.shape}; ${status("VmRSS")} MB before`)
 try {
-  await report(
+  fill(folder)
+  console.log(`${count} files, ${values.shape}`)
+  const ledger = join(work, "ledger")
+  const given = JSON.stringify(folder)
+  report(
     `register, ${mode}`,
-    async () => void (await ledger.register(folder, { name: "f", mode })),
+    ledger,
+    `await ledger.register(${given}, { name: "f", mode: "${mode}" })`,
   )
-  if (mode === "link") await report("drift", async () => (await ledger.drift("f")).text)
-  else await report("checkout", async () => void (await ledger.checkout("f", join(work, "out"))))
-  if (!values["no-zip"])
-    await report("zip", async () => {
-      let bytes = 0
-      for await (const some of (await ledger.zip("f")).stream()) bytes += some.length
-      return `${(bytes / 1e6).toFixed(0)} MB`
-    })
+  if (mode === "link") report("drift", ledger, `return (await ledger.drift("f")).text`)
+  else
+    report("checkout", ledger, `await ledger.checkout("f", ${JSON.stringify(join(work, "out"))})`)
+  const sending = `
+    let bytes = 0
+    for await (const some of (await ledger.zip("f")).stream()) bytes += some.length
+    return (bytes / 1e6).toFixed(0) + " MB sent"`
+  report("zip", ledger, sending)
 } finally {
-  await ledger.close()
   await rm(work, { recursive: true })
 }
