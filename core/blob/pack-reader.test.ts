@@ -193,7 +193,7 @@ describe("many bytes at once", () => {
 
   const begin = async (wants: boolean): Promise<void> => {
     await threads.close()
-    const job = { descriptor: -1, offset: 0, length: 0, parts: [] }
+    const job = { descriptor: -1, offset: 0, length: 0, parts: new Uint32Array(0) }
     if (wants) await threads.ask(stretchWork, job)
     expect(threads.readyCount > 0).toBe(wants)
   }

@@ -7,13 +7,13 @@
  */
 import { type FileHandle, open } from "node:fs/promises"
 import { hasCode } from "../model/cause.js"
-import { type Digest, digestOf } from "../model/digest.js"
+import { type Digest, digestOf, toDigest } from "../model/digest.js"
 import { threads } from "../thread/threads.js"
 import { type Frame, frameHeaderBytes, LoadedFrame, readFrameHeader } from "./frame.js"
 import type { Place } from "./index-row.js"
 import { packPath, readAt } from "./pack-files.js"
 import { stopped } from "./rules.js"
-import { type Stretched, stretchWork } from "./stretch-work.js"
+import { digestBytes, type Stretched, stretchWork } from "./stretch-work.js"
 
 const openCountMax = 16
 const windowBytes = 262_144
@@ -134,10 +134,11 @@ const readAside = async (
   opened.last = offset + length
   const handle = await opened.handle
   if (handle === undefined) return { bytes: none }
-  const parts = run.map((place) => {
+  const parts = new Uint32Array(2 * run.length)
+  for (const [at, place] of run.entries()) {
     const from = place.offset - offset + frameHeaderBytes
-    return { from, to: from + place.storedSize }
-  })
+    parts.set([from, from + place.storedSize], 2 * at)
+  }
   return threads.ask(stretchWork, { descriptor: handle.fd, offset, length, parts })
 }
 
@@ -165,7 +166,10 @@ const frameIn = (
   if (header === undefined || header.storedSize !== place.storedSize) return undefined
   const begin = from + frameHeaderBytes
   const stored = bytes.subarray(begin, begin + header.storedSize)
-  const digest = digests?.[at] ?? digestOf(stored)
+  const digest =
+    digests === undefined
+      ? digestOf(stored)
+      : toDigest(digests.subarray(at * digestBytes, (at + 1) * digestBytes))
   const isWhole = digest === place.storedDigest || digest === header.storedDigest
   return isWhole ? new LoadedFrame(header, digest, stored) : undefined
 }

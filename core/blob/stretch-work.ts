@@ -4,27 +4,25 @@
  * Knows nothing of what lies there. The file stays open until the answer is there.
  */
 import { readSync } from "node:fs"
-import { type Digest, digestOf } from "../model/digest.js"
+import { sha256 } from "../model/digest.js"
 import type { Done, Work } from "../thread/work.js"
 
-/** Half-open, in bytes from the start of the stretch. */
-export interface StretchPart {
-  readonly from: number
-  readonly to: number
-}
+/** Of a SHA-256. */
+export const digestBytes = 32
 
 export interface StretchJob {
   readonly descriptor: number
   readonly offset: number
   readonly length: number
-  readonly parts: ReadonlyArray<StretchPart>
+  /** Of each part, where it begins and ends, in bytes from the start of the stretch. */
+  readonly parts: Uint32Array
 }
 
 export interface Stretched {
   /** Fewer than were asked for only where the file ends. */
   readonly bytes: Uint8Array
-  /** Of each part, as far as it was read. */
-  readonly digests: ReadonlyArray<Digest>
+  /** The SHA-256 of each part, as far as it was read, one after the other. */
+  readonly digests: Uint8Array
 }
 
 export const answer = ({ descriptor, offset, length, parts }: StretchJob): Done<Stretched> => {
@@ -36,8 +34,11 @@ export const answer = ({ descriptor, offset, length, parts }: StretchJob): Done<
     filled += count
   }
   const bytes = room.subarray(0, filled)
-  const digests = parts.map(({ from, to }) => digestOf(bytes.subarray(from, to)))
-  return { value: { bytes, digests }, transfer: [room.buffer] }
+  const count = parts.length / 2
+  const digests = Buffer.allocUnsafeSlow(count * digestBytes)
+  for (let at = 0; at < count; at += 1)
+    digests.set(sha256(bytes.subarray(parts[2 * at], parts[2 * at + 1])), at * digestBytes)
+  return { value: { bytes, digests }, transfer: [room.buffer, digests.buffer] }
 }
 
 export const stretchWork: Work<StretchJob, Stretched> = { module: import.meta.url, answer }
