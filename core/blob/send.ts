@@ -35,8 +35,6 @@ export type LoadChunks = (wanted: ReadonlyArray<Wanted>) => Promise<ReadonlyArra
 // One trip to the disk brings about this much: enough to hide its latency, little enough to hold.
 const runBytes = 1_048_576
 const runCountMax = 64
-// While one run leaves, so many are read.
-const aheadCount = 2
 
 const takeRun = (recipe: Recipe, from: number, to: number): ReadonlyArray<Wanted> => {
   const wanted = wantedOf(recipe, from, Math.min(to, from + runCountMax))
@@ -133,7 +131,7 @@ type BytesPull = Pull.Pull<NonEmptyReadonlyArray<Uint8Array>, BlobFailure | Blob
 const pullOf = (reading: Reading, load: LoadChunks): BytesPull => {
   const { recipe, to } = reading
   let chunk = reading.from
-  const ahead: Array<Promise<ReadonlyArray<Frame>>> = []
+  let ahead: Promise<ReadonlyArray<Frame>> | undefined
   let finished = false
 
   const loadNext = () => {
@@ -146,11 +144,10 @@ const pullOf = (reading: Reading, load: LoadChunks): BytesPull => {
   }
 
   const next = async (): Promise<ReadonlyArray<Uint8Array>> => {
-    // The first one by itself: others would hold it up.
-    if (ahead.length === 0 && chunk < to) ahead.push(loadNext())
-    const frames = await ahead.shift()
-    while (ahead.length < aheadCount && chunk < to) ahead.push(loadNext())
-    finished = ahead.length === 0
+    const loading = ahead ?? (chunk < to ? loadNext() : undefined)
+    const frames = await loading
+    ahead = chunk < to ? loadNext() : undefined
+    finished = ahead === undefined
     const pieces = (frames ?? []).map((frame) => reading.take(frame))
     if (finished) reading.finish()
     return pieces
