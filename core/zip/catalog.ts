@@ -98,6 +98,8 @@ const modeOf = (entry: ZipEntry): number => {
   return entry.executable === true ? modes.executable : modes.file
 }
 
+const isFileMode = (mode: number): boolean => mode === modes.file || mode === modes.executable
+
 const compareNames = (one: Packed, other: Packed): number =>
   one.block.name(one.at).compare(other.block.name(other.at))
 
@@ -169,12 +171,16 @@ export class Catalog {
     }
   }
 
+  isFile(place: number): boolean {
+    const { block, at } = this.#placed(place)
+    return isFileMode(block.view.getUint16(at + atMode))
+  }
+
   /** What is sent between the headers of an entry; undefined of all but files. */
   source(place: number): ZipSource | undefined {
     const { block, at } = this.#placed(place)
     const { view, records } = block
-    const mode = view.getUint16(at + atMode)
-    if (mode !== modes.file && mode !== modes.executable) return undefined
+    if (!isFileMode(view.getUint16(at + atMode))) return undefined
     const tree = view.getUint32(at + atTree)
     const path = block.name(at).subarray(this.#tree(tree).prefixBytes).toString() as RelativePath
     const digest = toDigest(records.subarray(at + atDigest, at + atStored))

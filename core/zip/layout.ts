@@ -62,6 +62,8 @@ export interface ZipLayout {
 
 // A content with more is not joined: it is read ahead by itself, and copied nowhere.
 const joinedContentBytesMax = 262_144
+// Of tiny files fewer are joined: what is to be known of each takes more room than its bytes.
+const gapCountMax = 1_024
 // Records are written in sheets of this size: the longest fits by far.
 const sheetBytes = 65_536
 
@@ -180,10 +182,21 @@ const partOf = (
 
 const startOf = ({ starts }: Plan, unit: number): number => starts[unit] ?? 0
 
+/** The place of the entry whose content a unit is; undefined of all other units. */
+const placeOf = ({ catalog }: Plan, unit: number): number | undefined => {
+  const place = (unit - contentUnit) / entryUnits
+  return Number.isInteger(place) && place < catalog.count ? place : undefined
+}
+
+const isContent = (plan: Plan, unit: number): boolean => {
+  const place = placeOf(plan, unit)
+  return place !== undefined && plan.catalog.isFile(place)
+}
+
 /** The file whose content a unit is, if it is one. */
-const fileOf = ({ catalog }: Plan, unit: number): ZipSource | undefined => {
-  const index = (unit - contentUnit) / entryUnits
-  return Number.isInteger(index) && index < catalog.count ? catalog.source(index) : undefined
+const fileOf = (plan: Plan, unit: number): ZipSource | undefined => {
+  const place = placeOf(plan, unit)
+  return place === undefined ? undefined : plan.catalog.source(place)
 }
 
 const writeLiteral = (plan: Plan, unit: number, sheet: Sheet, at: number): void => {
@@ -202,6 +215,27 @@ const writeLiteral = (plan: Plan, unit: number, sheet: Sheet, at: number): void 
   }
 }
 
+/** Units that leave together: the one behind the last, and the offset where they end. */
+const joined = (
+  plan: Plan,
+  first: number,
+  { start: origin, end: to }: ByteRange,
+  room: number,
+): { readonly last: number; readonly stop: number } => {
+  let unit = first
+  let at = origin
+  for (let count = 0; at < to && count < gapCountMax; unit += 1) {
+    const behind = startOf(plan, unit + 1)
+    const holds = isContent(plan, unit)
+    const stop = holds ? Math.min(behind, to) : behind
+    const isLarge = holds && stop - at > joinedContentBytesMax
+    if (stop - origin > room || isLarge) break
+    if (holds && stop > at) count += 1
+    at = stop
+  }
+  return { last: unit, stop: at }
+}
+
 const joinedSegment = (
   plan: Plan,
   first: number,
@@ -209,31 +243,27 @@ const joinedSegment = (
   roomMax: number,
 ): ZipSegment => {
   // A literal is written as a whole and cut afterwards; content is read from there only.
-  const literal = fileOf(plan, first) === undefined
+  const literal = !isContent(plan, first)
   const origin = literal ? startOf(plan, first) : from
-  const length = Math.min(roomMax, to - origin)
-  const room = literal ? Math.max(length, startOf(plan, first + 1) - origin) : length
-  const sheet = makeSheet(room)
+  const most = Math.min(roomMax, to - origin)
+  const room = literal ? Math.max(most, startOf(plan, first + 1) - origin) : most
+  const { last, stop } = joined(plan, first, { start: origin, end: to }, room)
+  const sheet = makeSheet(stop - origin)
   const gaps: Array<ZipPart> = []
-  let unit = first
   let at = origin
-  while (at < to) {
-    const file = fileOf(plan, unit)
+  for (let unit = first; unit < last; unit += 1) {
     const start = startOf(plan, unit)
     const behind = startOf(plan, unit + 1)
-    const stop = file === undefined ? behind : Math.min(behind, to)
-    const isLarge = file !== undefined && stop - at > joinedContentBytesMax
-    if (stop - origin > room || isLarge) break
-    if (file === undefined) {
-      if (stop > at) writeLiteral(plan, unit, sheet, at - origin)
-    } else if (stop > at) {
-      const content = contentOf(file, { start: at - start, end: stop - start }, behind - start)
-      gaps.push(partOf(content, sheet.bytes.subarray(at - origin, stop - origin)))
+    const file = fileOf(plan, unit)
+    const end = file === undefined ? behind : Math.min(behind, to)
+    if (end > at && file === undefined) writeLiteral(plan, unit, sheet, at - origin)
+    else if (end > at && file !== undefined) {
+      const content = contentOf(file, { start: at - start, end: end - start }, behind - start)
+      gaps.push(partOf(content, sheet.bytes.subarray(at - origin, end - origin)))
     }
-    at = stop
-    unit += 1
+    at = end
   }
-  const end = Math.min(at, to)
+  const end = Math.min(stop, to)
   return { kind: "joined", end, bytes: sheet.bytes.subarray(from - origin, end - origin), gaps }
 }
 
