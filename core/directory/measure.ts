@@ -43,13 +43,14 @@ export const measure = Effect.fnUntraced(function* (
   wanted?: string,
 ): Effect.fn.Return<Measured, ScanFailure> {
   const total: Total = { files: 0, bytes: 0 }
-  let waiting: Array<Listed> = [{ path: "", ...(wanted === undefined ? {} : { only: wanted }) }]
+  const waiting: Array<Listed> = [{ path: "", ...(wanted === undefined ? {} : { only: wanted }) }]
   while (waiting.length > 0) {
-    const some = waiting.slice(-listingCountMax)
-    waiting = waiting.slice(0, -listingCountMax)
-    // What is gone by now, or cannot be read, is said when it is scanned.
-    for (const [at, listing] of (yield* listAll(root, some)).entries())
-      if (listing instanceof Listing) waiting.push(...count(listing, some[at]?.path ?? "", total))
+    const some = waiting.splice(-listingCountMax)
+    for (const [at, listing] of (yield* listAll(root, some)).entries()) {
+      // What is gone by now, or cannot be read, is said when it is scanned.
+      if (!(listing instanceof Listing)) continue
+      for (const inner of count(listing, some[at]?.path ?? "", total)) waiting.push(inner)
+    }
   }
   return total
 })
