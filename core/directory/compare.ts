@@ -7,11 +7,13 @@ import * as Effect from "effect/Effect"
 import { ContentDrifted } from "../errors.js"
 import { comparedCountMax, fileReadBytes } from "../limits.js"
 import { splitPath } from "../model/path.js"
-import { attemptOn, listAll, readAll, type ScanFailure } from "./asked.js"
+import { askOn, attemptOn, failureAt, listAll, type ScanFailure } from "./asked.js"
 import { Beside, type Seeing, type Unread } from "./beside.js"
+import { groupsOf } from "./entries.js"
 import { digestFile } from "./file.js"
 import { type Change, modeChange } from "./judge.js"
 import { Listing } from "./listing.js"
+import { readWork } from "./read-work.js"
 import {
   isDirectory,
   type RegisteredContents,
@@ -34,6 +36,8 @@ interface Turn {
 
 const nothing: RegisteredContents<never> = { next: Effect.succeed([]) }
 
+// Portions of a folder, and files, that are compared side by side.
+const sideBySideCount = 4
 // Files of a directory that wait to be read.
 const unreadCountMax = 256
 
@@ -52,29 +56,53 @@ const isSameLarge = (
     }
   })
 
-const isSame = Effect.fnUntraced(function* (
-  comparing: Comparing,
-  unread: Unread,
-): Effect.fn.Return<boolean, ScanFailure> {
-  const { name, found, entry } = unread
-  if (found.size > fileReadBytes) return yield* isSameLarge(comparing, unread)
-  const below = { path: splitPath(entry.path).below }
-  const files = [{ name, found }]
-  const [taken] = yield* readAll({ root: comparing.root, below, files })
-  return taken?.digest === entry.digest
-})
+const changeOf = ({ found, entry }: Unread, isSame: boolean): Change | undefined =>
+  isSame ? modeChange(found, entry) : "content"
 
-/** By its bytes. What goes or changes while it is read is gone, or is not what it was. */
-const compareBytes = (comparing: Comparing, unread: Unread): Effect.Effect<void, ScanFailure> =>
-  isSame(comparing, unread).pipe(
-    Effect.map((same): Change | undefined =>
-      same ? modeChange(unread.found, unread.entry) : "content",
-    ),
+/** What goes or changes while it is read is gone. */
+const compareLarge = (comparing: Comparing, unread: Unread): Effect.Effect<void, ScanFailure> =>
+  isSameLarge(comparing, unread).pipe(
+    Effect.map((isSame) => changeOf(unread, isSame)),
     Effect.catch((failure) =>
       failure instanceof ContentDrifted ? Effect.succeed("missing" as const) : Effect.fail(failure),
     ),
     Effect.map((change) => comparing.see(unread.entry.path, change)),
   )
+
+/** Small files of one directory, read in one go. What goes or changes meanwhile is gone. */
+const compareGroup = (
+  { root, see }: Comparing,
+  path: string,
+  group: ReadonlyArray<Unread>,
+): Effect.Effect<void, ScanFailure> => {
+  const files = group.map(({ name, found }) => ({ name, found }))
+  return Effect.flatMap(askOn(readWork, { root, below: { path }, files }, {}), (results) => {
+    for (const [at, unread] of group.entries()) {
+      const result = results[at]
+      const { path: own, digest } = unread.entry
+      if (result === undefined) continue
+      if (!("problem" in result)) see(own, changeOf(unread, result.digest === digest))
+      else if ("sentence" in result.problem) see(own, "missing")
+      else return Effect.fail(failureAt(join(root.shown, own), result.problem))
+    }
+    return Effect.void
+  })
+}
+
+/** By their bytes. */
+const compareBytes = (
+  comparing: Comparing,
+  path: string,
+  unread: ReadonlyArray<Unread>,
+): Effect.Effect<void, ScanFailure> => {
+  const isLarge = ({ found }: Unread) => found.size > fileReadBytes
+  const groups = groupsOf(unread.filter((one) => !isLarge(one)))
+  const all = [
+    ...groups.map(({ files }) => compareGroup(comparing, path, files)),
+    ...unread.filter(isLarge).map((one) => compareLarge(comparing, one)),
+  ]
+  return Effect.all(all, { concurrency: sideBySideCount, discard: true })
+}
 
 /** What only happens between two steps of others; throws `ScanFailure`. */
 const step = <A>(act: () => A): Effect.Effect<A, ScanFailure> =>
@@ -93,8 +121,7 @@ const compareFolder = Effect.fnUntraced(function* <E>(
   const beside = yield* step(() => new Beside(comparing, path, listing))
   const inner: Array<Turn> = []
   let unread: Array<Unread> = []
-  const read = () =>
-    Effect.forEach(unread, (one) => compareBytes(comparing, one), { concurrency: 4, discard: true })
+  const read = () => compareBytes(comparing, path, unread)
   for (let some = yield* next; some.length > 0; some = yield* next) {
     for (const was of some)
       if (isDirectory(was)) inner.push({ path: was.path, registered: was })
@@ -149,8 +176,6 @@ const compareSome = Effect.fnUntraced(function* <E>(
   }
   return inner
 })
-
-const sideBySideCount = 4
 
 /** Sees every entry of a registered folder, and what is extra; in no order. */
 export const compare = Effect.fnUntraced(function* <E>(

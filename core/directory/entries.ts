@@ -43,14 +43,16 @@ export const entriesOf = (
 }
 
 /** Files that are read in one go, and how many bytes they are. */
-export interface Group {
-  readonly files: Array<Entry>
+export interface Group<F> {
+  readonly files: Array<F>
   bytes: number
 }
 
 /** In their order; one that is larger than a group is one by itself. */
-export const groupsOf = (files: ReadonlyArray<Entry>): ReadonlyArray<Group> => {
-  const groups: Array<Group> = []
+export const groupsOf = <F extends Pick<Entry, "found">>(
+  files: ReadonlyArray<F>,
+): ReadonlyArray<Group<F>> => {
+  const groups: Array<Group<F>> = []
   for (const file of files) {
     const { size } = file.found
     let last = groups.at(-1)

@@ -189,7 +189,7 @@ class Scan<E> {
   readonly #readGroup = Effect.fnUntraced(function* (
     this: Scan<E>,
     below: Below,
-    { files }: Group,
+    { files }: Group<Entry>,
   ): Effect.fn.Return<ReadonlyArray<Entered>, E | ScanFailure> {
     const { root, sink } = this.#shared
     const now = Date.now()
