@@ -34,13 +34,15 @@ describe("the stored form of a chunk", () => {
   })
 
   it("takes as much room as it needs, and comes out the same", () => {
+    // What Node shares out to small buffers: longer than it says in some releases.
+    const pool = Buffer.allocUnsafe(1).buffer.byteLength
     const samples = Array.from({ length: 700 }, (_, size) => [text(size), noise(size)]).flat()
     for (const raw of samples) {
       const { form, stored: kept } = storedForm(raw)
       if (form === "raw") continue
       same(kept, deflateRawSync(raw, { level: 5, finishFlush: constants.Z_SYNC_FLUSH }))
-      // That of the pool where it is small, and never zlib's own.
-      expect(kept.buffer.byteLength).toBeLessThanOrEqual(Buffer.poolSize)
+      // No buffer of zlib's own, which would be kept with it.
+      expect(kept.buffer.byteLength).toBe(pool)
     }
   })
 
