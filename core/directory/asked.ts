@@ -35,15 +35,28 @@ export const failureAt = (shown: string, problem: Problem): ScanFailure => {
   return readFailure(shown, fromPlainError(problem))
 }
 
+/** Asks a thread. Whoever asks keeps open what it works on, so this is not interrupted. */
+const asking = <J, A>(
+  shown: string,
+  work: Work<J, A>,
+  job: J,
+  how?: { readonly isUrgent: boolean },
+): Effect.Effect<A, ScanFailure> =>
+  Effect.uninterruptible(attemptOn(shown, () => threads.ask(work, job, how)))
+
 /** A listing of each directory, or why there is none. */
 export const listAll = (
   root: OpenDirectory,
   directories: ReadonlyArray<Listed>,
 ): Effect.Effect<ReadonlyArray<Listing | ScanFailure>, ScanFailure> => {
   // Others go on only with what is listed, and it takes little time.
-  const how = { isUrgent: true }
-  const ask = () => threads.ask(listWork, { root: root.place, directories }, how)
-  return Effect.map(Effect.uninterruptible(attemptOn(root.shown, ask)), (listings) =>
+  const asked = asking(
+    root.shown,
+    listWork,
+    { root: root.place, directories },
+    { isUrgent: true },
+  )
+  return Effect.map(asked, (listings) =>
     listings.map((listing, at) =>
       "problem" in listing
         ? failureAt(join(root.shown, directories[at]?.path ?? ""), listing.problem)
@@ -62,10 +75,8 @@ export const askOn = <A, M extends object>(
   work: Work<ReadJob & M, A>,
   { root, below, files }: Reading,
   more: M,
-): Effect.Effect<A, ScanFailure> => {
-  const ask = () => threads.ask(work, { ...more, root: root.place, below, files })
-  return Effect.uninterruptible(attemptOn(join(root.shown, below.path), ask))
-}
+): Effect.Effect<A, ScanFailure> =>
+  asking(join(root.shown, below.path), work, { ...more, root: root.place, below, files })
 
 /** All that was made of files. Fails for the first one that something was wrong with. */
 export const sound = <A extends object>(
@@ -91,11 +102,9 @@ export const readAll = (reading: Reading): Effect.Effect<ReadonlyArray<TakenFile
 export const readRegistered = (
   root: OpenDirectory,
   files: ReadonlyArray<RegisteredFile>,
-): Effect.Effect<Uint8Array, ScanFailure> => {
-  const ask = () => threads.ask(sendWork, { root: root.place, files })
-  return Effect.flatMap(Effect.uninterruptible(attemptOn(root.shown, ask)), (contents) =>
+): Effect.Effect<Uint8Array, ScanFailure> =>
+  Effect.flatMap(asking(root.shown, sendWork, { root: root.place, files }), (contents) =>
     "bytes" in contents
       ? Effect.succeed(contents.bytes)
       : Effect.fail(failureAt(files[contents.at]?.path ?? "", contents.problem)),
   )
-}

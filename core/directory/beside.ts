@@ -31,10 +31,7 @@ export interface Unread {
   readonly entry: LinkedEntry
 }
 
-/**
- * Goes through a directory as it lies there beside what was in it, both in the order of the bytes
- * of their names, so that nothing of it has to be looked up.
- */
+/** Meets what was registered of a directory, one by one and in order, with what lies there. */
 export class Beside {
   readonly #seeing: Seeing
   readonly #path: string

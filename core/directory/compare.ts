@@ -3,6 +3,7 @@
  * and what lies there beside them is extra. A folder that is new counts as one, with all in it.
  */
 import { join } from "node:path"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import { ContentDrifted } from "../errors.js"
 import { comparedCountMax, fileReadBytes } from "../limits.js"
@@ -187,11 +188,8 @@ export const compare = Effect.fnUntraced(function* <E>(
   const waiting: Array<Turn> = [{ path: folder.root.path, registered: folder.root }]
   while (waiting.length > 0) {
     const some = waiting.splice(-sideBySideCount * comparedCountMax).reverse()
-    const portions: Array<ReadonlyArray<Turn>> = []
-    for (let from = 0; from < some.length; from += comparedCountMax)
-      portions.push(some.slice(from, from + comparedCountMax))
     const inner = yield* Effect.forEach(
-      portions,
+      Arr.chunksOf(some, comparedCountMax),
       (portion) => compareSome(comparing, folder, portion),
       { concurrency: sideBySideCount },
     )

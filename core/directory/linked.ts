@@ -4,6 +4,7 @@
  *
  * Every call opens what it needs and closes it again.
  */
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { sentFileCountMax } from "../limits.js"
@@ -71,11 +72,6 @@ async function* bytesOf(
   }
 }
 
-const groupsOf = (parts: ReadonlyArray<LinkedPart>): ReadonlyArray<ReadonlyArray<LinkedPart>> =>
-  Array.from({ length: Math.ceil(parts.length / sentFileCountMax) }, (_, group) =>
-    parts.slice(group * sentFileCountMax, (group + 1) * sentFileCountMax),
-  )
-
 /** Small files are read whole, whatever is wanted of them. */
 const fillSmall = (
   root: OpenDirectory,
@@ -124,7 +120,7 @@ export class LinkedFiles {
     return Effect.acquireUseRelease(
       attemptOn(this.#shown, () => this.#open()),
       (root) =>
-        Effect.forEach(groupsOf(parts), (group) => fillSmall(root, group), {
+        Effect.forEach(Arr.chunksOf(parts, sentFileCountMax), (group) => fillSmall(root, group), {
           concurrency: "unbounded",
           discard: true,
         }),

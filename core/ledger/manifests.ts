@@ -35,10 +35,10 @@ interface ManifestAt {
 /** As they are stored, in their order. */
 const readStored = Effect.fnUntraced(function* <E>(
   blobs: Pick<Blobs<E>, "stat" | "readInto">,
-  wanted: ReadonlyArray<ManifestAt>,
+  digests: ReadonlyArray<Digest>,
 ): Effect.fn.Return<ReadonlyArray<Uint8Array>, E> {
   const parts: Array<BlobPart> = []
-  for (const { digest } of wanted) {
+  for (const digest of digests) {
     const stat = yield* blobs.stat(digest)
     // The read fails for one that is not there.
     parts.push({ digest, sent: "content", into: new Uint8Array(stat?.size ?? 0) })
@@ -61,18 +61,33 @@ const manifestDamaged = (digest: Digest, cause: unknown): BlobCorrupted => {
 const tooMany = (digest: Digest): BlobCorrupted =>
   manifestDamaged(digest, "it leads to more entries than its version has")
 
-/** The entries of one manifest. */
-export const readManifest = Effect.fnUntraced(function* <E>(
+/** All that one manifest lists. */
+const readWhole = Effect.fnUntraced(function* <E, A>(
   blobs: Pick<Blobs<E>, "stat" | "readInto">,
   digest: Digest,
-): Effect.fn.Return<ReadonlyArray<TreeEntry>, E | BlobCorrupted> {
-  const [bytes] = yield* readStored(blobs, [{ digest, below: "" }])
+  parse: (bytes: Uint8Array) => Iterable<A>,
+): Effect.fn.Return<ReadonlyArray<A>, E | BlobCorrupted> {
+  const [bytes = nothing] = yield* readStored(blobs, [digest])
   try {
-    return [...parseManifest(bytes ?? nothing, "")]
+    return [...parse(bytes)]
   } catch (cause) {
     return yield* manifestDamaged(digest, cause)
   }
 })
+
+/** The entries of one directory. */
+export const readManifest = <E>(
+  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  digest: Digest,
+): Effect.Effect<ReadonlyArray<TreeEntry>, E | BlobCorrupted> =>
+  readWhole(blobs, digest, (bytes) => parseManifest(bytes, ""))
+
+/** The states of the entries of one directory. */
+export const readStates = <E>(
+  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  digest: Digest,
+): Effect.Effect<ReadonlyArray<EntryState>, E | BlobCorrupted> =>
+  readWhole(blobs, digest, parseStates)
 
 /** The manifests that entries name: an empty directory has none. */
 export const manifestsIn = (entries: ReadonlyArray<TreeEntry>): ReadonlyArray<Digest> =>
@@ -83,19 +98,6 @@ export const manifestsIn = (entries: ReadonlyArray<TreeEntry>): ReadonlyArray<Di
 /** The states that states name: those of the directories among them. */
 export const statesIn = (all: ReadonlyArray<EntryState>): ReadonlyArray<Digest> =>
   all.flatMap(({ states }) => states ?? [])
-
-/** The states of the entries of one directory. */
-export const readStates = Effect.fnUntraced(function* <E>(
-  blobs: Pick<Blobs<E>, "stat" | "readInto">,
-  digest: Digest,
-): Effect.fn.Return<ReadonlyArray<EntryState>, E | BlobCorrupted> {
-  const [bytes] = yield* readStored(blobs, [{ digest, below: "" }])
-  try {
-    return [...parseStates(bytes ?? nothing)]
-  } catch (cause) {
-    return yield* manifestDamaged(digest, cause)
-  }
-})
 
 /** Some at a time, in their order; none at the end. */
 export type Portions<A> = Effect.Effect<ReadonlyArray<A>, BlobCorrupted>
@@ -131,10 +133,7 @@ export const openManifests = <E, A extends SeenAt>(
   blobs: Pick<Blobs<E>, "stat" | "readInto">,
   directories: ReadonlyArray<A>,
 ): Effect.Effect<ReadonlyArray<OpenedAt<A>>, E> => {
-  const wanted = directories.flatMap(({ digest, states, below }) => [
-    { digest, below },
-    { digest: states, below },
-  ])
+  const wanted = directories.flatMap(({ digest, states }) => [digest, states])
   return Effect.map(readStored(blobs, wanted), (stored) =>
     directories.map((at, index) => ({
       at,
@@ -196,7 +195,10 @@ export const eachEntry = Effect.fnUntraced(function* <E, F>(
   let count = 0
   while (waiting.length > 0) {
     const some = waiting.splice(-manifestsAtOnce)
-    const stored = yield* readStored(blobs, some)
+    const stored = yield* readStored(
+      blobs,
+      some.map(({ digest }) => digest),
+    )
     for (const [at, { digest, below }] of some.entries()) {
       const portions = inPortions(digest, parseManifest(stored[at] ?? nothing, below))
       for (let listed = yield* portions; listed.length > 0; listed = yield* portions) {
