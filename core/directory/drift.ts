@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { findingCountMax } from "../limits.js"
+import { First } from "../model/first.js"
 import { compareUtf8 } from "../model/tree.js"
 import type { ScanFailure } from "./asked.js"
 import type { See } from "./beside.js"
@@ -28,7 +29,9 @@ export interface Drifted {
 
 class Drifting {
   readonly #counts = { missing: 0, kind: 0, content: 0, mode: 0, extra: 0 }
-  readonly #entries: Array<DriftedEntry> = []
+  readonly #entries = new First<DriftedEntry>(findingCountMax, (a, b) =>
+    compareUtf8(a.path, b.path),
+  )
   #same = 0
 
   see(path: string, change: DriftedEntry["change"] | undefined): void {
@@ -37,18 +40,11 @@ class Drifting {
       return
     }
     this.#counts[change] += 1
-    this.#entries.push({ path, change })
-    // They come in no order: the first ones of twice as many are kept.
-    if (this.#entries.length >= 2 * findingCountMax) this.#keepFirst()
-  }
-
-  #keepFirst(): void {
-    this.#entries.sort((a, b) => compareUtf8(a.path, b.path)).splice(findingCountMax)
+    this.#entries.add({ path, change })
   }
 
   finish(): Drifted {
-    this.#keepFirst()
-    return { same: this.#same, counts: this.#counts, entries: this.#entries }
+    return { same: this.#same, counts: this.#counts, entries: this.#entries.list() }
   }
 }
 

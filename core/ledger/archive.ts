@@ -9,6 +9,7 @@ import type { Check } from "../directory/judge.js"
 import { type Failure, InvalidInput, type Refusal } from "../errors.js"
 import { candidateCountMax, compositeCountMax, pathBytesMax } from "../limits.js"
 import type { ArtifactVersion } from "../model/artifact.js"
+import { First } from "../model/first.js"
 import { checkCount, refuse, text } from "../model/input.js"
 import { isRelativePath, pathProblem, type RelativePath } from "../model/path.js"
 import { compareUtf8 } from "../model/tree.js"
@@ -72,7 +73,7 @@ class Chosen {
   readonly #only: ZipPlan["only"]
   readonly #lacking: Set<RelativePath>
   /** Some paths of the first version, for who asked for one that is not there. */
-  readonly #some: Array<RelativePath> = []
+  readonly #some = new First<RelativePath>(candidateCountMax, compareUtf8)
 
   constructor(only: ZipPlan["only"]) {
     this.#only = only
@@ -81,7 +82,7 @@ class Chosen {
 
   has(version: number, path: RelativePath): boolean {
     if (this.#only === undefined) return true
-    if (version === 0) this.#show(path)
+    if (version === 0) this.#some.add(path)
     const wanted = this.#only.filter((one) => holds(one, path))
     for (const one of wanted) this.#lacking.delete(one)
     return wanted.length > 0
@@ -93,18 +94,11 @@ class Chosen {
     if (path === undefined) return undefined
     const [first] = versions
     const where = `${first?.name}@${first?.version}`
-    const some = this.#some.sort(compareUtf8).slice(0, candidateCountMax).join(", ")
+    const some = this.#some.list().join(", ")
     return new InvalidInput({
       message: `options.only names ${path}, which no version has: ${where} has ${some}`,
       path: "options.only",
     })
-  }
-
-  /** They come in no order: the first ones of twice as many are kept. */
-  #show(path: RelativePath): void {
-    this.#some.push(path)
-    if (this.#some.length < 2 * candidateCountMax) return
-    this.#some.sort(compareUtf8).splice(candidateCountMax)
   }
 }
 
