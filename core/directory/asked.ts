@@ -50,12 +50,7 @@ export const listAll = (
   directories: ReadonlyArray<Listed>,
 ): Effect.Effect<ReadonlyArray<Listing | ScanFailure>, ScanFailure> => {
   // Others go on only with what is listed, and it takes little time.
-  const asked = asking(
-    root.shown,
-    listWork,
-    { root: root.place, directories },
-    { isUrgent: true },
-  )
+  const asked = asking(root.shown, listWork, { root: root.place, directories }, { isUrgent: true })
   return Effect.map(asked, (listings) =>
     listings.map((listing, at) =>
       "problem" in listing

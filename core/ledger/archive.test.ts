@@ -1,8 +1,10 @@
 /**
  * Archives: the same bytes for ever, of one version or several, of all files or some.
  */
+
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { buffer } from "node:stream/consumers"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
@@ -31,15 +33,9 @@ const folders = async (): Promise<PromiseLedger> => {
   return ledger
 }
 
-const collect = async (bytes: AsyncIterable<Uint8Array>): Promise<Buffer> => {
-  const pieces: Array<Uint8Array> = []
-  for await (const piece of bytes) pieces.push(piece)
-  return Buffer.concat(pieces)
-}
-
 /** What lies in an archive, as another program reads it. */
 const contents = async (archive: Archive<"promise">): Promise<Files> => {
-  const bytes = await collect(archive.stream())
+  const bytes = await buffer(archive.stream())
   expect(bytes).toHaveLength(archive.size)
   const found = Object.entries(unzipSync(bytes))
   return Object.fromEntries(found.map(([path, file]) => [path, strFromU8(file)]))
@@ -50,12 +46,12 @@ describe("an archive", () => {
     const ledger = await opened()
     const { id } = await ledger.save('a/b::"c"\\d', { x: 1 }, { version: "été 2" })
     const before = await ledger.zip(id)
-    const first = await collect(before.stream())
+    const first = await buffer(before.stream())
     await ledger.tag(id, "later")
     await ledger.save('a/b::"c"\\d', { x: 2 })
     const after = await ledger.zip(id)
     expect({ ...after, stream: 0 }).toEqual({ ...before, stream: 0 })
-    expect((await collect(after.stream())).equals(first)).toBe(true)
+    expect((await buffer(after.stream())).equals(first)).toBe(true)
     expect(after.filename).toBe("a_b_c_d-été_2.zip")
     expect(after.etag).toMatch(/^"[^"]+"$/)
   })
@@ -271,7 +267,7 @@ describe("several versions", () => {
     const ledger = await folders()
     const path = join(temporary(), "both.zip")
     const { size } = await ledger.download(["tree", "some/other"], path, { prefix: "p" })
-    const sent = await collect((await ledger.zip(["tree", "some/other"], { prefix: "p" })).stream())
+    const sent = await buffer((await ledger.zip(["tree", "some/other"], { prefix: "p" })).stream())
     expect(size).toBe(sent.length)
     expect(readFileSync(path).equals(sent)).toBe(true)
   })

@@ -1,8 +1,10 @@
 /**
  * Versions on their way into archives: what is asked of the store and of the disk for them.
  */
+
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { buffer } from "node:stream/consumers"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { unzipSync } from "fflate"
@@ -10,12 +12,6 @@ import { describe, expect, it } from "vitest"
 import { digestOf } from "../model/digest.js"
 import { folder } from "./folder.contract.js"
 import { MemoryPlace, opened, temporary } from "./places.contract.js"
-
-const collect = async (bytes: AsyncIterable<Uint8Array>): Promise<Buffer> => {
-  const pieces: Array<Uint8Array> = []
-  for await (const piece of bytes) pieces.push(piece)
-  return Buffer.concat(pieces)
-}
 
 describe("a version of the store", () => {
   it("is asked for no more than is wanted of it", async () => {
@@ -54,7 +50,7 @@ describe("a version that was left in place", () => {
     await ledger.register(run, { name: "run", version: "1" })
     await ledger.save("tree", { a: "one" }, { materializer: folder, version: "2" })
     const archive = await ledger.zip(["tree", "run"])
-    const whole = await collect(archive.stream())
+    const whole = await buffer(archive.stream())
     const found = new Map(Object.entries(unzipSync(whole)))
     const text = (path: string) => Buffer.from(found.get(path) ?? []).toString()
     expect(found.size).toBe(small.length + 4)
@@ -66,7 +62,7 @@ describe("a version that was left in place", () => {
       [5_000, 9_000],
       [100_000, 600_000],
     ] as const) {
-      const part = await collect(archive.stream({ start, end }))
+      const part = await buffer(archive.stream({ start, end }))
       expect(part.equals(whole.subarray(start, end))).toBe(true)
     }
   })

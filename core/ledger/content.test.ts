@@ -1,6 +1,7 @@
 /**
  * Content on its way out: single files, and content that is gone.
  */
+import { buffer } from "node:stream/consumers"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
@@ -8,12 +9,6 @@ import { folder } from "./folder.contract.js"
 import { MemoryPlace, opened } from "./places.contract.js"
 
 const options = { memory: true, materializers: [folder] } as const
-
-const collect = async (bytes: AsyncIterable<Uint8Array>): Promise<Buffer> => {
-  const pieces: Array<Uint8Array> = []
-  for await (const piece of bytes) pieces.push(piece)
-  return Buffer.concat(pieces)
-}
 
 describe("content that is gone", () => {
   it("is named with its version, whatever is asked of it", async () => {
@@ -48,17 +43,17 @@ describe("one file of a version", () => {
     const ledger = await opened(options)
     await ledger.save("two", { a: "one", "b/c": "two" }, { materializer: folder })
     await ledger.save("one", { "only/file": "0123456789" }, { materializer: folder })
-    expect(String(await collect(ledger.open("two", "b/c")))).toBe("two")
-    expect(String(await collect(ledger.open("one")))).toBe("0123456789")
+    expect(String(await buffer(ledger.open("two", "b/c")))).toBe("two")
+    expect(String(await buffer(ledger.open("one")))).toBe("0123456789")
     const part = ledger.open("one", undefined, { range: { start: 8, end: 99 } })
-    expect(String(await collect(part))).toBe("89")
+    expect(String(await buffer(part))).toBe("89")
   })
 
   it("that is not there is refused with those that are", async () => {
     const ledger = await opened(options)
     await ledger.save("two", { a: "one", "b/c": "two" }, { materializer: folder })
     for (const path of [undefined, "", "b", "b/", "../a", "./a", "A"])
-      await expect(collect(ledger.open("two", path))).rejects.toMatchObject({
+      await expect(buffer(ledger.open("two", path))).rejects.toMatchObject({
         _tag: "InvalidInput",
         path: "path",
         message: expect.stringContaining("a, b/c"),

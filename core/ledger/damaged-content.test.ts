@@ -2,6 +2,7 @@
  * A whole ledger whose packs are damaged or lost: what is lost is named, by every read of it and by
  * the next opening; everything else works, and what is saved again is there again.
  */
+
 import {
   appendFileSync,
   cpSync,
@@ -17,6 +18,7 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, relative } from "node:path"
+import { buffer } from "node:stream/consumers"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { packHeader } from "../blob/pack.js"
 import { noise, prose } from "../blob/samples.contract.js"
@@ -211,12 +213,6 @@ const reads: Readonly<Record<string, (spoilt: Spoilt) => Reading>> = {
   "open with a range": (spoilt) => opening(spoilt, 0.1, 0.9),
 }
 
-const collect = async (bytes: AsyncIterable<Uint8Array>): Promise<Buffer> => {
-  const pieces: Array<Uint8Array> = []
-  for await (const piece of bytes) pieces.push(piece)
-  return Buffer.concat(pieces)
-}
-
 describe("a flipped bit in a file of many", () => {
   let home = ""
   let sound: Buffer = Buffer.of()
@@ -226,7 +222,7 @@ describe("a flipped bit in a file of many", () => {
     const ledger = await openLedger({ directory: source(), materializers: [folder] })
     await ledger.save("tree", tree)
     await ledger.save("other", "other")
-    sound = await collect((await ledger.zip("tree")).stream())
+    sound = await buffer((await ledger.zip("tree")).stream())
     await ledger.close()
   })
   afterAll(() => rmSync(home, { recursive: true, force: true }))
@@ -257,7 +253,7 @@ describe("a flipped bit in a file of many", () => {
   const expectRestWhole = async ({ ledger, archive, at, path }: Spoilt): Promise<void> => {
     for (const [name, content] of Object.entries(tree))
       if (name !== path)
-        expect((await collect(ledger.open("tree", name))).equals(content), name).toBe(true)
+        expect((await buffer(ledger.open("tree", name))).equals(content), name).toBe(true)
     expect(await ledger.load("other")).toBe("other")
     const begin = sound.indexOf(path)
     const after = sound.indexOf("z/0")
@@ -266,7 +262,7 @@ describe("a flipped bit in a file of many", () => {
       [after, sound.length],
     ] as const) {
       expect(at < start || at >= end).toBe(true)
-      const bytes = await collect(archive.stream({ start, end }))
+      const bytes = await buffer(archive.stream({ start, end }))
       expect(bytes.equals(sound.subarray(start, end))).toBe(true)
     }
   }

@@ -1,6 +1,7 @@
 /**
  * Importing archives: the same version that a save of the same files would be, or none at all.
  */
+
 import {
   createReadStream,
   readdirSync,
@@ -11,6 +12,7 @@ import {
   writeFileSync,
 } from "node:fs"
 import { join } from "node:path"
+import { buffer } from "node:stream/consumers"
 import * as Effect from "effect/Effect"
 import { zipSync } from "fflate"
 import { describe, expect, it } from "vitest"
@@ -41,12 +43,6 @@ const files: Readonly<Record<string, Buffer>> = {
 const many = Object.fromEntries(
   Array.from({ length: 500 }, (_, n) => [`f${n % 7}/n${n}`, Buffer.from(`content ${n % 50}`)]),
 )
-
-const collect = async (bytes: AsyncIterable<Uint8Array>): Promise<Buffer> => {
-  const pieces: Array<Uint8Array> = []
-  for await (const piece of bytes) pieces.push(piece)
-  return Buffer.concat(pieces)
-}
 
 const withFolders = (): Promise<PromiseLedger> => opened({ memory: true, materializers: [folder] })
 
@@ -114,7 +110,7 @@ describe("an imported archive", () => {
     expect(content.entries).toEqual(kindsTree)
     expect(content.digest).toBe(summarizeTree(kindsTree).digest)
     expect(size).toBe(summarizeTree(kindsTree).size)
-    const bytes = await collect((await ledger.zip("kinds")).stream())
+    const bytes = await buffer((await ledger.zip("kinds")).stream())
     const again = await ledger.importZip(bytes, { name: "again" })
     expect(again.content).toEqual(content)
     expect((await ledger.zip("again")).size).toBe(bytes.length)
@@ -124,7 +120,7 @@ describe("an imported archive", () => {
     const ledger = await opened()
     await ledger.importZip(zipSync(files), { name: "f" })
     for (const [path, bytes] of Object.entries(files))
-      expect((await collect(ledger.open("f", path))).equals(bytes)).toBe(true)
+      expect((await buffer(ledger.open("f", path))).equals(bytes)).toBe(true)
     const nothing = await ledger.importZip(forge([]), { name: "nothing" })
     expect(nothing.content).toEqual({ digest: emptyManifestDigest, size: 0, count: 0, entries: [] })
   })

@@ -1,6 +1,7 @@
 /**
  * Trees too large for the event of their version: read out of their manifests.
  */
+import { buffer } from "node:stream/consumers"
 import * as Effect from "effect/Effect"
 import { strFromU8, unzipSync } from "fflate"
 import { describe, expect, it } from "vitest"
@@ -26,12 +27,6 @@ const large: Files = {
 const sorted = (files: Files) =>
   Object.entries(files).sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
 
-const collect = async (bytes: AsyncIterable<Uint8Array>): Promise<Buffer> => {
-  const pieces: Array<Uint8Array> = []
-  for await (const piece of bytes) pieces.push(piece)
-  return Buffer.concat(pieces)
-}
-
 describe("a tree too large for its event", () => {
   it("comes back whole, sorted by the bytes of its paths, empty files included", async () => {
     const ledger = await opened(options)
@@ -47,7 +42,7 @@ describe("a tree too large for its event", () => {
     const ledger = await opened(options)
     await ledger.save("tree", large, { materializer: folder })
     const archive = await ledger.zip("tree")
-    const bytes = await collect(archive.stream())
+    const bytes = await buffer(archive.stream())
     expect(bytes).toHaveLength(archive.size)
     const found = Object.entries(unzipSync(bytes)).map(([path, file]) => [path, strFromU8(file)])
     expect(Object.fromEntries(found)).toEqual(large)

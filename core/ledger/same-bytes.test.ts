@@ -4,10 +4,12 @@
  *
  * Every Node that was brought for other tests is tried, and those lines that `NODES` names.
  */
+
 import { execFileSync } from "node:child_process"
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { buffer } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -34,12 +36,6 @@ const kept: Files = {
   "large/mixed.bin": mixed(3_000_000, 1),
   "large/noise.bin": noise(3_000_000, 2),
   empty: new Uint8Array(0),
-}
-
-const collect = async (bytes: AsyncIterable<Uint8Array>): Promise<Buffer> => {
-  const pieces: Array<Uint8Array> = []
-  for await (const piece of bytes) pieces.push(piece)
-  return Buffer.concat(pieces)
 }
 
 /** An archive as a program tells it. */
@@ -117,7 +113,7 @@ const asTold = async (
 const asSent = async (directory: string): Promise<Sent> => {
   const ledger = await opened({ directory, readOnly: true })
   const { size, etag, filename, stream } = await ledger.zip("İstanbul/kept")
-  return { size, etag, filename, digest: digestOf(await collect(stream())) }
+  return { size, etag, filename, digest: digestOf(await buffer(stream())) }
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -186,9 +182,9 @@ describe("the archive of one version", () => {
     await ledger.delete({ artifact: "gone" })
     // Of `gone@2` the file that `kept` has too stays.
     expect(await ledger.sweep({ undoDays: 0 })).toMatchObject({ versions: 2, blobs: 3 })
-    const rest = await collect({ [Symbol.asyncIterator]: () => begun })
+    const rest = await buffer({ [Symbol.asyncIterator]: () => begun })
     expect(digestOf(first.value, rest)).toBe(before.digest)
-    expect(digestOf(await collect(archive.stream()))).toBe(before.digest)
+    expect(digestOf(await buffer(archive.stream()))).toBe(before.digest)
     await ledger.close()
     expect(sizes().map(([name]) => name)).not.toEqual(packsBefore.map(([name]) => name))
     expect(await asSent(directory)).toEqual(before)
@@ -199,14 +195,14 @@ describe("the archive of one version", () => {
   it("is put together from any ranges, down to single bytes", async () => {
     const ledger = await opened({ directory: there, readOnly: true })
     const { size, stream } = await ledger.zip("İstanbul/kept")
-    const whole = await collect(stream())
+    const whole = await buffer(stream())
     const cut = fc.integer({ min: 0, max: size })
     await fc.assert(
       fc.asyncProperty(fc.array(cut, { maxLength: 20 }), async (cuts) => {
         const bounds = [0, ...cuts.sort((a, b) => a - b), size]
         const parts: Array<Buffer> = []
         for (const [at, end] of bounds.slice(1).entries())
-          parts.push(await collect(stream({ start: bounds[at] ?? 0, end })))
+          parts.push(await buffer(stream({ start: bounds[at] ?? 0, end })))
         expect(Buffer.concat(parts).equals(whole)).toBe(true)
       }),
       { numRuns: 20 },
@@ -215,7 +211,7 @@ describe("the archive of one version", () => {
     const offset = fc.oneof(bytes(0, size), bytes(0, 300), bytes(size - 3_000, size))
     await fc.assert(
       fc.asyncProperty(offset, async (start) => {
-        const byte = await collect(stream({ start, end: start + 1 }))
+        const byte = await buffer(stream({ start, end: start + 1 }))
         expect([...byte]).toEqual([whole[start]])
       }),
       { numRuns: 500 },
