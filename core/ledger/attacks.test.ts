@@ -5,6 +5,7 @@
  * The numbers are those under which the attack became known elsewhere. The table in the design note
  * says which further tests belong to each.
  */
+
 import {
   existsSync,
   mkdirSync,
@@ -19,6 +20,7 @@ import {
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
+import { buffer } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import { strFromU8, unzipSync } from "fflate"
@@ -53,12 +55,6 @@ beforeEach(async () => {
   const directory = at("ledger")
   ledger = await opened({ directory, roots: { data: at("data") }, materializers: [folders] })
 })
-
-const collect = async (bytes: AsyncIterable<Uint8Array>): Promise<Buffer> => {
-  const parts: Array<Uint8Array> = []
-  for await (const part of bytes) parts.push(part)
-  return Buffer.concat(parts)
-}
 
 const filesIn = (archive: Uint8Array): Readonly<Record<string, string>> =>
   Object.fromEntries(
@@ -108,7 +104,7 @@ describe.each(Object.entries(escapes))("out of a folder by %s", (_, paths) => {
     await ledger.register(at("data", "run"), { name: "run" })
     for (const path of paths) {
       await refused(
-        () => collect(ledger.open("run", path)),
+        () => buffer(ledger.open("run", path)),
         () => ledger.zip("run", { only: path }),
         () => ledger.register(`${at("data", "run")}/${path}`, { name: "x" }),
         () => ledger.register(`${at("data", "run")}/${path}`, { name: "x", mode: "copy" }),
@@ -155,7 +151,7 @@ describe("names of artifacts, versions and files", () => {
     for (const name of names) {
       await ledger.save(name, "evil", { version: name })
       await ledger.importZip(forge([{ name: "tip", content: "evil" }]), { name })
-      expect(filesIn(await collect((await ledger.zip(name)).stream()))).toEqual({ tip: "evil" })
+      expect(filesIn(await buffer((await ledger.zip(name)).stream()))).toEqual({ tip: "evil" })
     }
     expect(files().filter((path) => !/\.(log|ldb|pack)$|LOG|MANIFEST|checked/.test(path))).toEqual(
       known.filter((path) => !/\.(log|ldb|pack)$|LOG|MANIFEST|checked/.test(path)),
@@ -188,7 +184,7 @@ describe("what is checked is what is used (CVE-2024-1558)", () => {
       const archive = await ledger.zip("run", options).catch((error: unknown) => {
         expect(error).toMatchObject({ _tag: "InvalidInput" })
       })
-      const names = archive ? Object.keys(filesIn(await collect(archive.stream()))) : []
+      const names = archive ? Object.keys(filesIn(await buffer(archive.stream()))) : []
       expect(names.filter((name) => name.includes(".."))).toEqual([])
     }
   })
@@ -244,7 +240,7 @@ describe("tags and metadata", () => {
     await ledger.register(at("data", "run"), { name: "run", ...said })
     writeFileSync(at("data", "run", "a.txt"), "forged")
     await expect(ledger.load("run")).rejects.toMatchObject({ _tag: "ContentDrifted" })
-    await expect(collect(ledger.open("run", "a.txt"))).rejects.toMatchObject({
+    await expect(buffer(ledger.open("run", "a.txt"))).rejects.toMatchObject({
       _tag: "ContentDrifted",
     })
   })
@@ -452,8 +448,8 @@ describe("what is left in place", () => {
     symlinkSync(at("outside", "d"), at("data", "run", "d"))
     // Even where the bytes are the same.
     const drifted = { _tag: "ContentDrifted" }
-    await expect(collect(ledger.open("run", "d/b.txt"))).rejects.toMatchObject(drifted)
-    await expect(collect(archive.stream())).rejects.toMatchObject(drifted)
+    await expect(buffer(ledger.open("run", "d/b.txt"))).rejects.toMatchObject(drifted)
+    await expect(buffer(archive.stream())).rejects.toMatchObject(drifted)
     await expect(ledger.checkout("run", at("out"))).rejects.toMatchObject(drifted)
     expect(existsSync(at("out"))).toBe(false)
   })
@@ -472,7 +468,7 @@ describe("what is left in place", () => {
     symlinkSync(at("outside", "key"), at("data", "run", "link"))
     const { content } = await ledger.register(at("data", "run"), { name: "run", mode: "copy" })
     expect(content.entries?.find(({ path }) => path === "link")).toMatchObject({ kind: "symlink" })
-    await refused(() => collect(ledger.open("run", "link")))
+    await refused(() => buffer(ledger.open("run", "link")))
     await ledger.checkout("run", at("out"))
     expect(readlinkSync(at("out", "link"))).toBe(at("outside", "key"))
   })
@@ -484,7 +480,7 @@ describe("names that objects have by themselves (CVE-2021-23413, CVE-2021-21368)
     const entries = names.map((name) => ({ name, content: name }))
     await ledger.importZip(forge(entries), { name: "names" })
     for (const name of names)
-      expect((await collect(ledger.open("names", name))).toString()).toBe(name)
+      expect((await buffer(ledger.open("names", name))).toString()).toBe(name)
     const polluting = JSON.parse('{"__proto__":{"polluted":1},"a":1}') as object
     await refused(
       () => ledger.save("x", polluting),
