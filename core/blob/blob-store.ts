@@ -153,6 +153,14 @@ export interface BlobStoreShape {
   readonly readInto: (
     parts: ReadonlyArray<BlobPart>,
   ) => Effect.Effect<void, BlobFailure | BlobCorrupted>
+  /**
+   * The whole contents of blobs, in their order, checked like those that are read one by one. Meant
+   * for small ones that nobody asks for again: few trips to the disk for all, and a driver that
+   * remembers where blobs lie does not remember these.
+   */
+  readonly readWhole: (
+    digests: ReadonlyArray<Digest>,
+  ) => Effect.Effect<ReadonlyArray<Uint8Array>, BlobFailure | BlobCorrupted>
   /** After this, every put that has returned survives a power loss, in any durability mode. */
   readonly flush: Effect.Effect<void, BlobFailure>
   /**

@@ -56,7 +56,7 @@ import { openPackWriter } from "./pack-writer.js"
 import { recover } from "./recover.js"
 import { removeBlobs } from "./removal.js"
 import { blobFailure, storageError } from "./rules.js"
-import { fillParts, sendBlob } from "./send.js"
+import { fillParts, sendBlob, wholeContents } from "./send.js"
 
 export interface FilesystemOptions {
   readonly directory: string
@@ -162,15 +162,18 @@ export const readingOf = (
   source: PackSource,
 ): Pick<
   BlobStoreShape,
-  "stat" | "read" | "readDeflated" | "readInto" | "isThere" | "chunks" | "list"
+  "stat" | "read" | "readDeflated" | "readInto" | "readWhole" | "isThere" | "chunks" | "list"
 > => {
   const load = loadChunks(source)
   const find = (digest: Digest) => findRecipe(source, digest)
+  const loadOnce = loadChunks(source, true)
+  const findOnce = (digest: Digest) => findRecipe(source, digest, true)
   return {
     stat: (digest) => Effect.map(findRow(source, digest), (row) => row?.stat),
     read: (digest, range) => sendBlob(find, digest, "content", range, load),
     readDeflated: (digest, range) => sendBlob(find, digest, "deflated", range, load),
     readInto: (parts) => fillParts(find, parts, load),
+    readWhole: (digests) => wholeContents(findOnce, digests, loadOnce),
     isThere: (digest) =>
       Effect.tryPromise({ try: () => isBlobThere(source, digest), catch: storageError("read") }),
     chunks: (digest) =>

@@ -48,16 +48,18 @@ class IndexBehind implements BlobIndex {
     this.#index = index
   }
 
-  readonly chunk: BlobIndex["chunk"] = (digest) =>
-    this.#held.chunks.get(digest) ?? this.#going.chunks.get(digest) ?? this.#index.chunk(digest)
+  readonly chunk: BlobIndex["chunk"] = (digest, once) =>
+    this.#held.chunks.get(digest) ??
+    this.#going.chunks.get(digest) ??
+    this.#index.chunk(digest, once)
 
-  readonly blob: BlobIndex["blob"] = (digest) =>
-    this.#held.blobs.get(digest) ?? this.#going.blobs.get(digest) ?? this.#index.blob(digest)
+  readonly blob: BlobIndex["blob"] = (digest, once) =>
+    this.#held.blobs.get(digest) ?? this.#going.blobs.get(digest) ?? this.#index.blob(digest, once)
 
-  readonly chunks: BlobIndex["chunks"] = async (digests) => {
+  readonly chunks: BlobIndex["chunks"] = async (digests, once) => {
     // First, since what is held now may be written before the answer is there.
     const held = digests.map((one) => this.#held.chunks.get(one) ?? this.#going.chunks.get(one))
-    const rows = await this.#index.chunks(digests)
+    const rows = await this.#index.chunks(digests, once)
     return rows.map((row, at) => held[at] ?? row)
   }
 

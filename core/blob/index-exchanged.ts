@@ -47,9 +47,10 @@ export class ExchangedIndex implements BlobIndex {
     }
   }
 
-  readonly chunk: BlobIndex["chunk"] = (digest) => this.#now.index.chunk(digest)
-  readonly blob: BlobIndex["blob"] = (digest) => this.#now.index.blob(digest)
-  readonly chunks: BlobIndex["chunks"] = (digests) => this.#asking((index) => index.chunks(digests))
+  readonly chunk: BlobIndex["chunk"] = (...asked) => this.#now.index.chunk(...asked)
+  readonly blob: BlobIndex["blob"] = (...asked) => this.#now.index.blob(...asked)
+  readonly chunks: BlobIndex["chunks"] = (...asked) =>
+    this.#asking((index) => index.chunks(...asked))
   readonly copies: BlobIndex["copies"] = (kind, digest) =>
     this.#asking((index) => index.copies(kind, digest))
   readonly each: BlobIndex["each"] = (see) => this.#asking((index) => index.each(see))

@@ -47,6 +47,26 @@ const use = async (
   await run(lately(spied), asked, below).finally(below.close)
 }
 
+it("keeps nothing for who asks once, and answers him from what it keeps", async () => {
+  await use(async (index, asked) => {
+    await index.add([chunk("a", 100), chunk("b", 200), blob], [])
+    for (let turn = 0; turn < 2; turn += 1) {
+      expect(index.chunk(name("a"), true)).toEqual(chunk("a", 100))
+      expect(index.blob(blob.digest, true)).toMatchObject({ offset: 900 })
+      expect(await index.chunks([name("b")], true)).toEqual([chunk("b", 200)])
+    }
+    expect(asked()).toBe(6)
+    index.chunk(name("a"))
+    index.blob(blob.digest)
+    await index.chunks([name("b")])
+    expect(asked()).toBe(9)
+    index.chunk(name("a"), true)
+    index.blob(blob.digest, true)
+    await index.chunks([name("b")], true)
+    expect(asked()).toBe(9)
+  })
+})
+
 it("asks the database once for what is there, and each time for what is not", async () => {
   await use(async (index, asked) => {
     await index.add([chunk("a", 100), chunk("b", 200), blob], [])

@@ -62,29 +62,29 @@ class IndexLately implements BlobIndex {
     this.close = index.close
   }
 
-  readonly chunk: BlobIndex["chunk"] = (digest) => {
+  readonly chunk: BlobIndex["chunk"] = (digest, once = false) => {
     const kept = this.#chunks.get(digest)
     if (kept !== undefined) return kept
     const row = this.#index.chunk(digest)
-    if (row !== undefined) this.#chunks.keep(row)
+    if (row !== undefined && !once) this.#chunks.keep(row)
     return row
   }
 
-  readonly blob: BlobIndex["blob"] = (digest) => {
+  readonly blob: BlobIndex["blob"] = (digest, once = false) => {
     const kept = this.#blobs.get(digest)
     if (kept !== undefined) return kept
     const row = this.#index.blob(digest)
-    if (row !== undefined && row !== "damaged") this.#blobs.keep(row)
+    if (row !== undefined && row !== "damaged" && !once) this.#blobs.keep(row)
     return row
   }
 
-  readonly chunks: BlobIndex["chunks"] = async (digests) => {
+  readonly chunks: BlobIndex["chunks"] = async (digests, once = false) => {
     const rows = digests.map((digest) => this.#chunks.get(digest))
     const missed = digests.filter((_, at) => rows[at] === undefined)
     if (missed.length === 0) return rows
     const before = this.#changes
     const found = await this.#index.chunks(missed)
-    if (this.#changes === before)
+    if (this.#changes === before && !once)
       for (const row of found) if (row !== undefined) this.#chunks.keep(row)
     let next = 0
     return rows.map((row) => row ?? found[next++])

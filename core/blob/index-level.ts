@@ -41,10 +41,16 @@ export interface Rewriting {
 }
 
 export interface BlobIndex {
-  /** Undefined too when the row is damaged: the bytes can then be stored again. */
-  readonly chunk: (digest: Digest) => ChunkRow | undefined
-  readonly chunks: (digests: ReadonlyArray<Digest>) => Promise<ReadonlyArray<ChunkRow | undefined>>
-  readonly blob: (digest: Digest) => BlobRow | "damaged" | undefined
+  /**
+   * Undefined too when the row is damaged: the bytes can then be stored again. Where rows are asked
+   * for `once`, none is kept in memory for the next time.
+   */
+  readonly chunk: (digest: Digest, once?: boolean) => ChunkRow | undefined
+  readonly chunks: (
+    digests: ReadonlyArray<Digest>,
+    once?: boolean,
+  ) => Promise<ReadonlyArray<ChunkRow | undefined>>
+  readonly blob: (digest: Digest, once?: boolean) => BlobRow | "damaged" | undefined
   /** The frames of a digest after its first one, in pack order. */
   readonly copies: (kind: FrameKind, digest: Digest) => Promise<ReadonlyArray<Row>>
   /** Every blob, sorted by digest, in pages; a damaged row is only its digest. */

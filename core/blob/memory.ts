@@ -29,7 +29,7 @@ import { takeKnown, takePrepared } from "./intake-prepared.js"
 import { type Keeping, keepingIn, Leases, withKeeping } from "./leases.js"
 import { chunksOf, type Recipe } from "./recipe.js"
 import { absent, corrupted } from "./rules.js"
-import { fillParts, type LoadChunks, sendBlob } from "./send.js"
+import { fillParts, type LoadChunks, sendBlob, wholeContents } from "./send.js"
 
 export type BlobOperation = "put" | "read" | "stat" | "flush" | "remove" | "list"
 
@@ -247,6 +247,7 @@ const make = (options: MemoryBlobOptions): BlobStoreShape => {
     read: send("content"),
     readDeflated: send("deflated"),
     readInto: (parts) => guarded("read", fillParts(find, parts, load)),
+    readWhole: (digests) => guarded("read", wholeContents(find, digests, load)),
     chunks: (digest) =>
       guardedSync("stat", () => {
         const recipe = recipes.get(digest)

@@ -55,8 +55,8 @@ export const damagedRow = (digest: Digest): BlobCorrupted =>
   corrupted(digest, "has a damaged row in the index", "remove the index, opening makes it anew")
 
 /** What the index says of a blob. Throws an error of the port. */
-const rowIn = ({ index }: PackSource, digest: Digest): BlobRow | undefined => {
-  const row = index.blob(digest)
+const rowIn = ({ index }: PackSource, digest: Digest, once = false): BlobRow | undefined => {
+  const row = index.blob(digest, once)
   if (row === "damaged") throw damagedRow(digest)
   return row
 }
@@ -199,15 +199,15 @@ const findChunk = async (store: PackSource, blob: Digest, chunk: RecipeChunk): P
 
 /** Loads chunks: one look-up and few reads for all, then one by one those that were not right. */
 export const loadChunks =
-  (store: PackSource): LoadChunks =>
+  (store: PackSource, once = false): LoadChunks =>
   async (wanted) => {
     const { index, reader } = store
     const digests = wanted.map(({ chunk }) => chunk.digest)
     // A trip to the index's thread costs as much as looking a few up.
     const rows =
       digests.length <= directCountMax
-        ? digests.map((one) => index.chunk(one))
-        : await index.chunks(digests)
+        ? digests.map((one) => index.chunk(one, once))
+        : await index.chunks(digests, once)
     const found = await reader.frames(rows.filter((row) => row !== undefined))
     const frames: Array<Frame> = []
     let at = 0
@@ -237,8 +237,12 @@ export const recipeInRow = (row: BlobRow): Recipe | undefined => (hasEntries(row
 const hasEntries = (row: BlobRow): row is BlobRow & Recipe => row.entries !== undefined
 
 /** The recipe of a blob that must be there; a promise of a long one. Throws as `loadRecipe`. */
-export const findRecipe = (store: PackSource, digest: Digest): Recipe | Promise<Recipe> => {
-  const row = rowIn(store, digest)
+export const findRecipe = (
+  store: PackSource,
+  digest: Digest,
+  once = false,
+): Recipe | Promise<Recipe> => {
+  const row = rowIn(store, digest, once)
   if (row === undefined) throw absent(digest, store.damage.of(digest))
   return recipeInRow(row) ?? loadRecipe(store, row)
 }

@@ -133,6 +133,27 @@ export const partLaws = (law: Law): void => {
   )
 
   law(
+    "whole contents come in the order asked for, one that is not there is corrupt",
+    Effect.gen(function* () {
+      const store = yield* BlobStore
+      const contents = [mixed(900_000, 26), new Uint8Array(0)].concat(
+        Array.from({ length: 40 }, (_, index) => prose(100 + index * 31, index)),
+      )
+      yield* putAll(contents)
+      const asked = [...contents.toReversed(), ...contents.slice(0, 3)]
+      const digests = asked.map((content) => digestOf(content))
+      const read = yield* store.readWhole(digests)
+      expect(read).toHaveLength(asked.length)
+      for (const [at, content] of asked.entries())
+        expectBytes(read[at] ?? content.subarray(1), content)
+      expect(yield* store.readWhole([])).toEqual([])
+      const gone = digestOf(noise(10, 27))
+      const failed = yield* Effect.flip(store.readWhole([...digests.slice(0, 2), gone]))
+      expect(failed).toMatchObject({ _tag: "BlobCorrupted", digest: gone })
+    }),
+  )
+
+  law(
     "a part of a blob that is not there is corrupt, one of another length a defect",
     Effect.gen(function* () {
       const store = yield* BlobStore

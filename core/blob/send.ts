@@ -258,3 +258,26 @@ export const fillParts = (
       cause instanceof OtherLength ? Effect.die(cause) : Effect.fail(storageError("read")(cause)),
     ),
   )
+
+/** The contents of blobs: see `readWhole` of the port. */
+export const wholeContents = (
+  find: FindRecipe,
+  digests: ReadonlyArray<Digest>,
+  load: LoadChunks,
+): Effect.Effect<ReadonlyArray<Uint8Array>, BlobFailure | BlobCorrupted> =>
+  Effect.tryPromise({
+    try: async () => {
+      const fillings: Array<Filling> = []
+      const contents: Array<Uint8Array> = []
+      for (const digest of digests) {
+        const found = find(digest)
+        const recipe = found instanceof Promise ? await found : found
+        const into = new Uint8Array(recipe.stat.size)
+        fillings.push(new Filling(recipe, { digest, sent: "content", into }))
+        contents.push(into)
+      }
+      await fillAll(fillings, load)
+      return contents
+    },
+    catch: storageError("read"),
+  })

@@ -92,7 +92,12 @@ const watching = <E>(
         read.push(...parts.map(({ digest }) => digest))
         return broken.now ? Effect.fail(new BlobFailure(noDisk)) : below.readInto(parts)
       }
-      return { ...below, read: seen(below.read), readDeflated: seen(below.readDeflated), readInto }
+      const readWhole: BlobStoreShape["readWhole"] = (digests) => {
+        read.push(...digests)
+        return below.readWhole(digests)
+      }
+      const sent = { read: seen(below.read), readDeflated: seen(below.readDeflated) }
+      return { ...below, ...sent, readInto, readWhole }
     }),
   )
   const stores = Layer.mergeAll(

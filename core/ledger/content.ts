@@ -52,6 +52,9 @@ export interface Blobs<E> {
   readonly stat: (digest: Digest) => Effect.Effect<BlobStat | undefined, E>
   readonly read: (digest: Digest, range?: ByteRange) => Stream.Stream<Uint8Array, E>
   readonly readInto: (parts: ReadonlyArray<BlobPart>) => Effect.Effect<void, E>
+  readonly readWhole: (
+    digests: ReadonlyArray<Digest>,
+  ) => Effect.Effect<ReadonlyArray<Uint8Array>, E>
 }
 
 /** The blobs of a version: what is damaged in them is named with it. */
@@ -65,6 +68,7 @@ export const blobsOf = (
     stat: (digest) => Effect.mapError(blobs.stat(digest), name),
     read: (digest, range) => Stream.mapError(blobs.read(digest, range), name),
     readInto: (parts) => Effect.mapError(blobs.readInto(parts), name),
+    readWhole: (digests) => Effect.mapError(blobs.readWhole(digests), name),
   }
 }
 

@@ -9,10 +9,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { isDeepStrictEqual } from "node:util"
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
 import * as fc from "fast-check"
 import { afterAll, describe, expect, it } from "vitest"
-import type { BlobPart, BlobStat } from "../blob/blob-store.js"
 import { checkOut } from "../directory/checkout.js"
 import { entriesOf } from "../directory/folders.contract.js"
 import { type EntryState, encodeStates } from "../directory/states.js"
@@ -29,11 +27,10 @@ import {
   type Tree,
   type TreeEntry,
 } from "../model/tree.js"
-import type { Blobs } from "./content.js"
 import { apply, type Change, changeKindMax, runs, seed } from "./fuzz.contract.js"
 import { watchReads } from "./hang.contract.js"
 import { keptFolder } from "./linked-tree.js"
-import { readStatesBelow, treeOf } from "./manifests.js"
+import { type Manifests, readStatesBelow, treeOf } from "./manifests.js"
 
 const reads = watchReads()
 const home = mkdtempSync(join(tmpdir(), "daybook-folder-fuzz-"))
@@ -80,18 +77,12 @@ type Stored = ReadonlyMap<Digest, Uint8Array>
 const missing = (of: Digest) => new BlobCorrupted({ message: "it is not there", digest: of })
 
 /** What is stored, as it is read; its digests are believed. */
-const readerOf = (stored: Stored): Blobs<BlobCorrupted> => ({
-  stat: (of) => Effect.succeed({ size: stored.get(of)?.length ?? 0 } as BlobStat),
-  readInto: (parts: ReadonlyArray<BlobPart>) =>
-    Effect.suspend(() => {
-      for (const { digest: of, into } of parts) {
-        const bytes = stored.get(of)
-        if (bytes === undefined) return Effect.fail(missing(of))
-        into.set(bytes)
-      }
-      return Effect.void
+const readerOf = (stored: Stored): Manifests<BlobCorrupted> => ({
+  readWhole: (digests) =>
+    Effect.forEach(digests, (of) => {
+      const bytes = stored.get(of)
+      return bytes === undefined ? Effect.fail(missing(of)) : Effect.succeed(bytes)
     }),
-  read: (of) => Stream.fail(missing(of)),
 })
 
 /** What comes of reading; undefined where it is said to be damaged. */

@@ -13,8 +13,8 @@ import { type ArtifactRow, artifacts, type Mark } from "../projection/artifacts.
 import { findArtifact, hiddenSince, type ResolvedVersion } from "../projection/resolve.js"
 import { type VersionRow, versions } from "../projection/versions.js"
 import type { Moment } from "../query/query.js"
-import { type Blobs, blobsOf, type ContentSource } from "./content.js"
-import { manifestsIn, readManifest, readStates, statesIn } from "./manifests.js"
+import { blobsOf, type ContentSource } from "./content.js"
+import { type Manifests, manifestsIn, readManifest, readStates, statesIn } from "./manifests.js"
 
 /**
  * `surviving`: its content stays. `undo`: it was deleted, and can still be restored. `due`: a sweep
@@ -90,7 +90,7 @@ export const namedBlobs = ({ content }: VersionRow): ReadonlyArray<Digest> => {
  * passed over where `visit` says false.
  */
 export const eachBlob = Effect.fnUntraced(function* <E>(
-  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  blobs: Manifests<E>,
   { content }: VersionRow,
   visit: (digest: Digest) => boolean,
 ): Effect.fn.Return<void, E | BlobCorrupted> {
@@ -111,7 +111,7 @@ export const eachBlob = Effect.fnUntraced(function* <E>(
 
 /** Visits the states of a folder, those of the folders in it among them. */
 const eachStates = Effect.fnUntraced(function* <E>(
-  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  blobs: Manifests<E>,
   root: Digest | undefined,
   visit: (digest: Digest) => boolean,
 ): Effect.fn.Return<void, E | BlobCorrupted> {

@@ -15,16 +15,14 @@ import { BlobCorrupted } from "../errors.js"
 import type { Content } from "../model/artifact.js"
 import type { Digest } from "../model/digest.js"
 import { emptyManifestDigest, type TreeEntry } from "../model/tree.js"
-import type { Blobs } from "./content.js"
 import {
   checkCounted,
+  type Manifests,
   openManifests,
   type Portions,
   readInline,
   readStatesBelow,
 } from "./manifests.js"
-
-type Reading<E> = Pick<Blobs<E>, "stat" | "readInto">
 
 const apart = (digest: Digest): BlobCorrupted =>
   new BlobCorrupted({
@@ -82,12 +80,12 @@ type Contents<E> = RegisteredContents<E | BlobCorrupted>
 /** A folder whose manifests are read a few at a time; together no more than its version counts. */
 class KeptFolder<E> implements RegisteredFolder<E | BlobCorrupted> {
   readonly root: RegisteredDirectory
-  readonly #blobs: Reading<E>
+  readonly #blobs: Manifests<E>
   readonly #content: Content
   /** Entries that were found, and directories to be read, which have one at least. */
   #count = 1
 
-  constructor(blobs: Reading<E>, content: Content, states: Digest) {
+  constructor(blobs: Manifests<E>, content: Content, states: Digest) {
     this.root = new KeptDirectory("", content.digest, states)
     this.#blobs = blobs
     this.#content = content
@@ -123,7 +121,7 @@ class KeptFolder<E> implements RegisteredFolder<E | BlobCorrupted> {
 
 /** A folder that was left in place, directory by directory. */
 export const keptFolder = Effect.fnUntraced(function* <E>(
-  blobs: Reading<E>,
+  blobs: Manifests<E>,
   content: Content,
 ): Effect.fn.Return<RegisteredFolder<E | BlobCorrupted>, E | BlobCorrupted> {
   const { digest, entries, states } = content

@@ -6,7 +6,6 @@
  * version has.
  */
 import * as Effect from "effect/Effect"
-import type { BlobPart } from "../blob/blob-store.js"
 import { directoriesOf } from "../directory/checkout.js"
 import { type EntryState, parseStates } from "../directory/states.js"
 import { BlobCorrupted } from "../errors.js"
@@ -32,20 +31,8 @@ interface ManifestAt {
   readonly below: string
 }
 
-/** As they are stored, in their order. */
-const readStored = Effect.fnUntraced(function* <E>(
-  blobs: Pick<Blobs<E>, "stat" | "readInto">,
-  digests: ReadonlyArray<Digest>,
-): Effect.fn.Return<ReadonlyArray<Uint8Array>, E> {
-  const parts: Array<BlobPart> = []
-  for (const digest of digests) {
-    const stat = yield* blobs.stat(digest)
-    // The read fails for one that is not there.
-    parts.push({ digest, sent: "content", into: new Uint8Array(stat?.size ?? 0) })
-  }
-  yield* blobs.readInto(parts)
-  return parts.map(({ into }) => into)
-})
+/** How manifests are read. */
+export type Manifests<E> = Pick<Blobs<E>, "readWhole">
 
 const nothing = new Uint8Array(0)
 
@@ -63,11 +50,11 @@ const tooMany = (digest: Digest): BlobCorrupted =>
 
 /** All that one manifest lists. */
 const readWhole = Effect.fnUntraced(function* <E, A>(
-  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  blobs: Manifests<E>,
   digest: Digest,
   parse: (bytes: Uint8Array) => Iterable<A>,
 ): Effect.fn.Return<ReadonlyArray<A>, E | BlobCorrupted> {
-  const [bytes = nothing] = yield* readStored(blobs, [digest])
+  const [bytes = nothing] = yield* blobs.readWhole([digest])
   try {
     return [...parse(bytes)]
   } catch (cause) {
@@ -77,14 +64,14 @@ const readWhole = Effect.fnUntraced(function* <E, A>(
 
 /** The entries of one directory. */
 export const readManifest = <E>(
-  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  blobs: Manifests<E>,
   digest: Digest,
 ): Effect.Effect<ReadonlyArray<TreeEntry>, E | BlobCorrupted> =>
   readWhole(blobs, digest, (bytes) => parseManifest(bytes, ""))
 
 /** The states of the entries of one directory. */
 export const readStates = <E>(
-  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  blobs: Manifests<E>,
   digest: Digest,
 ): Effect.Effect<ReadonlyArray<EntryState>, E | BlobCorrupted> =>
   readWhole(blobs, digest, parseStates)
@@ -130,11 +117,11 @@ export interface OpenedAt<A extends SeenAt> {
 
 /** The manifests of directories and of their states, read in one go; each is given once. */
 export const openManifests = <E, A extends SeenAt>(
-  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  blobs: Manifests<E>,
   directories: ReadonlyArray<A>,
 ): Effect.Effect<ReadonlyArray<OpenedAt<A>>, E> => {
   const wanted = directories.flatMap(({ digest, states }) => [digest, states])
-  return Effect.map(readStored(blobs, wanted), (stored) =>
+  return Effect.map(blobs.readWhole(wanted), (stored) =>
     directories.map((at, index) => ({
       at,
       listed: inPortions(at.digest, parseManifest(stored[2 * index] ?? nothing, at.below)),
@@ -164,7 +151,7 @@ export const readInline = (
 
 /** What was seen of the entries of a tree beside their content, and of its directories, by path. */
 export const readStatesBelow = Effect.fnUntraced(function* <E>(
-  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  blobs: Manifests<E>,
   { states: root }: Pick<Content, "states">,
   tree: Tree,
 ): Effect.fn.Return<ReadonlyMap<string, EntryState>, E | BlobCorrupted> {
@@ -186,7 +173,7 @@ export const readStatesBelow = Effect.fnUntraced(function* <E>(
 
 /** Hands out every entry of a version, some at a time; in no order. */
 export const eachEntry = Effect.fnUntraced(function* <E, F>(
-  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  blobs: Manifests<E>,
   content: Content,
   take: (entries: ReadonlyArray<TreeEntry>) => Effect.Effect<void, F>,
 ): Effect.fn.Return<void, E | F | BlobCorrupted> {
@@ -195,10 +182,7 @@ export const eachEntry = Effect.fnUntraced(function* <E, F>(
   let count = 0
   while (waiting.length > 0) {
     const some = waiting.splice(-manifestsAtOnce)
-    const stored = yield* readStored(
-      blobs,
-      some.map(({ digest }) => digest),
-    )
+    const stored = yield* blobs.readWhole(some.map(({ digest }) => digest))
     for (const [at, { digest, below }] of some.entries()) {
       const portions = inPortions(digest, parseManifest(stored[at] ?? nothing, below))
       for (let listed = yield* portions; listed.length > 0; listed = yield* portions) {
@@ -220,7 +204,7 @@ export const eachEntry = Effect.fnUntraced(function* <E, F>(
 
 /** Every entry of a version. */
 export const treeOf = Effect.fnUntraced(function* <E>(
-  blobs: Pick<Blobs<E>, "stat" | "readInto">,
+  blobs: Manifests<E>,
   { content }: Pick<ArtifactVersion, "content">,
 ): Effect.fn.Return<Tree, E | BlobCorrupted> {
   const tree: Array<TreeEntry> = []
