@@ -128,7 +128,7 @@ export const heldIntakeCountMax = 64
 export const scanGroupCountMax = 12
 export const scanGroupBytesMax = 262_144
 export const scanBytesMax = 16_777_216
-export const scanPageCount = 256
+export const scanPageCount = 128
 // Small files of a folder that was left in place, read in one go when they are sent.
 export const sentFileCountMax = 128
 // Of a directory of more entries, pages go into its manifests as they come. Those of a shorter one

@@ -5,7 +5,7 @@ import { randomFillSync } from "node:crypto"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { digestOf } from "../model/digest.js"
-import { defaultChunking, fastcdc, gearTable } from "./chunk.js"
+import { defaultChunking, fastcdc, gearTable, type Stretch } from "./chunk.js"
 
 /** Bytes that are the same on every machine: SHA-256 of a counter, again and again. */
 const counted = (size: number, name: string): Uint8Array => {
@@ -18,12 +18,23 @@ const counted = (size: number, name: string): Uint8Array => {
 const small = { ...defaultChunking, maskBits: [8, 4], min: 40, average: 128, max: 512 } as const
 const sizesOf = (chunks: Iterable<Uint8Array>) => Array.from(chunks, ({ length }) => length)
 
+const chunksIn = ({ bytes, sizes }: Stretch): ReadonlyArray<Uint8Array> => {
+  let end = 0
+  const chunks = sizes.map((size) => {
+    end += size
+    return bytes.subarray(end - size, end)
+  })
+  expect(end).toBe(bytes.length)
+  return chunks
+}
+
 const cutPieces = (pieces: ReadonlyArray<Uint8Array>, chunking = defaultChunking) => {
   const cutter = fastcdc(chunking).pieces()
   const chunks: Array<Uint8Array> = []
-  for (const piece of pieces) chunks.push(...cutter.push(piece))
+  for (const piece of pieces)
+    for (const stretch of cutter.push(piece)) chunks.push(...chunksIn(stretch))
   const last = cutter.end()
-  return last === undefined ? chunks : [...chunks, last]
+  return last === undefined ? chunks : [...chunks, ...chunksIn(last)]
 }
 
 describe("the gear table", () => {
@@ -116,6 +127,27 @@ describe("cuts", () => {
     const chunks = cutPieces([content])
     content.fill(0)
     expect(Buffer.compare(Buffer.concat(chunks), Buffer.concat(expected))).toBe(0)
+  })
+
+  it("come in memory that is given back, where it is", () => {
+    const content = counted(5_000_000, "given back")
+    const expected = Array.from(fastcdc(defaultChunking).whole(content), (chunk) => digestOf(chunk))
+    const cutter = fastcdc(defaultChunking).pieces()
+    const found: Array<string> = []
+    const memory = new Set<ArrayBuffer>()
+    const see = (stretch: Stretch) => {
+      found.push(...chunksIn(stretch).map((chunk) => digestOf(chunk)))
+      memory.add(stretch.bytes.buffer)
+      stretch.bytes.fill(7)
+      cutter.reuse(stretch.bytes)
+    }
+    for (let start = 0; start < content.length; start += 70_000)
+      for (const stretch of cutter.push(content.subarray(start, start + 70_000))) see(stretch)
+    const last = cutter.end()
+    if (last !== undefined) see(last)
+    expect(found).toEqual(expected)
+    const large = [...memory].filter(({ byteLength }) => byteLength === 1_048_576)
+    expect(large).toHaveLength(2)
   })
 
   it("move only near an edit", () => {

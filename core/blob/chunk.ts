@@ -5,6 +5,7 @@
  * only the cuts around it. Part of the disk format: other cuts would store known bytes again.
  * Knows neither digests nor where chunks stay.
  */
+import { endianness } from "node:os"
 import { chunkBytesAverage, chunkBytesMax, chunkBytesMin } from "../limits.js"
 import { sha256 } from "../model/digest.js"
 import { frameChunkBytesMax } from "./frame.js"
@@ -34,6 +35,7 @@ export const defaultChunking: Chunking = {
 
 // The hash shifts by one bit a byte, so after 32 bytes a byte has left it.
 const windowBytes = 32
+const isLittleEndian = endianness() === "LE"
 
 /**
  * The 256 values of a gear table: SHA-256(text || k) for the bytes k = 0 to 31, one after the
@@ -65,24 +67,44 @@ const scanner = (chunking: Chunking, gear: Int32Array): Scan => {
   const after = mask(chunking.maskBits[1])
   let hash = 0
 
-  // The inner loop. Two bytes a turn, and everything in a local variable: one of the closure's
-  // would be loaded again for each byte, at half the speed.
-  const roll = (bytes: Uint8Array, from: number, end: number, cut: number): number => {
+  const rollBytes = (bytes: Uint8Array, from: number, end: number, cut: number): number => {
+    for (let index = from; index < end; index += 1) {
+      hash = ((hash << 1) + (gear[bytes[index] ?? 0] ?? 0)) | 0
+      if ((hash & cut) === 0) return index + 1
+    }
+    return -1
+  }
+
+  // The inner loop. Four bytes are loaded at once, which takes three quarters of the time that they
+  // take one by one. All is in local variables: one of the closure's would be loaded for each byte.
+  const rollWords = (words: Int32Array, from: number, end: number, cut: number): number => {
     const table = gear
     let rolled = hash
-    let index = from
-    for (const last = end - 1; index < last; index += 2) {
-      rolled = ((rolled << 1) + (table[bytes[index] ?? 0] ?? 0)) | 0
-      if ((rolled & cut) === 0) return index + 1
-      rolled = ((rolled << 1) + (table[bytes[index + 1] ?? 0] ?? 0)) | 0
-      if ((rolled & cut) === 0) return index + 2
-    }
-    if (index < end) {
-      rolled = ((rolled << 1) + (table[bytes[index] ?? 0] ?? 0)) | 0
-      if ((rolled & cut) === 0) return end
+    for (let at = from; at < end; at += 1) {
+      const word = words[at] ?? 0
+      rolled = ((rolled << 1) + (table[word & 255] ?? 0)) | 0
+      if ((rolled & cut) === 0) return 4 * at + 1
+      rolled = ((rolled << 1) + (table[(word >>> 8) & 255] ?? 0)) | 0
+      if ((rolled & cut) === 0) return 4 * at + 2
+      rolled = ((rolled << 1) + (table[(word >>> 16) & 255] ?? 0)) | 0
+      if ((rolled & cut) === 0) return 4 * at + 3
+      rolled = ((rolled << 1) + (table[word >>> 24] ?? 0)) | 0
+      if ((rolled & cut) === 0) return 4 * at + 4
     }
     hash = rolled
     return -1
+  }
+
+  const roll = (bytes: Uint8Array, from: number, end: number, cut: number): number => {
+    const { buffer, byteOffset } = bytes
+    const first = Math.ceil((byteOffset + from) / 4)
+    const last = Math.floor((byteOffset + end) / 4)
+    if (first >= last || !isLittleEndian) return rollBytes(bytes, from, end, cut)
+    const lead = rollBytes(bytes, from, 4 * first - byteOffset, cut)
+    if (lead >= 0) return lead
+    const words = new Int32Array(buffer, 0, Math.floor(buffer.byteLength / 4))
+    const found = rollWords(words, first, last, cut)
+    return found >= 0 ? found - byteOffset : rollBytes(bytes, 4 * last - byteOffset, end, cut)
   }
 
   return (bytes, from, position) => {
@@ -100,12 +122,21 @@ const scanner = (chunking: Chunking, gear: Int32Array): Scan => {
   }
 }
 
+/** Neighbouring chunks of one content, in memory that is nobody else's. */
+export interface Stretch {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** Of each chunk: together they are all of the bytes. */
+  readonly sizes: ReadonlyArray<number>
+}
+
 /** Cuts content that arrives in pieces. */
 export interface Cutter {
-  /** The chunks that end in this piece, as copies. Must be iterated to the end. */
-  readonly push: (piece: Uint8Array) => Generator<Uint8Array, void>
-  /** The last chunk, if any bytes are left. */
-  readonly end: () => Uint8Array | undefined
+  /** Copies a piece; gives the stretches that are full then. Must be iterated to the end. */
+  readonly push: (piece: Uint8Array) => Generator<Stretch, void>
+  /** The last stretch, if any bytes are left. */
+  readonly end: () => Stretch | undefined
+  /** Takes back the memory of a stretch that is needed no more: another one will lie in it. */
+  readonly reuse: (bytes: Uint8Array<ArrayBuffer>) => void
 }
 
 /** One chunking, ready to cut. Both ways give the same chunks, however the pieces are divided. */
@@ -118,15 +149,17 @@ export interface Cuts {
   readonly min: number
 }
 
-// Chunks that come one after the other share a slab: each byte is copied once. The first one is
-// small, since most contents are.
+// The memory of a stretch and the beginning of the next chunk. The first one is small, as most
+// contents are.
 const slabBytesMin = 65_536
 const slabBytesMax = 1_048_576
 
 class SlabCutter implements Cutter {
   readonly #scan: Scan
   readonly #max: number
-  #slab = Buffer.alloc(0)
+  #slab = Buffer.allocUnsafeSlow(0)
+  #spare: Array<Buffer<ArrayBuffer>> = []
+  #sizes: Array<number> = []
   /** Where in the slab the chunk begins that is being filled, and where it has come to. */
   #start = 0
   #end = 0
@@ -136,48 +169,62 @@ class SlabCutter implements Cutter {
     this.#max = max
   }
 
-  *push(piece: Uint8Array): Generator<Uint8Array, void> {
+  *push(piece: Uint8Array): Generator<Stretch, void> {
     for (let taken = 0; taken < piece.length; ) {
-      if (this.#end === this.#slab.length) this.#renew(piece.length - taken)
+      if (this.#end === this.#slab.length) yield* this.#renew(piece.length - taken)
       const from = this.#end
       const length = Math.min(this.#slab.length - from, piece.length - taken)
       this.#slab.set(piece.subarray(taken, taken + length), from)
       taken += length
       this.#end += length
-      yield* this.#cut(from)
+      this.#cut(from)
     }
   }
 
-  end(): Uint8Array | undefined {
-    return this.#start === this.#end ? undefined : this.#release(this.#end)
+  end(): Stretch | undefined {
+    if (this.#start < this.#end) this.#release(this.#end)
+    return this.#end === 0 ? undefined : this.#stretch()
   }
 
-  /** The chunks that end after `from`, which is where the last search ended. */
-  *#cut(from: number): Generator<Uint8Array, void> {
+  reuse({ buffer }: Uint8Array<ArrayBuffer>): void {
+    this.#spare.push(Buffer.from(buffer))
+  }
+
+  /** Finds the chunks that end after `from`, which is where the last search ended. */
+  #cut(from: number): void {
     const filled = this.#slab.subarray(0, this.#end)
     for (let at = from; at < this.#end; ) {
       const cut = this.#scan(filled, at, at - this.#start)
       if (cut < 0) return
-      yield this.#release(cut)
+      this.#release(cut)
       at = cut
     }
   }
 
-  #release(end: number): Uint8Array {
-    const chunk = this.#slab.subarray(this.#start, end)
+  #release(end: number): void {
+    this.#sizes.push(end - this.#start)
     this.#start = end
-    return chunk
   }
 
-  /** The chunk goes on in another slab, which it may fill by itself. */
-  #renew(wanted: number): void {
+  #stretch(): Stretch {
+    return { bytes: this.#slab.subarray(0, this.#start), sizes: this.#sizes }
+  }
+
+  /** The chunk goes on in another slab, which it may fill by itself; those before it are given. */
+  *#renew(wanted: number): Generator<Stretch, void> {
+    const full = this.#sizes.length === 0 ? undefined : this.#stretch()
     const held = this.#slab.subarray(this.#start, this.#end)
     const most = Math.max(slabBytesMax, 2 * this.#max)
     const bytes = Math.max(slabBytesMin, 2 * this.#slab.length, held.length + wanted)
-    this.#slab = Buffer.allocUnsafeSlow(Math.min(bytes, most))
+    const room = Math.min(bytes, most)
+    const spare = this.#spare.pop()
+    // New memory for each would have V8 go through its whole heap for every twelve of them.
+    this.#slab = spare && spare.length >= room ? spare : Buffer.allocUnsafeSlow(room)
     this.#slab.set(held)
+    this.#sizes = []
     this.#start = 0
     this.#end = held.length
+    if (full !== undefined) yield full
   }
 }
 

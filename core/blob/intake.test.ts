@@ -1,52 +1,19 @@
 /**
- * Taking bytes in: bounded memory, one look at known bytes, and nothing kept of a broken source.
- * That the result is the same for bytes and streams is the contract's.
+ * Taking bytes in: one look at known bytes, and chunks handed on as they are made. That the result
+ * is the same for bytes and streams is the contract's.
  */
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
-import { type Digest, digestOf } from "../model/digest.js"
+import { digestOf } from "../model/digest.js"
 import { defaultChunking, fastcdc } from "./chunk.js"
-import type { Frame } from "./frame.js"
-import { type BlobDraft, takeIn } from "./intake.js"
-import type { Recipe } from "./recipe.js"
-import { divided, mixed, noise, prose } from "./samples.contract.js"
+import type { BlobDraft } from "./draft.js"
+import { takeIn } from "./intake.js"
+import { recording } from "./recording.contract.js"
+import { mixed, prose } from "./samples.contract.js"
 
 const cuts = fastcdc(defaultChunking)
 
-/** A draft that writes down what it is asked. */
-const recording = (known: ReadonlyMap<Digest, Frame> = new Map()) => {
-  const calls: Array<string> = []
-  const kept: Array<Frame> = []
-  let recipe: Recipe | undefined
-  const keep = (frames: ReadonlyArray<Frame>) =>
-    Effect.sync(() => {
-      kept.push(...frames)
-    })
-  const draft: BlobDraft = {
-    blob: () => {
-      calls.push("blob")
-      return undefined
-    },
-    chunk: (digest) => {
-      calls.push("chunk")
-      return known.get(digest)
-    },
-    append: (frames) => {
-      calls.push("append")
-      return keep(frames)
-    },
-    commit: (frames, given) => {
-      calls.push("commit")
-      recipe = given[0]
-      return keep(frames)
-    },
-    close: () => void calls.push("close"),
-  }
-  return { draft, calls, kept, recipe: () => recipe }
-}
-
-const take = <E>(source: Uint8Array | Stream.Stream<Uint8Array, E>, draft: BlobDraft) =>
+const take = (source: Uint8Array, draft: BlobDraft) =>
   Effect.runPromise(takeIn(cuts, Effect.succeed(draft), source))
 
 describe("a small put", () => {
@@ -90,45 +57,5 @@ describe("a long put", () => {
     const order = Array.from(cuts.whole(content), (chunk) => digestOf(chunk))
     expect(kept.map(({ digest }) => digest)).toEqual(order)
     expect(recipe()?.count).toBe(order.length)
-  })
-
-  it("pulls a source only as fast as its chunks are kept", async () => {
-    const { draft, calls } = recording()
-    const pieces = divided(noise(5_000_000, 5), 5, 500_000)
-    let pulled = 0
-    const source = Stream.fromIterable(pieces).pipe(
-      Stream.rechunk(1),
-      Stream.tap((piece) =>
-        Effect.sync(() => {
-          pulled += piece.length
-          const appended = calls.filter((call) => call === "append").length
-          expect(pulled).toBeLessThanOrEqual((appended + 1) * 1_600_000)
-        }),
-      ),
-    )
-    await take(source, draft)
-    expect(pulled).toBe(5_000_000)
-  })
-})
-
-describe("a source that breaks", () => {
-  it("ends the put with its error, before any recipe", async () => {
-    const { draft, calls } = recording()
-    const broken = Stream.concat(Stream.make(noise(3_000_000, 6)), Stream.fail("broken" as const))
-    const failure = await Effect.runPromise(
-      Effect.flip(takeIn(cuts, Effect.succeed(draft), broken)),
-    )
-    expect(failure).toBe("broken")
-    expect(calls).toContain("append")
-    expect(calls).not.toContain("commit")
-    expect(calls.at(-1)).toBe("close")
-  })
-
-  it("is closed like any other when the put is interrupted", async () => {
-    const { draft, calls } = recording()
-    const endless = Stream.concat(Stream.make(prose(10, 1)), Stream.never)
-    const put = takeIn(cuts, Effect.succeed(draft), endless)
-    await Effect.runPromise(Effect.raceFirst(put, Effect.yieldNow))
-    expect(calls).toEqual(["close"])
   })
 })

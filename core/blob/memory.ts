@@ -23,8 +23,9 @@ import {
   type Sent,
 } from "./blob-store.js"
 import { defaultChunking, fastcdc } from "./chunk.js"
+import type { BlobDraft } from "./draft.js"
 import type { Frame } from "./frame.js"
-import { type BlobDraft, takeIn } from "./intake.js"
+import { takeIn } from "./intake.js"
 import { takeKnown, takePrepared } from "./intake-prepared.js"
 import { type Keeping, keepingIn, Leases, withKeeping } from "./leases.js"
 import { chunksOf, type Recipe } from "./recipe.js"

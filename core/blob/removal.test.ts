@@ -206,7 +206,7 @@ describe("what is left of others", () => {
   })
 
   it("by puts that came to nothing goes with the next removal", async () => {
-    const content = noise(3_000_000, 98)
+    const content = noise(7_000_000, 98)
     await useBlobs(inside(), (blobs) =>
       Effect.gen(function* () {
         yield* blobs.put(stays)
