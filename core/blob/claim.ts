@@ -19,5 +19,9 @@ export interface Handed {
   readonly frame: Frame
 }
 
-/** The name of a frame: of a chunk or of a recipe, whatever copies there are of it. */
-export const nameOf = ({ kind, digest }: Pick<Unplaced, "kind" | "digest">): string => kind + digest
+/**
+ * The name of a frame: of a chunk or of a recipe, whatever copies there are of it. Those of recipes
+ * are held in great numbers while folders are registered: they are strings that are there already.
+ */
+export const nameOf = ({ kind, digest }: Pick<Unplaced, "kind" | "digest">): string =>
+  kind === "recipe" ? digest : `${kind} ${digest}`

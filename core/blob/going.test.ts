@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { Digest } from "../model/digest.js"
+import { nameOf } from "./claim.js"
 import { type Frame, frameHeaderBytes } from "./frame.js"
 import { choose, markChunks } from "./going.js"
 import type { BlobRow } from "./index-row.js"
@@ -65,7 +66,7 @@ describe("what goes", () => {
   it("is what was asked for, with the chunks that nothing else uses", async () => {
     const [goes, stays] = [await put(a, b), await put(b, c)]
     await mark(goes)
-    expect([...store.going]).toEqual([`recipe${goes}`, `chunk${a.digest}`])
+    expect([...store.going]).toEqual([nameOf({ kind: "recipe", digest: goes }), nameOf(a)])
     expect(stays).not.toBe(goes)
   })
 
@@ -76,10 +77,10 @@ describe("what goes", () => {
     // Its put has not ended: the recipe may come yet.
     expect(await mark()).toEqual([])
     draft.close()
-    expect(await mark()).toEqual([`chunk${a.digest}`])
+    expect(await mark()).toEqual([nameOf(a)])
     store.going.clear()
     const long = await put(...many)
-    expect(await mark()).toEqual([`chunk${a.digest}`])
+    expect(await mark()).toEqual([nameOf(a)])
     expect(rowOf(long).entries).toBeUndefined()
   })
 
@@ -89,7 +90,7 @@ describe("what goes", () => {
     draft.close()
     const goes = await put(b, c)
     store.damage.add({ pack: 50, from: 0, to: 100, state: "missing", digests: [] })
-    const names = [`recipe${goes}`, `chunk${b.digest}`, `chunk${c.digest}`]
+    const names = [nameOf({ kind: "recipe", digest: goes }), nameOf(b), nameOf(c)]
     expect(new Set(await mark(goes))).toEqual(new Set(names))
   })
 
@@ -128,7 +129,7 @@ describe("what goes", () => {
     const keeping = new Keeping(store.leases, undefined)
     expect(beginDraft(store, keeping).blob(kept)).toBeDefined()
     await mark(kept, goes)
-    expect([...store.going]).toEqual([`recipe${goes}`, `chunk${c.digest}`])
+    expect([...store.going]).toEqual([nameOf({ kind: "recipe", digest: goes }), nameOf(c)])
     store.going.clear()
     keeping.end()
     await mark(kept, goes)
@@ -145,7 +146,7 @@ describe("what goes", () => {
     expect(draft.chunk(a.digest)).toBeDefined()
     draft.close()
     await choosing
-    expect([...store.going]).toEqual([`recipe${goes}`])
+    expect([...store.going]).toEqual([nameOf({ kind: "recipe", digest: goes })])
   })
 
   it("is no chunk that a put has found, or brought, until then, though it has ended", async () => {
@@ -159,7 +160,7 @@ describe("what goes", () => {
       draft.close()
     })
     await mark(goes)
-    expect([...store.going]).toEqual([`recipe${goes}`, `chunk${c.digest}`])
+    expect([...store.going]).toEqual([nameOf({ kind: "recipe", digest: goes }), nameOf(c)])
     expect(beginDraft(store).chunk(c.digest)).toBeUndefined()
   })
 })

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { Digest } from "../model/digest.js"
+import { nameOf } from "./claim.js"
 import { stretchOf } from "./damage.js"
 import type { BlobDraft } from "./draft.js"
 import type { Frame } from "./frame.js"
@@ -55,7 +56,7 @@ describe("what a draft knows", () => {
     expect(two.chunk(c.digest)).toBeUndefined()
     expect(store.leases.size).toBe(1)
     for (const draft of [one, two]) {
-      expect(store.leases.has(`chunk${a.digest}`)).toBe(true)
+      expect(store.leases.has(nameOf(a))).toBe(true)
       draft.close()
     }
     expect(store.leases.size).toBe(0)
@@ -83,7 +84,7 @@ describe("what a draft knows", () => {
     expect(store.leases.size).toBe(0)
     expect(two.chunk(a.digest)).toMatchObject({ storedSize: 2_000 })
     // The other one may fail, and its chunk is then nobody's but this one's.
-    expect(store.leases.has(`chunk${a.digest}`)).toBe(true)
+    expect(store.leases.has(nameOf(a))).toBe(true)
     await appended
     const recipe = recipeOf([a, b])
     const committed = run(two.commit([b], [recipe]))
@@ -109,8 +110,8 @@ describe("what a draft knows", () => {
     expect(draft.blob(single)).toBeDefined()
     store.damage.change(() => [])
     expect(draft.blob(digest)).toBeDefined()
-    store.going.add(`chunk${b.digest}`)
-    store.going.add(`recipe${single}`)
+    store.going.add(nameOf(b))
+    store.going.add(nameOf({ kind: "recipe", digest: single }))
     expect(draft.chunk(b.digest)).toBeUndefined()
     expect(draft.blob(single)).toBeUndefined()
     store.going.clear()
@@ -158,7 +159,7 @@ describe("a removal beside a put", () => {
     let put: Digest | undefined
     vi.spyOn(store.index, "each").mockImplementation(async (see) => {
       await each(see)
-      if (store.going.has(`chunk${a.digest}`)) put ??= await putFrames(a, b)
+      if (store.going.has(nameOf(a))) put ??= await putFrames(a, b)
     })
     await remove(digest)
     expect(put).toBe(digest)
