@@ -171,6 +171,8 @@ export interface Speaking {
   readonly names: (directory: string) => ReadonlyArray<string>
   /** Bytes that are free on the disk of a directory. */
   readonly room: (directory: string) => number
+  /** The bytes of a file, as a stream. */
+  readonly read: (path: string) => AsyncIterable<Uint8Array>
 }
 
 /** What it has at hand besides: the functions of a door, as a rule the public one. */
@@ -266,7 +268,8 @@ export const programOf = <Args extends ReadonlyArray<unknown>, At extends Speaki
   ...args: Args
 ): ReadonlyArray<string> => {
   const script = `
-    import { existsSync, readdirSync, statfsSync, writeSync } from "node:fs"
+    import { createReadStream as read, existsSync, readdirSync } from "node:fs"
+    import { statfsSync, writeSync } from "node:fs"
     import * as door from ${JSON.stringify(pathToFileURL(door).href)}
     const tell = (value) => {
       // A pipe may take less than all.
@@ -283,6 +286,6 @@ export const programOf = <Args extends ReadonlyArray<unknown>, At extends Speaki
       return bavail * bsize
     }
     const args = ${JSON.stringify(args)}
-    await (${main.toString()})({ ...door, tell, told, names, room }, ...args)`
+    await (${main.toString()})({ ...door, tell, told, names, room, read }, ...args)`
   return ["--input-type=module", "--eval", script]
 }

@@ -7,6 +7,7 @@
  */
 import {
   cpSync,
+  createReadStream,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -318,7 +319,8 @@ const expectOnce = async (directory: string, tried: Tried, fault: Fault): Promis
   const told: Array<Told> = []
   const tell = (value: unknown): void => void told.push(value as Told)
   const names = (path: string) => (existsSync(path) ? readdirSync(path) : [])
-  const speaking = { tell, told: () => Promise.resolve("go"), names, room: () => 0 }
+  const read = createReadStream
+  const speaking = { tell, told: () => Promise.resolve("go"), names, room: () => 0, read }
   const stage: Stage = { openLedger, recover, ...speaking }
   if (operation === "sweep") await expectAccounted(directory)
   const size = packsSize(directory)
