@@ -1,13 +1,16 @@
 /**
  * Trees too large for the event of their version: read out of their manifests.
  */
+import { join } from "node:path"
 import { buffer } from "node:stream/consumers"
 import * as Effect from "effect/Effect"
 import { strFromU8, unzipSync } from "fflate"
 import { describe, expect, it } from "vitest"
+import { recipeDraft } from "../blob/recipe.js"
 import { treeInlineCountMax } from "../limits.js"
+import type { Digest } from "../model/digest.js"
 import { type Files, folder } from "./folder.contract.js"
-import { MemoryPlace, opened } from "./places.contract.js"
+import { MemoryPlace, opened, temporary } from "./places.contract.js"
 
 const options = { memory: true, materializers: [folder] } as const
 
@@ -22,6 +25,13 @@ const large: Files = {
   "empty/deeper/.keep": "",
   "z/\u{1f600}": "astral",
   "z/\uff5e": "last plane",
+}
+
+/** A manifest of one chunk as it is stored. */
+const listing = ({ blobs: { chunks, recipes } }: MemoryPlace, digest: Digest) => {
+  const [chunk, recipe] = [chunks.get(digest), recipes.get(digest)]
+  if (chunk === undefined || recipe === undefined) throw new Error(`there is no ${digest}`)
+  return { digest, chunk, stat: recipe.stat }
 }
 
 const sorted = (files: Files) =>
@@ -62,5 +72,32 @@ describe("a tree too large for its event", () => {
     )
     const about = { artifact: "tree", version: "1" }
     expect(refused.error).toMatchObject({ _tag: "BlobCorrupted", digest: refused.digest, ...about })
+  })
+
+  it("is not taken for another one whose listing lies in its place (CVE-2023-36811)", async () => {
+    const place = new MemoryPlace(0)
+    const { chunks, recipes } = place.blobs
+    const out = join(temporary(), "out")
+    const evil = { ...large, "a/first": "evil" }
+    const errors = await place.use(
+      (ledger) =>
+        Effect.gen(function* () {
+          const { content } = yield* ledger.save("tree", large, { materializer: folder })
+          const other = yield* ledger.save("evil", evil, { materializer: folder })
+          const { digest, chunk, stat } = listing(place, other.content.digest)
+          // Everything around it is in order: only the name is that of another listing.
+          const { size, storedSize, storedDigest } = chunk
+          const forged = recipeDraft()
+          forged.add({ digest: content.digest, size, storedSize, storedDigest })
+          chunks.set(content.digest, { ...chunk, digest: content.digest })
+          recipes.set(content.digest, forged.finish(content.digest, stat.crc32))
+          expect(digest).not.toBe(content.digest)
+          const reads = [ledger.load("tree"), ledger.zip("tree"), ledger.checkout("tree", out)]
+          return yield* Effect.forEach(reads, (read) => Effect.flip(read as Effect.Effect<unknown>))
+        }),
+      { materializers: [folder] },
+    )
+    for (const error of errors)
+      expect(error).toMatchObject({ _tag: "BlobCorrupted", artifact: "tree", version: "1" })
   })
 })
