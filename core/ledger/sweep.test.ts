@@ -217,7 +217,7 @@ describe("a sweep", () => {
     const ledger = await openLedger(directory)
     await ledger.save("whole", noise(100_000, 1))
     const broken = async function* () {
-      yield noise(3_000_000, 2)
+      yield noise(7_000_000, 2)
       await Promise.reject(new Error("broken off"))
     }
     await expect(ledger.save("broken", broken())).rejects.toMatchObject({ _tag: "FileFailure" })
