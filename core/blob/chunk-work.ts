@@ -6,7 +6,7 @@
  */
 import { type Digest, digestOf } from "../model/digest.js"
 import type { Done, Work } from "../thread/work.js"
-import type { Stretch } from "./chunk.js"
+import { type Stretch, viewsOf } from "./chunk.js"
 import { storedForm } from "./deflate.js"
 import type { Frame } from "./frame.js"
 import { frameOf } from "./prepared.js"
@@ -34,17 +34,14 @@ export interface RawChunk {
 /** A chunk on its way in. */
 export type HashedChunk = RawChunk | Frame
 
-export const answer = ({ bytes, sizes, isStored }: ChunkJob): Done<Chunked> => {
-  let end = 0
-  const outlines = sizes.map((size): Outline => {
-    const start = end
-    end += size
-    const raw = bytes.subarray(start, end)
+export const answer = ({ isStored, ...stretch }: ChunkJob): Done<Chunked> => {
+  const { bytes } = stretch
+  const outlines = viewsOf(stretch).map((raw): Outline => {
     const digest = digestOf(raw)
     if (!isStored) return { digest }
     const { stored, ...outline } = frameOf(raw, digest, storedForm(raw))
     // Never longer than the chunk, which nobody needs any more.
-    if (outline.form === "deflate") bytes.set(stored, start)
+    if (outline.form === "deflate") raw.set(stored)
     return outline
   })
   return { value: { bytes, outlines }, transfer: [bytes.buffer] }
@@ -57,12 +54,11 @@ export const chunksIn = (
   { bytes, outlines }: Chunked,
   sizes: ReadonlyArray<number>,
 ): ReadonlyArray<HashedChunk> => {
-  let end = 0
+  const views = viewsOf({ bytes, sizes })
   return outlines.map((outline, at) => {
-    const start = end
-    end += sizes[at] ?? 0
+    const raw = views[at] ?? new Uint8Array(0)
     return "form" in outline
-      ? { ...outline, stored: bytes.subarray(start, start + outline.storedSize) }
-      : { ...outline, raw: bytes.subarray(start, end) }
+      ? { ...outline, stored: raw.subarray(0, outline.storedSize) }
+      : { ...outline, raw }
   })
 }

@@ -129,6 +129,15 @@ export interface Stretch {
   readonly sizes: ReadonlyArray<number>
 }
 
+/** The chunks of a stretch, as views of its bytes. */
+export const viewsOf = ({ bytes, sizes }: Stretch): ReadonlyArray<Uint8Array<ArrayBuffer>> => {
+  let end = 0
+  return sizes.map((size) => {
+    end += size
+    return bytes.subarray(end - size, end)
+  })
+}
+
 /** Cuts content that arrives in pieces. */
 export interface Cutter {
   /** Copies a piece; gives the stretches that are full then. Must be iterated to the end. */

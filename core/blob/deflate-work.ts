@@ -4,13 +4,8 @@
  * Knows nothing of who asks.
  */
 import type { Done, Work } from "../thread/work.js"
+import { type Stretch, viewsOf } from "./chunk.js"
 import { type Form, storedForm } from "./deflate.js"
-
-export interface Chunks {
-  readonly bytes: Uint8Array<ArrayBuffer>
-  /** Of each of them. */
-  readonly sizes: ReadonlyArray<number>
-}
 
 export interface StoredForms {
   /** Those that were deflated, one after the other. */
@@ -18,12 +13,8 @@ export interface StoredForms {
   readonly forms: ReadonlyArray<{ readonly form: Form; readonly storedSize: number }>
 }
 
-export const answer = ({ bytes, sizes }: Chunks): Done<StoredForms> => {
-  let end = 0
-  const forms = sizes.map((size) => {
-    end += size
-    return storedForm(bytes.subarray(end - size, end))
-  })
+export const answer = (stretch: Stretch): Done<StoredForms> => {
+  const forms = viewsOf(stretch).map((raw) => storedForm(raw))
   const deflated = forms.filter(({ form }) => form === "deflate")
   const length = deflated.reduce((sum, { stored }) => sum + stored.length, 0)
   const all = Buffer.allocUnsafeSlow(length)
@@ -36,4 +27,4 @@ export const answer = ({ bytes, sizes }: Chunks): Done<StoredForms> => {
   return { value: { bytes: all, forms: said }, transfer: [all.buffer] }
 }
 
-export const deflateWork: Work<Chunks, StoredForms> = { module: import.meta.url, answer }
+export const deflateWork: Work<Stretch, StoredForms> = { module: import.meta.url, answer }

@@ -18,6 +18,10 @@ const beginBytesMax = 65_536
 // One group: about four milliseconds on a thread.
 const groupBytesMax = 262_144
 
+/** Whether so many bytes are hashed and deflated on the thread that asks. */
+export const isDoneHere = (size: number): boolean =>
+  size <= (threads.readyCount === 0 ? beginBytesMax : hereBytesMax)
+
 interface Waiting {
   readonly raw: Uint8Array
   readonly resolve: (form: StoredForm) => void
@@ -51,7 +55,7 @@ const flush = (): void => {
   group = []
   groupBytes = 0
   if (all.length === 0) return
-  if (size <= beginBytesMax && threads.readyCount === 0) {
+  if (isDoneHere(size)) {
     for (const { raw, resolve } of all) resolve(storedForm(raw))
     return
   }

@@ -13,14 +13,12 @@ import { threads } from "../thread/threads.js"
 import type { BlobStat } from "./blob-store.js"
 import type { Cuts, Cutter, Stretch } from "./chunk.js"
 import { answer, chunksIn, chunkWork, type HashedChunk } from "./chunk-work.js"
+import { isDoneHere } from "./deflating.js"
 import type { BlobDraft } from "./draft.js"
 import { ChunkIntake } from "./intake-chunks.js"
 
 // Beside the one that is being filled, and those that are being written.
 const aheadCountMax = 2
-// Shorter ones are hashed and deflated here: with threads, and while there are none.
-const hereBytesMax = 4_096
-const beginBytesMax = 65_536
 // Pieces of a stream between two turns of the event loop.
 const turnCount = 256
 
@@ -32,8 +30,7 @@ interface Hashed {
 
 const hashed = async ({ bytes, sizes }: Stretch, isStored: boolean): Promise<Hashed> => {
   const job = { bytes, sizes, isStored }
-  const isShort = bytes.length <= (threads.readyCount === 0 ? beginBytesMax : hereBytesMax)
-  const chunked = isShort
+  const chunked = isDoneHere(bytes.length)
     ? answer(job).value
     : await threads.ask(chunkWork, job, { transfer: [bytes.buffer] })
   return { chunks: chunksIn(chunked, sizes), bytes: chunked.bytes }

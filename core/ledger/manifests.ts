@@ -49,7 +49,7 @@ const tooMany = (digest: Digest): BlobCorrupted =>
   manifestDamaged(digest, "it leads to more entries than its version has")
 
 /** All that one manifest lists. */
-const readWhole = Effect.fnUntraced(function* <E, A>(
+const readLines = Effect.fnUntraced(function* <E, A>(
   blobs: Manifests<E>,
   digest: Digest,
   parse: (bytes: Uint8Array) => Iterable<A>,
@@ -67,14 +67,14 @@ export const readManifest = <E>(
   blobs: Manifests<E>,
   digest: Digest,
 ): Effect.Effect<ReadonlyArray<TreeEntry>, E | BlobCorrupted> =>
-  readWhole(blobs, digest, (bytes) => parseManifest(bytes, ""))
+  readLines(blobs, digest, (bytes) => parseManifest(bytes, ""))
 
 /** The states of the entries of one directory. */
 export const readStates = <E>(
   blobs: Manifests<E>,
   digest: Digest,
 ): Effect.Effect<ReadonlyArray<EntryState>, E | BlobCorrupted> =>
-  readWhole(blobs, digest, parseStates)
+  readLines(blobs, digest, parseStates)
 
 /** The manifests that entries name: an empty directory has none. */
 export const manifestsIn = (entries: ReadonlyArray<TreeEntry>): ReadonlyArray<Digest> =>
