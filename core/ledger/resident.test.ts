@@ -15,8 +15,6 @@ const streamBytes = Number(process.env.STREAM_BYTES ?? 300_000_000)
 // Node alone takes 45 to 75 MiB. How much garbage V8 then lets lie depends on its release, and on
 // how busy the machine is: 107 to 177 MiB were seen for a stream of this length.
 const residentBytesMax = Number(process.env.RESIDENT_BYTES ?? 220 * 2 ** 20)
-// An import keeps the archive in a file, reads that and saves what is in it: three programs in one.
-const importBytesMax = residentBytesMax + 20 * 2 ** 20
 const patience = { timeout: 60_000 + streamBytes / 5_000 }
 
 const home = mkdtempSync(join(tmpdir(), "daybook-resident-"))
@@ -102,6 +100,6 @@ describe(`within ${residentBytesMax} bytes of resident memory`, patience, () => 
   it("and its archive imported", async () => {
     const { size, resident } = await done(start(door, importStream, directory, archive))
     expect(size).toBe(streamBytes)
-    expect(resident).toBeLessThan(importBytesMax)
+    expect(resident).toBeLessThan(residentBytesMax)
   })
 })
