@@ -16,7 +16,7 @@ import type { Comparison, Contender } from "./measure.js"
 import { settle } from "./programs.js"
 import { keepers } from "./repositories.js"
 import { putCount } from "./rivals.js"
-import { copyTree, filesIn, writeNoise } from "./trees.js"
+import { copyTree, filesIn, readAll, writeNoise } from "./trees.js"
 
 const pieceBytes = 1_048_576
 
@@ -28,13 +28,21 @@ interface Work {
   readonly processor?: () => number
 }
 
-/** Each call in a directory that is new, with nothing left to write of what was before. */
-const afresh = (directory: string, { name, begin, act, ...rest }: Work): Contender => {
+/**
+ * Each call in a directory that is new, with nothing left to write of what was before, and with all
+ * that is read in the cache of the system.
+ */
+const afresh = (
+  directory: string,
+  { name, begin, act, ...rest }: Work,
+  read: () => Promise<void> = async () => undefined,
+): Contender => {
   const place = (index: number) => join(directory, `${name} ${index}`.replace(/\W+/g, "-"))
   const before = async (index: number) => {
     await mkdir(place(index))
     await begin?.(place(index))
     await settle(directory)
+    await read()
   }
   const after = (index: number) => rm(place(index), { recursive: true })
   const call = (index: number) => act(place(index))
@@ -73,7 +81,8 @@ const intakeTree = async (directory: string): Promise<Comparison> => {
       return { name: `${name}, opening alone`, begin, act: open }
     }),
   ]
-  const contenders = works.map((work) => afresh(directory, work))
+  const read = () => readAll(source, paths)
+  const contenders = works.map((work) => afresh(directory, work, read))
   const detail = `${paths.length} files`
   const close = async () => cache.close()
   return { title: "intake of a tree", detail, baseline, contenders, close }

@@ -30,6 +30,11 @@ export const bytesIn = async (directory: string): Promise<number> => {
   return bytes
 }
 
+/** So that they lie in the cache of the system: some programs have it forget what they read. */
+export const readAll = async (directory: string, paths: ReadonlyArray<string>): Promise<void> => {
+  for (const path of paths) await readFile(join(directory, path))
+}
+
 /** Files of a directory, one after the other. */
 export const tree = (
   directory: string,

@@ -10,6 +10,7 @@ import { BlobCorrupted } from "../errors.js"
 import { digestOf } from "../model/digest.js"
 import type { Frame } from "./frame.js"
 import { frameOf, recipeOf } from "./packs.contract.js"
+import { isProven } from "./proven.js"
 import type { Recipe } from "./recipe.js"
 import { corrupted } from "./rules.js"
 import { collect, expectBytes, noise } from "./samples.contract.js"
@@ -34,14 +35,14 @@ const send = (recipe: Recipe, load: LoadChunks, sent: "content" | "deflated" = "
 const recipe = recipeOf(frames)
 
 describe("a full read", () => {
-  it("loads about a megabyte at a time, one run ahead", async () => {
+  it("loads about a megabyte at a time, four runs ahead", async () => {
     const { asked, load } = loading()
     expectBytes(await Effect.runPromise(collect(send(recipe, load))), content)
     expect(asked.reduce((sum, count) => sum + count, 0)).toBe(200)
     expect(Math.max(...asked)).toBe(34)
     const early = loading()
     await Effect.runPromise(Stream.runDrain(Stream.take(send(recipe, early.load), 1)))
-    expect(early.asked).toEqual([34, 34])
+    expect(early.asked).toEqual([34, 34, 34, 34, 34])
     const never = loading()
     send(recipe, never.load)
     expect(never.asked).toEqual([])
@@ -72,6 +73,27 @@ describe("a full read", () => {
     expect((await Effect.runPromise(collect(send(lie, loading().load)))).length).toBe(
       content.length,
     )
+  })
+
+  it("hashes chunks, but not the whole, of what was proven before", async () => {
+    const proven = recipeOf(frames.slice(0, 3))
+    await Effect.runPromise(collect(send(proven, loading().load)))
+    expect(isProven(proven)).toBe(true)
+    const drain = (found: ReadonlyArray<Frame>) =>
+      Effect.runPromise(Effect.exit(collect(send(proven, loading(found).load))))
+    expect(Exit.isSuccess(await drain(frames))).toBe(true)
+    // Not in the order in which they make it up.
+    expect(Exit.isFailure(await drain(frames.slice(0, 3).reverse()))).toBe(true)
+  })
+
+  it("proves nothing that is not the blob", async () => {
+    const part = recipeOf(frames.slice(0, 2))
+    const other = { ...part, stat: { ...part.stat, digest: digestOf(Buffer.from("other")) } }
+    for (let tries = 0; tries < 2; tries += 1) {
+      const exit = await Effect.runPromise(Effect.exit(collect(send(other, loading().load))))
+      expect(Exit.isFailure(exit)).toBe(true)
+      expect(isProven(other)).toBe(false)
+    }
   })
 
   it("notices a recipe that calls something empty", async () => {
@@ -123,7 +145,7 @@ describe("a chunk that cannot be loaded", () => {
     }
     const first = Stream.take(send(recipe, load), 1)
     expect(await Effect.runPromise(Stream.runCollect(first))).toHaveLength(1)
-    expect(runs).toBe(2)
+    expect(runs).toBe(5)
   })
 
   it("is one of nothing when the blob is not found", async () => {

@@ -16,6 +16,7 @@ import { type Digest, digestOf, fromDigest, hasher, toDigest } from "../model/di
 import type { BlobBytes, BlobPart, ByteRange, Sent } from "./blob-store.js"
 import { rawBytes, storedBlocks } from "./deflate.js"
 import type { Frame } from "./frame.js"
+import { isProven, prove } from "./proven.js"
 import { chunksOf, cover, type Recipe, type RecipeChunk, sentBytes } from "./recipe.js"
 import { clamp, corrupted, storageError } from "./rules.js"
 
@@ -35,6 +36,8 @@ export type LoadChunks = (wanted: ReadonlyArray<Wanted>) => Promise<ReadonlyArra
 // One trip to the disk brings about this much: enough to hide its latency, little enough to hold.
 const runBytes = 1_048_576
 const runCountMax = 64
+// So that threads that read and hash never wait for the one that sends.
+const aheadCountMax = 4
 
 const takeRun = (recipe: Recipe, from: number, to: number): ReadonlyArray<Wanted> => {
   const wanted = wantedOf(recipe, from, Math.min(to, from + runCountMax))
@@ -52,10 +55,12 @@ interface WholeCheck {
   readonly passes: () => boolean
 }
 
-const wholeCheck = ({ stat, count }: Recipe, sent: Sent): WholeCheck => {
-  const expected = sent === "content" ? stat.digest : stat.storedDigest
+const wholeCheck = (recipe: Recipe, sent: Sent): WholeCheck => {
+  const { stat, count } = recipe
+  const isHashed = sent === "content" && !isProven(recipe)
+  const expected = isHashed ? stat.digest : stat.storedDigest
   const hashed = (frame: Frame, bytes: Uint8Array): Uint8Array =>
-    sent === "content" ? bytes : fromDigest(frame.storedDigest)
+    isHashed ? bytes : fromDigest(frame.storedDigest)
   // Most blobs are one chunk. Its stored bytes were hashed when it was loaded, and compared with
   // what its recipe says of them; so were its raw ones, where these are what is stored.
   if (count === 1) {
@@ -70,7 +75,11 @@ const wholeCheck = ({ stat, count }: Recipe, sent: Sent): WholeCheck => {
   const hash = hasher()
   return {
     see: (frame, bytes) => hash.update(hashed(frame, bytes)),
-    passes: () => toDigest(hash.bytes()) === expected,
+    passes: () => {
+      const isWhole = toDigest(hash.bytes()) === expected
+      if (isHashed && isWhole) prove(recipe)
+      return isWhole
+    },
   }
 }
 
@@ -130,25 +139,27 @@ type BytesPull = Pull.Pull<NonEmptyReadonlyArray<Uint8Array>, BlobFailure | Blob
 
 const pullOf = (reading: Reading, load: LoadChunks): BytesPull => {
   const { recipe, to } = reading
+  const loading: Array<Promise<ReadonlyArray<Frame>>> = []
   let chunk = reading.from
-  let ahead: Promise<ReadonlyArray<Frame>> | undefined
   let finished = false
 
-  const loadNext = () => {
-    const run = takeRun(recipe, chunk, to)
-    chunk += run.length
-    const frames = load(run)
-    // Awaited later or, when the reader goes away, never.
-    frames.catch(() => undefined)
-    return frames
+  const loadAhead = () => {
+    while (chunk < to && loading.length < aheadCountMax) {
+      const run = takeRun(recipe, chunk, to)
+      chunk += run.length
+      const frames = load(run)
+      // Awaited later or, when the reader goes away, never.
+      frames.catch(() => undefined)
+      loading.push(frames)
+    }
   }
 
   const next = async (): Promise<ReadonlyArray<Uint8Array>> => {
-    const loading = ahead ?? (chunk < to ? loadNext() : undefined)
-    const frames = await loading
-    ahead = chunk < to ? loadNext() : undefined
-    finished = ahead === undefined
-    const pieces = (frames ?? []).map((frame) => reading.take(frame))
+    loadAhead()
+    const frames = (await loading.shift()) ?? []
+    loadAhead()
+    finished = loading.length === 0
+    const pieces = frames.map((frame) => reading.take(frame))
     if (finished) reading.finish()
     return pieces
   }
