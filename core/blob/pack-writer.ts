@@ -79,8 +79,8 @@ const failureOf = ({ frames, needs }: Entry): BlobFailure | undefined => {
   return undefined
 }
 
-// Frames that are written and not in the index yet: about a kilobyte of memory each.
-const placedCountMax = 2_048
+// Frames written but not in the index: a kilobyte of memory each, old for V8 when they wait long.
+const placedCountMax = 512
 
 class Writer implements PackWriter {
   readonly #options: PackWriterOptions
