@@ -13,6 +13,7 @@ import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { BlobCorrupted, BlobFailure } from "../errors.js"
 import { type Digest, digestOf, fromDigest, hasher, toDigest } from "../model/digest.js"
+import { Ahead } from "./ahead.js"
 import type { BlobBytes, BlobPart, ByteRange, Sent } from "./blob-store.js"
 import { rawBytes, storedBlocks } from "./deflate.js"
 import type { Frame } from "./frame.js"
@@ -36,8 +37,6 @@ export type LoadChunks = (wanted: ReadonlyArray<Wanted>) => Promise<ReadonlyArra
 // One trip to the disk brings about this much: enough to hide its latency, little enough to hold.
 const runBytes = 1_048_576
 const runCountMax = 64
-// So that threads that read and hash never wait for the one that sends.
-const aheadCountMax = 4
 
 const takeRun = (recipe: Recipe, from: number, to: number): ReadonlyArray<Wanted> => {
   const wanted = wantedOf(recipe, from, Math.min(to, from + runCountMax))
@@ -139,26 +138,18 @@ type BytesPull = Pull.Pull<NonEmptyReadonlyArray<Uint8Array>, BlobFailure | Blob
 
 const pullOf = (reading: Reading, load: LoadChunks): BytesPull => {
   const { recipe, to } = reading
-  const loading: Array<Promise<ReadonlyArray<Frame>>> = []
   let chunk = reading.from
   let finished = false
-
-  const loadAhead = () => {
-    while (chunk < to && loading.length < aheadCountMax) {
-      const run = takeRun(recipe, chunk, to)
-      chunk += run.length
-      const frames = load(run)
-      // Awaited later or, when the reader goes away, never.
-      frames.catch(() => undefined)
-      loading.push(frames)
-    }
-  }
+  const runs = new Ahead(() => {
+    if (chunk === to) return undefined
+    const run = takeRun(recipe, chunk, to)
+    chunk += run.length
+    return load(run)
+  })
 
   const next = async (): Promise<ReadonlyArray<Uint8Array>> => {
-    loadAhead()
-    const frames = (await loading.shift()) ?? []
-    loadAhead()
-    finished = loading.length === 0
+    const frames = (await runs.next()) ?? []
+    finished = runs.isOver
     const pieces = frames.map((frame) => reading.take(frame))
     if (finished) reading.finish()
     return pieces
