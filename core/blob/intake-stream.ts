@@ -18,7 +18,7 @@ import type { BlobDraft } from "./draft.js"
 import { ChunkIntake } from "./intake-chunks.js"
 
 // Beside the one that is being filled, and those that are being written.
-const aheadCountMax = 2
+const aheadCountMax = 1
 // Pieces of a stream between two turns of the event loop.
 const turnCount = 256
 

@@ -30,7 +30,7 @@ class PackDraft implements BlobDraft {
   readonly #keeping: Keeping | undefined
   readonly #leased: Array<string> = []
   #needs: Array<Claim> = []
-  /** Chunks that were looked for in vain, with how much had been stored until then. */
+  /** Chunks that were looked for in vain and not handed in, with how much was stored until then. */
   readonly #missed = new Map<Digest, number>()
   /** What was handed in last, but for what is durable when it is written. */
   #written: Promise<BlobFailure | undefined> = Promise.resolve(undefined)
@@ -118,6 +118,7 @@ class PackDraft implements BlobDraft {
     if (handed.has(name) || this.#isKnown(row)) return
     // Nothing names it yet, and the recipe that will may come much later.
     if (row.kind === "chunk") this.#lease(name)
+    this.#missed.delete(row.digest)
     handed.set(name, { claim: { row, state: "waiting" }, frame })
   }
 
