@@ -80,7 +80,7 @@ const failureOf = ({ frames, needs }: Entry): BlobFailure | undefined => {
 }
 
 // Frames written but not in the index: a kilobyte of memory each, old for V8 when they wait long.
-const placedCountMax = 512
+const placedCountMax = 1_024
 
 class Writer implements PackWriter {
   readonly #options: PackWriterOptions
