@@ -122,9 +122,13 @@ describe(`references that were changed (FUZZ_RUNS=${runs} FUZZ_SEED=${seed})`, (
       )
     const property = fc.property(record, (given) => {
       const parsed = timed("a record", () => parseReference(given))
-      if (!isProblem(parsed)) isSound(parsed)
+      if (isProblem(parsed)) expect(parsed.problem).not.toBe("")
+      else isSound(parsed)
       const target = timed("a target", () => parseTarget(given))
-      if (isProblem(target)) return
+      if (isProblem(target)) {
+        expect(target.problem).not.toBe("")
+        return
+      }
       if (target.kind === "version") expect(target.reference).toEqual(parsed)
       if (target.kind === "artifact") expect(artifactNameProblem(target.name)).toBe(undefined)
       if (target.kind === "tag") expect(tagNameProblem(target.name)).toBe(undefined)
@@ -154,7 +158,10 @@ describe(`paths of entries that were changed (FUZZ_RUNS=${runs} FUZZ_SEED=${seed
   it("are refused, or stay in their folder", { timeout: 3_600_000 }, () => {
     const property = fc.property(entryPaths, (path) => {
       const problem = timed("a path", () => pathProblem(path))
-      if (problem !== undefined) return
+      if (problem !== undefined) {
+        expect(problem).not.toBe("")
+        return
+      }
       expect(staysBelow(path)).toBe(true)
       expect([path.isWellFormed(), path.normalize("NFC")]).toEqual([true, path])
       expect(Buffer.from(path).toString("utf8")).toBe(path)
