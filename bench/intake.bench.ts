@@ -16,7 +16,7 @@ import type { Comparison, Contender } from "./measure.js"
 import { settle } from "./programs.js"
 import { keepers } from "./repositories.js"
 import { putCount } from "./rivals.js"
-import { copyTree, filesIn, readAll, writeNoise } from "./trees.js"
+import { copyTree, filesIn, readIntoCache, writeNoise } from "./trees.js"
 
 const pieceBytes = 1_048_576
 
@@ -24,6 +24,8 @@ interface Work {
   readonly name: string
   readonly times?: number
   readonly begin?: (place: string) => Promise<void>
+  /** Reads what will be read, so that it lies in the cache of the system. */
+  readonly read?: () => Promise<void>
   readonly act: (place: string) => Promise<unknown>
   readonly processor?: () => number
 }
@@ -32,17 +34,13 @@ interface Work {
  * Each call in a directory that is new, with nothing left to write of what was before, and with all
  * that is read in the cache of the system.
  */
-const afresh = (
-  directory: string,
-  { name, begin, act, ...rest }: Work,
-  read: () => Promise<void> = async () => undefined,
-): Contender => {
+const afresh = (directory: string, { name, begin, read, act, ...rest }: Work): Contender => {
   const place = (index: number) => join(directory, `${name} ${index}`.replace(/\W+/g, "-"))
   const before = async (index: number) => {
     await mkdir(place(index))
     await begin?.(place(index))
     await settle(directory)
-    await read()
+    await read?.()
   }
   const after = (index: number) => rm(place(index), { recursive: true })
   const call = (index: number) => act(place(index))
@@ -81,8 +79,8 @@ const intakeTree = async (directory: string): Promise<Comparison> => {
       return { name: `${name}, opening alone`, begin, act: open }
     }),
   ]
-  const read = () => readAll(source, paths)
-  const contenders = works.map((work) => afresh(directory, work, read))
+  const read = () => readIntoCache(source, paths)
+  const contenders = works.map((work) => afresh(directory, { ...work, read }))
   const detail = `${paths.length} files`
   const close = async () => cache.close()
   return { title: "intake of a tree", detail, baseline, contenders, close }

@@ -31,7 +31,10 @@ export const bytesIn = async (directory: string): Promise<number> => {
 }
 
 /** So that they lie in the cache of the system: some programs have it forget what they read. */
-export const readAll = async (directory: string, paths: ReadonlyArray<string>): Promise<void> => {
+export const readIntoCache = async (
+  directory: string,
+  paths: ReadonlyArray<string>,
+): Promise<void> => {
   for (const path of paths) await readFile(join(directory, path))
 }
 

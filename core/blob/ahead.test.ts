@@ -22,7 +22,7 @@ describe("what is loaded ahead", () => {
     expect(numbers(9).begun).toHaveLength(0)
   })
 
-  it("is one while the reader takes his time", async () => {
+  it("is two while the reader takes his time", async () => {
     const { begun, ahead } = numbers(20)
     const first = ahead.next()
     for (let index = 0; index < 12; index += 1) {
@@ -30,7 +30,7 @@ describe("what is loaded ahead", () => {
       // Once all that is on its way has come.
       await first
       expect(await ahead.next()).toBe(index + 1)
-      // He had to wait for the first.
+      // He had to wait for the first, as everybody has.
       expect(begun.length - (index + 2)).toBe(2)
     }
   })

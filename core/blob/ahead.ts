@@ -1,6 +1,6 @@
 /**
- * What is loaded before it is asked for: one load while a reader takes his time, up to four where
- * he has had to wait, so that threads that load need not wait for him.
+ * What is loaded before it is asked for: two loads while a reader takes his time, four where he has
+ * had to wait for more than the first, so that threads that load need not wait for him.
  *
  * Memory is bounded by that, for every reader. Does not know what is loaded.
  */

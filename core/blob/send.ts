@@ -56,24 +56,22 @@ interface WholeCheck {
 
 const wholeCheck = (recipe: Recipe, sent: Sent): WholeCheck => {
   const { stat, count } = recipe
-  const isHashed = sent === "content" && !isProven(recipe)
-  const expected = isHashed ? stat.digest : stat.storedDigest
-  const hashed = (frame: Frame, bytes: Uint8Array): Uint8Array =>
-    isHashed ? bytes : fromDigest(frame.storedDigest)
   // Most blobs are one chunk. Its stored bytes were hashed when it was loaded, and compared with
   // what its recipe says of them; so were its raw ones, where these are what is stored.
   if (count === 1) {
     let isWhole = sent === "deflated" || stat.raw
     return {
       see: (_, bytes) => {
-        isWhole ||= digestOf(bytes) === expected
+        isWhole ||= digestOf(bytes) === stat.digest
       },
       passes: () => isWhole,
     }
   }
+  const isHashed = sent === "content" && !isProven(recipe)
+  const expected = isHashed ? stat.digest : stat.storedDigest
   const hash = hasher()
   return {
-    see: (frame, bytes) => hash.update(hashed(frame, bytes)),
+    see: (frame, bytes) => hash.update(isHashed ? bytes : fromDigest(frame.storedDigest)),
     passes: () => {
       const isWhole = toDigest(hash.bytes()) === expected
       if (isHashed && isWhole) prove(recipe)
