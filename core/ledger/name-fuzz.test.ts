@@ -260,9 +260,9 @@ describe(`paths of callers that were changed (FUZZ_RUNS=${runs} FUZZ_SEED=${seed
       const version = await attempt(() => ledger.register(path, { name: "x", mode }))
       expect(ledger.position).toBe(version === undefined ? position : position + 1)
       if (version === undefined) return
-      expect(
-        realpathSync(path).startsWith(`${at("data")}/`) || realpathSync(path) === at("data"),
-      ).toBe(true)
+      // As the system goes: the other one takes `..` for the folder before it, symlinks too.
+      const real = realpathSync.native(path)
+      expect(real === at("data") || real.startsWith(`${at("data")}/`)).toBe(true)
       for (const { kind, path: file } of version.content.entries ?? [])
         if (kind === "file") expect(await textOf(ledger.open(version, file))).toBe("inside")
     })
