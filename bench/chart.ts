@@ -78,5 +78,7 @@ const [path = ""] = process.argv.slice(2)
 const { results } = JSON.parse(readFileSync(path, "utf8")) as {
   readonly results: ReadonlyArray<Measured>
 }
-const wanted = results.filter(({ speeds }) => speeds[0]?.name === "daybook")
+const wanted = results.filter(
+  ({ baseline, speeds }) => baseline.startsWith("level, ") && speeds[0]?.name === "daybook",
+)
 writeFileSync(fileURLToPath(new URL("figures.svg", import.meta.url)), draw(wanted))

@@ -61,7 +61,7 @@ const intakeTree = async (directory: string): Promise<Comparison> => {
   const source = await copyTree(directory)
   const paths = await filesIn(source)
   const copy = (ledger: Ledger) => ledger.register(source, { name: "tree", mode: "copy" })
-  const programs = keepers()
+  const programs = keepers(["lz4", "zstd"])
   const cache = new Apart()
   const kept = { directory: source, path: ".", label: "tree" }
   const baseline = `cacache, ${putCount} at a time`

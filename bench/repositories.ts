@@ -74,10 +74,10 @@ const restic = (name: string): Keeper =>
     },
   )
 
-/** Not encrypted; compressed as it is by itself (lz4), or as it is told. */
-const borg = (name: string, compression: ReadonlyArray<string>): Keeper =>
+/** Not encrypted. By itself it compresses by lz4. */
+const borg = (name: string, compression: string): Keeper =>
   keeperOf(
-    name,
+    `${name}, ${compression}`,
     (place) => ({
       BORG_REPO: repositoryOf(place),
       BORG_BASE_DIR: cacheOf(place),
@@ -88,20 +88,19 @@ const borg = (name: string, compression: ReadonlyArray<string>): Keeper =>
     (args, around) => run("borg", args, around),
     {
       begin: ["init", "--encryption", "none"],
-      keep: ({ path, label }) => ["create", ...compression, `::${label}`, path],
+      keep: ({ path, label }) => ["create", "--compression", compression, `::${label}`, path],
       open: ["list"],
     },
   )
 
-/** Those that are installed. Says which are not. */
-export const keepers = (borgCompression?: string): ReadonlyArray<Keeper> => {
+/** Those that are installed; borg once for each way to compress. Says which are not. */
+export const keepers = (borgCompressions: ReadonlyArray<string>): ReadonlyArray<Keeper> => {
   const found: Array<Keeper> = []
   const resticName = versionOf("restic", ["version"])
   if (resticName === undefined) console.log("no restic, left out: apt-get install restic")
   else found.push(restic(resticName))
   const borgName = versionOf("borg", ["--version"])
   if (borgName === undefined) console.log("no borg, left out: apt-get install borgbackup")
-  else if (borgCompression === undefined) found.push(borg(borgName, []))
-  else found.push(borg(`${borgName}, ${borgCompression}`, ["--compression", borgCompression]))
+  else found.push(...borgCompressions.map((compression) => borg(borgName, compression)))
   return found
 }

@@ -194,7 +194,7 @@ if (unknown.length > 0)
   throw new Error(`no ${unknown.join(", ")}; there is ${Object.keys(every).join(", ")}`)
 
 await mkdir(directory, { recursive: true })
-const programs = keepers("zstd")
+const programs = keepers(["zstd"])
 const results: Array<Grown> = []
 for (const [name, series] of Object.entries(every)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue

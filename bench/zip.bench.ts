@@ -54,21 +54,40 @@ const zipTree = async (directory: string): Promise<Comparison> => {
   return { title: "zip of a tree", detail, baseline, contenders, close }
 }
 
-const zipNoise = async (directory: string): Promise<Comparison> => {
-  const place = join(directory, "noise")
+/** A file that nothing shrinks, and a ledger that has it. */
+const openWithNoise = async (directory: string, name: string) => {
+  const place = join(directory, name)
   await mkdir(place)
   const path = join(place, "noise.bin")
   await writeNoise(path)
-  const ledger = await open(join(directory, "noise ledger"))
+  const ledger = await open(join(place, "ledger"))
   await ledger.save("noise", createReadStream(path))
+  const { size } = await stat(path)
+  return { place, ledger, detail: `one file of ${(size / 1e6).toFixed(0)} MB` }
+}
+
+const zipNoise = async (directory: string): Promise<Comparison> => {
+  const { place, ledger, detail } = await openWithNoise(directory, "noise")
   const contenders = [
     { name: "daybook", call: () => sent(ledger, "noise") },
-    { name: "cat", call: () => run("cat", [path], { cwd: place }) },
+    { name: "cat", call: () => run("cat", ["noise.bin"], { cwd: place }) },
   ]
-  const { size } = await stat(path)
-  const detail = `one file of ${(size / 1e6).toFixed(0)} MB`
   const close = () => ledger.close()
   return { title: "zip of noise", detail, baseline: "cat", contenders, close }
+}
+
+/** An archive as a file that is durable, beside a copy that is. */
+const downloadNoise = async (directory: string): Promise<Comparison> => {
+  const { place, ledger, detail } = await openWithNoise(directory, "download")
+  const target = join(place, "noise.zip")
+  const copy = "cat noise.bin > copy.bin && sync copy.bin"
+  const baseline = "cat into a file, and sync"
+  const contenders = [
+    { name: "daybook", call: () => ledger.download("noise", target, { overwrite: true }) },
+    { name: baseline, call: () => run("sh", ["-c", copy], { cwd: place }) },
+  ]
+  const close = () => ledger.close()
+  return { title: "download of noise", detail, baseline, contenders, close }
 }
 
 /** From asking for a range to its first byte, anywhere in an archive that is laid out. */
@@ -92,5 +111,6 @@ const rangeStart = async (directory: string): Promise<Comparison> => {
 export const zips: Readonly<Record<string, (directory: string) => Promise<Comparison>>> = {
   "zip-tree": zipTree,
   "zip-noise": zipNoise,
+  "download-noise": downloadNoise,
   "range-start": rangeStart,
 }
