@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
-import { mkdir, open as openFile, rm, stat } from "node:fs/promises"
+import { mkdir, open as openFile, rm } from "node:fs/promises"
 import { join } from "node:path"
 import type { Ledger } from "daybook"
 import { Apart } from "./apart.js"
@@ -102,9 +102,7 @@ const hashAndCopy = async (path: string, target: string): Promise<string> => {
 
 const intakeNoise = async (directory: string): Promise<Comparison> => {
   const path = join(directory, "noise.bin")
-  await writeNoise(path)
-  const { size } = await stat(path)
-  const times = size / 1e6
+  const times = (await writeNoise(path)) / 1e6
   const baseline = "hash and copy"
   const works: ReadonlyArray<Work> = [
     { name: "daybook", times, ...intoLedger((ledger) => ledger.save("noise", pieces(path))) },

@@ -68,7 +68,8 @@ const noiseFrom = (block: bigint) => {
   return createCipheriv("aes-128-ctr", Buffer.alloc(16, 1), counter)
 }
 
-export const writeNoise = async (path: string): Promise<void> => {
+/** Writes a file of noise; gives how many bytes it has. */
+export const writeNoise = async (path: string): Promise<number> => {
   const cipher = noiseFrom(0n)
   const out = createWriteStream(path)
   const zeros = Buffer.alloc(1_000_000)
@@ -76,6 +77,7 @@ export const writeNoise = async (path: string): Promise<void> => {
     if (!out.write(cipher.update(zeros))) await once(out, "drain")
   out.end()
   await once(out, "finish")
+  return noiseBytes
 }
 
 /** The same for every index, and never the same for two. */

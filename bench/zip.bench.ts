@@ -5,7 +5,7 @@
  * Files lie in the cache of the system, and every archive is read to its last byte and thrown away.
  */
 import { createReadStream } from "node:fs"
-import { mkdir, stat } from "node:fs/promises"
+import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import type { Ledger } from "daybook"
 import { Apart } from "./apart.js"
@@ -59,10 +59,9 @@ const openWithNoise = async (directory: string, name: string) => {
   const place = join(directory, name)
   await mkdir(place)
   const path = join(place, "noise.bin")
-  await writeNoise(path)
+  const size = await writeNoise(path)
   const ledger = await open(join(place, "ledger"))
   await ledger.save("noise", createReadStream(path))
-  const { size } = await stat(path)
   return { place, ledger, detail: `one file of ${(size / 1e6).toFixed(0)} MB` }
 }
 
